@@ -1,0 +1,1 @@
+//! Finds rust in pictures and takes it away.

@@ -1,0 +1,401 @@
+//! The model contract: what a model file says about itself.
+//!
+//! A model is one ONNX file. Its [`Manifest`] is JSON, kept in the file's `metadata_props` under the key
+//! [`METADATA_KEY`]; a file without one takes the same JSON from `NAME.onnx.json` beside it. The trainer writes
+//! manifests, the engine reads them, and both use the types of this crate.
+//!
+//! [`onnx`] holds the protobuf messages of the ONNX format that both sides need.
+
+pub mod onnx;
+
+use std::collections::BTreeMap;
+
+use semver::Version;
+use serde::{Deserialize, Serialize};
+
+/// The key of the manifest in an ONNX file's `metadata_props`.
+pub const METADATA_KEY: &str = "derust";
+
+/// The schema number that this crate writes, and the highest that it reads.
+pub const SCHEMA: u32 = 1;
+
+/// What a model says about itself.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Version of this format; see [`SCHEMA`].
+    pub schema: u32,
+    /// What the model is for.
+    pub kind: Kind,
+    /// Name by which people choose the model: ASCII letters, digits, `.`, `_` and `-`, at most 64 of them.
+    pub name: String,
+    /// Version of the model; of models with the same name the highest serves.
+    pub version: Version,
+    /// Licence of the weights, as an SPDX expression.
+    #[serde(default)]
+    pub licence: String,
+    /// The data that the model learned from, with the attribution that its licence asks for.
+    #[serde(default)]
+    pub trained_on: String,
+    /// Figures measured when the model was made, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, f64>,
+    /// The graph's inputs.
+    pub inputs: Vec<Input>,
+    /// The graph's outputs that carry a meaning; others are ignored.
+    pub outputs: Vec<Output>,
+    /// How a large picture is cut for this network.
+    #[serde(default)]
+    pub tile: Tile,
+    /// Long side, in pixels, at which a picture looks like the training data; larger ones are analysed at this size.
+    #[serde(default)]
+    pub long_side: Option<u32>,
+    /// Probability from which on a pixel counts as rust.
+    #[serde(default = "default_threshold")]
+    pub threshold: f32,
+}
+
+/// What a model is for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Kind {
+    /// Takes rust away.
+    Derust,
+    /// Finds rust.
+    SegmentRust,
+    /// Makes rust textures; used by the trainer.
+    RustTexture,
+    /// Grades a picture; used by the survey.
+    RustGrade,
+}
+
+impl Kind {
+    /// The name used in manifests, on the command line and in host programs.
+    pub fn id(self) -> &'static str {
+        match self {
+            Kind::Derust => "derust",
+            Kind::SegmentRust => "segment-rust",
+            Kind::RustTexture => "rust-texture",
+            Kind::RustGrade => "rust-grade",
+        }
+    }
+}
+
+impl std::fmt::Display for Kind {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.id())
+    }
+}
+
+/// One input of the graph: float32, NCHW.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Input {
+    /// Name in the graph.
+    pub name: String,
+    /// What to feed.
+    pub role: InputRole,
+    /// Order of the colour channels.
+    #[serde(default)]
+    pub colour_order: ColourOrder,
+    /// The values that black and white take before `mean` and `std` apply.
+    #[serde(default = "unit_range")]
+    pub range: [f32; 2],
+    /// Subtracted per channel after `range`; empty means zero.
+    #[serde(default)]
+    pub mean: Vec<f32>,
+    /// Divided by per channel after `mean`; empty means one.
+    #[serde(default)]
+    pub std: Vec<f32>,
+}
+
+/// What the engine feeds to an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum InputRole {
+    /// The picture, three channels, sRGB-encoded.
+    Image,
+    /// One channel: 1 where the caller asks for treatment, 0 where not; see [`Output`] for who decides.
+    Mask,
+    /// Standard normal noise in the shape that the graph declares.
+    Noise,
+}
+
+/// Order of the colour channels.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ColourOrder {
+    /// Red first.
+    #[default]
+    Rgb,
+    /// Blue first.
+    Bgr,
+}
+
+/// One output of the graph, of the input's height and width.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Output {
+    /// Name in the graph.
+    pub name: String,
+    /// What the values mean.
+    pub role: OutputRole,
+    /// For `rgb`, `rgba` and `residual`: order of the colour channels.
+    #[serde(default)]
+    pub colour_order: ColourOrder,
+    /// For `rgb`, `rgba` and `residual`: the values of black and white.
+    #[serde(default = "unit_range")]
+    pub range: [f32; 2],
+    /// For `classes`: the name of each channel.
+    #[serde(default)]
+    pub classes: Vec<String>,
+    /// For `classes`: the names of those that are rust.
+    #[serde(default)]
+    pub rust: Vec<String>,
+}
+
+/// What the values of an output mean.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum OutputRole {
+    /// One channel, the probability of rust in 0 to 1.
+    Probability,
+    /// One channel; the logistic function makes it a probability.
+    Logits,
+    /// One channel per class; the soft-max over them makes probabilities.
+    Classes,
+    /// The picture without rust, three channels.
+    Rgb,
+    /// One channel, 0 to 1: how much of the fill replaces the picture.
+    Alpha,
+    /// Fill and alpha in four channels.
+    Rgba,
+    /// Three channels to be added to the picture.
+    Residual,
+}
+
+/// How a large picture is cut for a network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tile {
+    /// Side of a tile in pixels.
+    pub size: u32,
+    /// Pixels that neighbouring tiles share.
+    pub overlap: u32,
+    /// Height and width of every tile are a multiple of this.
+    pub multiple: u32,
+}
+
+impl Default for Tile {
+    fn default() -> Self {
+        Tile { size: 512, overlap: 64, multiple: 32 }
+    }
+}
+
+fn unit_range() -> [f32; 2] {
+    [0.0, 1.0]
+}
+
+fn default_threshold() -> f32 {
+    0.5
+}
+
+/// Why a text is no usable manifest.
+#[derive(Debug, thiserror::Error)]
+pub enum ManifestError {
+    /// The text is not JSON of the right shape.
+    #[error("the manifest cannot be read: {0}")]
+    Json(#[from] serde_json::Error),
+    /// A value breaks the contract.
+    #[error("the manifest's `{field}` {problem}")]
+    Invalid {
+        /// The field, as a path into the JSON.
+        field: String,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+}
+
+impl Manifest {
+    /// Reads and checks a manifest.
+    ///
+    /// # Errors
+    /// When the text is no JSON of this shape or a value breaks the contract; the error names the field.
+    pub fn from_json(text: &str) -> Result<Self, ManifestError> {
+        let manifest: Manifest = serde_json::from_str(text)?;
+        manifest.check()?;
+        Ok(manifest)
+    }
+
+    /// The manifest as JSON, the form in which it stands in a model file.
+    pub fn to_json(&self) -> String {
+        serde_json::to_string_pretty(self).expect("a manifest holds only strings, numbers and lists")
+    }
+
+    /// The output with this role, if there is one.
+    pub fn output(&self, role: OutputRole) -> Option<&Output> {
+        self.outputs.iter().find(|output| output.role == role)
+    }
+
+    /// The input with this role, if there is one.
+    pub fn input(&self, role: InputRole) -> Option<&Input> {
+        self.inputs.iter().find(|input| input.role == role)
+    }
+
+    /// Checks every value against the contract.
+    ///
+    /// # Errors
+    /// Names the first field that breaks it.
+    pub fn check(&self) -> Result<(), ManifestError> {
+        use OutputRole::*;
+        ensure(self.schema >= 1 && self.schema <= SCHEMA, "schema", || {
+            format!("is {}; this version reads 1 to {SCHEMA}", self.schema)
+        })?;
+        let name_is_plain = self.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
+        ensure(!self.name.is_empty() && self.name.len() <= 64 && name_is_plain, "name", || {
+            "must be 1 to 64 ASCII letters, digits, `.`, `_` or `-`".into()
+        })?;
+        ensure(self.threshold > 0.0 && self.threshold < 1.0, "threshold", || {
+            format!("is {}; it must lie between 0 and 1", self.threshold)
+        })?;
+        ensure(self.metrics.values().all(|v| v.is_finite()), "metrics", || {
+            "holds a value that is not finite".into()
+        })?;
+        self.check_tile()?;
+        if let Some(side) = self.long_side {
+            ensure((16..=65_536).contains(&side), "long_side", || {
+                format!("is {side}; it must be 16 to 65536")
+            })?;
+        }
+        let images = self.inputs.iter().filter(|input| input.role == InputRole::Image).count();
+        let needs_image = matches!(self.kind, Kind::Derust | Kind::SegmentRust);
+        ensure(!needs_image || images == 1, "inputs", || {
+            format!("has {images} of role `image`; one is needed")
+        })?;
+        for (i, input) in self.inputs.iter().enumerate() {
+            input.check(&format!("inputs[{i}]"))?;
+        }
+        for (i, output) in self.outputs.iter().enumerate() {
+            output.check(&format!("outputs[{i}]"))?;
+        }
+        let has = |roles: &[OutputRole]| self.outputs.iter().any(|output| roles.contains(&output.role));
+        match self.kind {
+            Kind::SegmentRust => ensure(has(&[Probability, Logits, Classes]), "outputs", || {
+                "of a segment-rust model needs one of role `probability`, `logits` or `classes`".into()
+            }),
+            Kind::Derust => ensure(has(&[Rgb, Rgba, Residual]), "outputs", || {
+                "of a derust model needs one of role `rgb`, `rgba` or `residual`".into()
+            }),
+            Kind::RustTexture | Kind::RustGrade => Ok(()),
+        }
+    }
+
+    fn check_tile(&self) -> Result<(), ManifestError> {
+        let Tile { size, overlap, multiple } = self.tile;
+        ensure((1..=1024).contains(&multiple), "tile.multiple", || {
+            format!("is {multiple}; it must be 1 to 1024")
+        })?;
+        ensure((16..=4096).contains(&size) && size % multiple == 0, "tile.size", || {
+            format!("is {size}; it must be 16 to 4096 and a multiple of {multiple}")
+        })?;
+        ensure(overlap <= size / 2, "tile.overlap", || {
+            format!("is {overlap}; it must be at most half of {size}")
+        })
+    }
+}
+
+impl Input {
+    fn check(&self, at: &str) -> Result<(), ManifestError> {
+        check_range(&self.range, at)?;
+        let channels = if self.role == InputRole::Image { 3 } else { 1 };
+        for (field, values) in [("mean", &self.mean), ("std", &self.std)] {
+            let fits = values.is_empty() || values.len() == channels;
+            ensure(fits && values.iter().all(|v| v.is_finite()), &format!("{at}.{field}"), || {
+                format!("must be empty or {channels} finite numbers")
+            })?;
+        }
+        ensure(self.std.iter().all(|v| *v > 0.0), &format!("{at}.std"), || "must be above zero".into())
+    }
+}
+
+impl Output {
+    fn check(&self, at: &str) -> Result<(), ManifestError> {
+        check_range(&self.range, at)?;
+        if self.role != OutputRole::Classes {
+            return Ok(());
+        }
+        ensure(
+            !self.rust.is_empty() && self.rust.iter().all(|r| self.classes.contains(r)),
+            &format!("{at}.rust"),
+            || "must name at least one of `classes`".into(),
+        )
+    }
+}
+
+fn check_range(range: &[f32; 2], at: &str) -> Result<(), ManifestError> {
+    let [black, white] = *range;
+    ensure(black.is_finite() && white.is_finite() && black < white, &format!("{at}.range"), || {
+        format!("is [{black}, {white}]; it must be two finite numbers, the smaller first")
+    })
+}
+
+fn ensure(holds: bool, field: &str, problem: impl FnOnce() -> String) -> Result<(), ManifestError> {
+    if holds { Ok(()) } else { Err(ManifestError::Invalid { field: field.into(), problem: problem() }) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SMALL: &str = r#"{
+        "schema": 1, "kind": "segment-rust", "name": "small", "version": "0.1.0",
+        "inputs": [{"name": "image", "role": "image"}],
+        "outputs": [{"name": "p", "role": "probability"}]
+    }"#;
+
+    #[test]
+    fn a_small_manifest_gets_the_defaults_and_survives_a_round_trip() {
+        let manifest = Manifest::from_json(SMALL).unwrap();
+        assert_eq!(manifest.tile, Tile { size: 512, overlap: 64, multiple: 32 });
+        assert_eq!((manifest.threshold, manifest.inputs[0].range), (0.5, [0.0, 1.0]));
+        assert_eq!(Manifest::from_json(&manifest.to_json()).unwrap(), manifest);
+    }
+
+    #[test]
+    fn every_broken_value_is_refused_by_its_name() {
+        let broken = [
+            (r#""schema": 1"#, r#""schema": 2"#, "schema"),
+            (r#""name": "small""#, r#""name": "../up""#, "name"),
+            (r#""version": "0.1.0""#, r#""version": "0.1.0", "threshold": 1.5"#, "threshold"),
+            (r#""version": "0.1.0""#, r#""version": "0.1.0", "long_side": 3"#, "long_side"),
+            (r#""role": "image""#, r#""role": "noise""#, "inputs"),
+            (r#""role": "image""#, r#""role": "image", "range": [1, 0]"#, "inputs[0].range"),
+            (r#""role": "image""#, r#""role": "image", "std": [1, 0, 1]"#, "inputs[0].std"),
+            (r#""role": "image""#, r#""role": "image", "mean": [1]"#, "inputs[0].mean"),
+            (r#""role": "probability""#, r#""role": "alpha""#, "outputs"),
+            (
+                r#""role": "probability""#,
+                r#""role": "classes", "classes": ["a"], "rust": ["b"]"#,
+                "outputs[0].rust",
+            ),
+            (
+                r#""version": "0.1.0""#,
+                r#""version": "0.1.0", "tile": {"size": 100, "overlap": 8, "multiple": 16}"#,
+                "tile.size",
+            ),
+            (
+                r#""version": "0.1.0""#,
+                r#""version": "0.1.0", "tile": {"size": 64, "overlap": 33, "multiple": 16}"#,
+                "tile.overlap",
+            ),
+        ];
+        for (from, to, field) in broken {
+            assert!(SMALL.contains(from), "{from}");
+            let error = Manifest::from_json(&SMALL.replacen(from, to, 1)).unwrap_err().to_string();
+            assert!(error.starts_with(&format!("the manifest's `{field}` ")), "{to}: {error}");
+        }
+        assert!(Manifest::from_json("{}").unwrap_err().to_string().contains("missing field"));
+        let unknown = SMALL.replacen("\"schema\"", "\"colour\": 1, \"schema\"", 1);
+        assert!(Manifest::from_json(&unknown).unwrap_err().to_string().contains("unknown field `colour`"));
+    }
+}
