@@ -115,7 +115,8 @@ pub struct Input {
 pub enum InputRole {
     /// The picture, three channels, sRGB-encoded.
     Image,
-    /// One channel: 1 where the caller asks for treatment, 0 where not; see [`Output`] for who decides.
+    /// One channel: 1 where the caller asks for treatment, 0 where not, -1 everywhere when there is no mask and the
+    /// network has to find the rust by itself.
     Mask,
     /// Standard normal noise in the shape that the graph declares.
     Noise,

@@ -1,0 +1,209 @@
+//! ONNX Runtime: finding its library, loading it once, and sessions that run networks.
+//!
+//! The library is chosen once per process; see [`Runtime::load`]. A tool that only wants to run a network needs
+//! no more than this module:
+//!
+//! ```no_run
+//! use derust_engine::runtime::{Runtime, SessionOptions};
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let runtime = Runtime::load(None)?;
+//! let onnx = std::fs::read("network.onnx")?;
+//! let mut session = runtime.session(&onnx, &SessionOptions::default())?;
+//! let image = ndarray::ArrayD::<f32>::zeros(vec![1, 3, 128, 128]);
+//! let outputs = session.run(&[("image", image.view())])?;
+//! println!("{:?}", outputs["probability"].shape());
+//! # Ok(())
+//! # }
+//! ```
+
+mod library_file;
+mod locate;
+mod pool;
+mod session;
+
+use std::ffi::CStr;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use ort::environment::Environment;
+
+pub(crate) use pool::SessionPool;
+pub use session::{Session, SessionOptions};
+
+/// The lowest minor version `N` of ONNX Runtime `1.N` that can serve.
+pub const LOWEST_MINOR_VERSION: u32 = ort::MINOR_VERSION;
+
+/// Why ONNX Runtime cannot be used, or a network cannot be run with it.
+#[derive(Debug, thiserror::Error)]
+pub enum RuntimeError {
+    /// No library was found in any of the places where one may lie.
+    #[error(
+        "ONNX Runtime was not found: set ORT_DYLIB_PATH to the path of a libonnxruntime.so, version \
+         1.{LOWEST_MINOR_VERSION} or newer, or run `cargo xtask setup` in derust's source folder"
+    )]
+    NotFound,
+    /// The library that was asked for cannot be used.
+    #[error("ONNX Runtime at {} cannot be used: {problem}", path.display())]
+    Unusable {
+        /// The library file.
+        path: PathBuf,
+        /// What is wrong with it, and what would be right.
+        problem: String,
+    },
+    /// Another library already serves this process.
+    #[error(
+        "ONNX Runtime is already loaded from {}; one process can load one only, start a new one for {}",
+        loaded.display(), wanted.display()
+    )]
+    AlreadyLoaded {
+        /// The library that serves.
+        loaded: PathBuf,
+        /// The library that was asked for.
+        wanted: PathBuf,
+    },
+    /// ONNX Runtime refused a network.
+    #[error("ONNX Runtime cannot load the network: {0}")]
+    Load(String),
+    /// A network failed while it ran.
+    #[error("the network failed: {0}")]
+    Run(String),
+}
+
+/// ONNX Runtime, loaded. Clones are handles to the same library.
+#[derive(Clone, Debug)]
+pub struct Runtime {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    version: String,
+    environment: Environment,
+}
+
+/// The library that serves this process; the choice is made once and holds to the end.
+static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+
+impl Runtime {
+    /// Loads ONNX Runtime, or answers with the library that this process has loaded already.
+    ///
+    /// Without a `path` the library is looked for in this order: `ORT_DYLIB_PATH`; beside the executable; in
+    /// `onnxruntime/` of the build folder that holds the executable; in the system's library folders. The file is
+    /// checked (ELF, this processor) before it is loaded. After a failure another path may be tried.
+    ///
+    /// # Errors
+    /// When there is none, when it cannot be loaded or is too old, or when `path` names another library than the
+    /// one that serves this process.
+    pub fn load(path: Option<&Path>) -> Result<Runtime, RuntimeError> {
+        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(runtime) = loaded.as_ref() {
+            return match path.map(locate::absolute) {
+                Some(wanted) if wanted != runtime.shared.path => {
+                    Err(RuntimeError::AlreadyLoaded { loaded: runtime.shared.path.clone(), wanted })
+                }
+                _ => Ok(runtime.clone()),
+            };
+        }
+        let path = locate::library(path)?;
+        let runtime = open(path)?;
+        *loaded = Some(runtime.clone());
+        Ok(runtime)
+    }
+
+    /// The library file.
+    pub fn path(&self) -> &Path {
+        &self.shared.path
+    }
+
+    /// The library's version, such as `1.32.0`.
+    pub fn version(&self) -> &str {
+        &self.shared.version
+    }
+
+    /// The devices that the library can compute on, such as `CPUExecutionProvider: Intel CPU`.
+    pub fn devices(&self) -> Vec<String> {
+        let describe = |device: ort::device::Device<'_>| {
+            let hardware = device.hardware_device();
+            let provider = device.ep().unwrap_or("unknown provider");
+            format!("{provider}: {} {:?}", hardware.vendor().unwrap_or("unknown"), hardware.ty())
+        };
+        self.shared.environment.devices().map(describe).collect()
+    }
+
+    /// Makes a session on the CPU for the ONNX file whose content is `onnx`.
+    ///
+    /// # Errors
+    /// When ONNX Runtime refuses the file.
+    pub fn session(&self, onnx: &[u8], options: &SessionOptions) -> Result<Session, RuntimeError> {
+        Session::new(&self.shared.environment, onnx, options)
+    }
+}
+
+/// Loads the library at the absolute `path` into the process.
+fn open(path: PathBuf) -> Result<Runtime, RuntimeError> {
+    let unusable = |problem: String| RuntimeError::Unusable { path: path.clone(), problem };
+    library_file::check(&path).map_err(unusable)?;
+    let version = probe_version(&path).map_err(unusable)?;
+    // `ort` panics or worse when it loads by itself, so it is told the path and asked for an answer.
+    let environment = ort::init_from(&path)
+        .map_err(|error| unusable(one_line(&error.to_string())))?
+        .with_name("derust")
+        .with_telemetry(false)
+        // A library inside other people's programs prints nothing; failures come back as errors.
+        .with_logger(Arc::new(|_, _, _, _, _| {}))
+        .build()
+        .map_err(|error| unusable(one_line(&error.to_string())))?;
+    environment.set_log_level(ort::logging::LogLevel::Fatal);
+    Ok(Runtime { shared: Arc::new(Shared { path, version, environment }) })
+}
+
+/// Asks the library for its version before `ort` relies on it.
+fn probe_version(path: &Path) -> Result<String, String> {
+    // SAFETY: loading runs the initialisers of the library that the user or the system named for this purpose;
+    // `library_file::check` has seen that it is a library for this processor.
+    let library = unsafe { libloading::Library::new(path) }.map_err(|error| one_line(&error.to_string()))?;
+    // SAFETY: `OrtGetApiBase` has this signature in every version of ONNX Runtime's C API (onnxruntime_c_api.h).
+    let api_base =
+        unsafe { library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase") }
+            .map_err(|_| "it is another library, without `OrtGetApiBase`".to_owned())?;
+    // SAFETY: the function takes nothing and answers with a pointer to a static table, or null.
+    let base = unsafe { api_base().as_ref() }.ok_or("it answers without an API table")?;
+    // SAFETY: the table's functions live as long as the library; the version is a static C string.
+    let version = unsafe { CStr::from_ptr((base.GetVersionString)()) };
+    let version = version.to_str().map_err(|_| "its version is no text")?.to_owned();
+    let mut numbers = version.split('.').map(|part| part.parse::<u32>().unwrap_or(0));
+    let (major, minor) = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
+    if (major, minor) < (1, LOWEST_MINOR_VERSION) {
+        return Err(format!("its version is {version}; 1.{LOWEST_MINOR_VERSION} or newer is needed"));
+    }
+    // ONNX Runtime does not like being unloaded; `ort` holds it to the end of the process anyway.
+    std::mem::forget(library);
+    Ok(version)
+}
+
+/// ONNX Runtime's messages can span lines; a report has one.
+fn one_line(text: &str) -> String {
+    text.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_runtime_is_loaded_once_and_says_what_it_is() {
+        let runtime = Runtime::load(None).unwrap();
+        assert!(runtime.path().is_absolute());
+        assert!(runtime.version().starts_with("1."), "{}", runtime.version());
+        assert!(runtime.devices().iter().any(|device| device.contains("CPU")), "{:?}", runtime.devices());
+        let error = Runtime::load(Some(Path::new("/elsewhere/libonnxruntime.so"))).unwrap_err();
+        assert!(matches!(error, RuntimeError::AlreadyLoaded { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_library_that_is_something_else_is_named() {
+        let problem = probe_version(Path::new("libc.so.6")).unwrap_err();
+        assert!(problem.contains("OrtGetApiBase"), "{problem}");
+    }
+}

@@ -1,0 +1,80 @@
+//! Sessions shared by the threads of a program.
+
+use std::sync::{Condvar, Mutex, PoisonError};
+
+use super::{Runtime, RuntimeError, Session, SessionOptions};
+
+/// A bounded number of sessions of one network.
+///
+/// A session runs one picture at a time. Sessions are made when they are first needed; a caller who finds all of
+/// them busy waits.
+#[derive(Debug)]
+pub(crate) struct SessionPool {
+    bound: usize,
+    state: Mutex<State>,
+    returned: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    idle: Vec<Session>,
+    /// Sessions that exist or are being made, idle ones included.
+    made: usize,
+}
+
+/// A session on loan; it goes back when this is dropped.
+#[derive(Debug)]
+pub(crate) struct Lease<'a> {
+    pool: &'a SessionPool,
+    session: Option<Session>,
+}
+
+impl SessionPool {
+    /// A pool of at most `bound` sessions (at least one).
+    pub(crate) fn new(bound: usize) -> Self {
+        SessionPool { bound: bound.max(1), state: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Takes a session, making one if none is idle and the bound allows.
+    pub(crate) fn lease(
+        &self,
+        runtime: &Runtime,
+        onnx: &[u8],
+        options: &SessionOptions,
+    ) -> Result<Lease<'_>, RuntimeError> {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        loop {
+            if let Some(session) = state.idle.pop() {
+                return Ok(Lease { pool: self, session: Some(session) });
+            }
+            if state.made < self.bound {
+                state.made += 1;
+                break;
+            }
+            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
+        }
+        drop(state);
+        // From here on the lease accounts for the session, so a failure frees its place.
+        let mut lease = Lease { pool: self, session: None };
+        lease.session = Some(runtime.session(onnx, options)?);
+        Ok(lease)
+    }
+}
+
+impl Lease<'_> {
+    pub(crate) fn session(&mut self) -> &mut Session {
+        self.session.as_mut().expect("a lease that reached its caller holds a session")
+    }
+}
+
+impl Drop for Lease<'_> {
+    fn drop(&mut self) {
+        let mut state = self.pool.state.lock().unwrap_or_else(PoisonError::into_inner);
+        match self.session.take() {
+            Some(session) => state.idle.push(session),
+            None => state.made -= 1,
+        }
+        drop(state);
+        self.pool.returned.notify_one();
+    }
+}
