@@ -1,2 +1,78 @@
-//! To come.
-fn main() {}
+//! `cargo xtask …`: everything around building derust that cargo itself does not do.
+//!
+//! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
+//! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
+//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`] and [`test`] run the product.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+mod demo;
+mod install;
+mod libtorch;
+mod onnxruntime;
+mod process;
+mod system_library;
+mod tally;
+mod test;
+mod tools;
+mod wheel;
+mod workspace;
+
+use workspace::Workspace;
+
+/// Set-up, demonstration and tests of derust.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Arguments {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Subcommand)]
+enum Task {
+    /// Put ONNX Runtime in place (nothing is fetched where a usable one is found).
+    Setup {
+        /// Also put libtorch in place, which the trainer links to (downloads about 550 MB).
+        #[arg(long)]
+        trainer: bool,
+    },
+    /// Find rust in a picture and take it away: the sample picture, or your own.
+    Demo {
+        /// A PNG or JPEG picture.
+        photo: Option<PathBuf>,
+    },
+    /// Run every test that can run on this machine, the trainer's included.
+    Test {
+        /// Fail where a test had to be skipped.
+        #[arg(long)]
+        strict: bool,
+    },
+}
+
+fn main() -> ExitCode {
+    match run(Arguments::parse().task) {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(task: Task) -> anyhow::Result<ExitCode> {
+    let workspace = Workspace::locate()?;
+    match task {
+        Task::Setup { trainer } => {
+            onnxruntime::provide(&workspace)?;
+            if trainer {
+                libtorch::provide(&workspace)?;
+            }
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Demo { photo } => demo::run(&workspace, photo.as_deref()),
+        Task::Test { strict } => test::run(&workspace, strict),
+    }
+}

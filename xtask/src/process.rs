@@ -1,0 +1,87 @@
+//! Running other programs.
+
+use std::env;
+use std::ffi::OsString;
+use std::io::ErrorKind;
+use std::process::{Command, Stdio};
+
+use anyhow::{Context, Result, bail};
+
+use crate::workspace::Workspace;
+
+/// A cargo command in the root of the checkout, by the same cargo that runs this task.
+pub fn cargo(workspace: &Workspace) -> Command {
+    let program = env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo"));
+    let mut command = Command::new(program);
+    command.current_dir(&workspace.root);
+    command
+}
+
+/// Whether `program` can be started with `arguments` and then succeeds; its output is dropped.
+pub fn succeeds(program: &str, arguments: &[&str]) -> bool {
+    Command::new(program)
+        .args(arguments)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .is_ok_and(|status| status.success())
+}
+
+/// Runs `command` with its output shown; an error unless it succeeds. `what` names the step.
+pub fn run(command: &mut Command, what: &str) -> Result<()> {
+    let status = command.status().with_context(|| cannot_start(command, what))?;
+    if !status.success() {
+        bail!("{what} failed: {} ended with {status}", shown(command));
+    }
+    Ok(())
+}
+
+/// Runs `command` with its output caught; the error text ends in the last thing that it said.
+pub fn run_quietly(command: &mut Command, what: &str) -> Result<()> {
+    let output = command.output().with_context(|| cannot_start(command, what))?;
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
+        bail!("{what} failed: {}: {}", shown(command), last.trim());
+    }
+    Ok(())
+}
+
+/// Whether an error comes from a program that is not installed.
+pub fn is_missing_program(error: &anyhow::Error) -> bool {
+    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
+}
+
+fn cannot_start(command: &Command, what: &str) -> String {
+    format!("{what}: cannot start {}", shown(command))
+}
+
+fn shown(command: &Command) -> String {
+    command.get_program().to_string_lossy().into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn failures_name_the_step_and_the_last_words() {
+        let error = run_quietly(
+            Command::new("sh").args(["-c", "echo first >&2; echo ' last words' >&2; exit 3"]),
+            "trying",
+        )
+        .unwrap_err();
+        assert_eq!(error.to_string(), "trying failed: sh: last words");
+        assert!(!is_missing_program(&error));
+    }
+
+    #[test]
+    fn a_missing_program_is_told_apart() {
+        let error = run_quietly(&mut Command::new("no-such-program-of-derust"), "trying").unwrap_err();
+        assert!(is_missing_program(&error), "{error:#}");
+        assert!(!succeeds("no-such-program-of-derust", &[]));
+        assert!(!succeeds("sh", &["-c", "exit 1"]));
+        assert!(succeeds("sh", &["-c", "exit 0"]));
+    }
+}

@@ -1,0 +1,109 @@
+//! `cargo xtask test`: every test that can run on this machine.
+
+use std::io::{BufRead, BufReader};
+use std::process::{ExitCode, Stdio};
+
+use anyhow::{Context, Result};
+
+use crate::tally::Tally;
+use crate::tools::{self, Tool};
+use crate::workspace::Workspace;
+use crate::{libtorch, onnxruntime, process};
+
+/// Packages whose tests run networks.
+const RUN_NETWORKS: [&str; 3] = ["derust-engine", "derust-command", "derust-trainer"];
+
+/// Packages that link to libtorch.
+const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
+
+/// Runs the tests. With `strict`, a skipped one fails the run.
+pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
+    let skipped = prepare(workspace);
+    let mut tally = run_tests(workspace, &skipped)?;
+    tally.skipped += skipped.len();
+
+    println!();
+    for skip in &skipped {
+        println!("skipped the tests of {}: {}", skip.packages.join(", "), skip.reason);
+    }
+    let fine = tally.failed == 0 && !(strict && tally.skipped > 0);
+    if tally.failed == 0 && !fine {
+        println!("skipped tests count as failures because of --strict");
+    }
+    println!("{tally}");
+    Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// Packages whose tests cannot run here, and why.
+struct Skip {
+    packages: Vec<&'static str>,
+    reason: String,
+}
+
+/// Puts in place what the tests need; returns what has to be left out.
+fn prepare(workspace: &Workspace) -> Vec<Skip> {
+    let mut skipped = Vec::new();
+    let mut need = |packages: &[&'static str], tools: &[Tool], provide: &dyn Fn() -> Result<()>| {
+        if let Err(error) = provide_with(tools, provide) {
+            skipped.push(Skip { packages: packages.to_vec(), reason: format!("{error:#}") });
+        }
+    };
+    need(&RUN_NETWORKS, &[tools::PIP], &|| onnxruntime::provide(workspace).map(drop));
+    need(&LINK_LIBTORCH, &[tools::PIP, tools::CXX], &|| {
+        tools::CXX.require()?;
+        libtorch::provide(workspace).map(drop)
+    });
+    if std::env::var_os("DERUST_DATA").is_none() {
+        println!("DERUST_DATA is not set: the tests use rendered pictures, not photos");
+    }
+    skipped
+}
+
+/// Runs `provide`; where it fails for want of tools that may be installed here, installs them and tries again.
+fn provide_with(tools: &[Tool], provide: &dyn Fn() -> Result<()>) -> Result<()> {
+    let first = provide();
+    if first.is_err() && tools::install_missing(tools)? { provide() } else { first }
+}
+
+fn run_tests(workspace: &Workspace, skipped: &[Skip]) -> Result<Tally> {
+    let mut cargo = process::cargo(workspace);
+    // One call for all packages: they are compiled once, with one set of features.
+    cargo.args(["test", "--workspace", "--no-fail-fast"]);
+    for package in skipped.iter().flat_map(|skip| &skip.packages) {
+        cargo.args(["--exclude", package]);
+    }
+    // libgomp's waiting threads would take the time of the working ones where the machine is busy.
+    cargo.env("GOMP_SPINCOUNT", std::env::var_os("GOMP_SPINCOUNT").unwrap_or_else(|| "0".into()));
+    let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
+
+    let mut tally = Tally::default();
+    for line in BufReader::new(child.stdout.take().context("cargo has no output")?).split(b'\n') {
+        let line = line.context("cannot read what the tests print")?;
+        let line = String::from_utf8_lossy(&line);
+        println!("{line}");
+        tally.read(&line);
+    }
+    let status = child.wait().context("cannot wait for cargo")?;
+    if !status.success() && tally.failed == 0 {
+        println!("cargo test ended with {status}: something did not compile, or a test program broke off");
+        tally.failed = 1;
+    }
+    Ok(tally)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nothing_is_installed_or_tried_again_without_need() {
+        let tries = std::cell::Cell::new(0);
+        let failing = || {
+            tries.set(tries.get() + 1);
+            anyhow::bail!("no luck")
+        };
+        assert!(provide_with(&[], &failing).is_err());
+        assert_eq!(tries.get(), 1);
+        assert!(provide_with(&[tools::PIP, tools::CXX], &|| Ok(())).is_ok());
+    }
+}

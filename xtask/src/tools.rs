@@ -1,0 +1,75 @@
+//! Programs that the tasks call, and installing them where that is ours to do.
+
+use std::process::Command;
+
+use anyhow::Result;
+
+use crate::process;
+
+/// A program, or a set of them, that comes as one package.
+pub struct Tool {
+    name: &'static str,
+    probe: (&'static str, &'static [&'static str]),
+    package: &'static str,
+}
+
+/// Fetches wheels.
+pub const PIP: Tool =
+    Tool { name: "pip", probe: ("python3", &["-m", "pip", "--version"]), package: "python3-pip" };
+
+/// Compiles the trainer's bridge to libtorch.
+pub const CXX: Tool = Tool { name: "a C++ compiler", probe: ("c++", &["--version"]), package: "g++" };
+
+impl Tool {
+    /// Whether the machine has it.
+    pub fn is_there(&self) -> bool {
+        process::succeeds(self.probe.0, self.probe.1)
+    }
+
+    /// An error that says how to get the tool, unless it is there.
+    pub fn require(&self) -> Result<()> {
+        anyhow::ensure!(
+            self.is_there(),
+            "{} is missing; on Debian and Ubuntu: apt-get install {}",
+            self.name,
+            self.package
+        );
+        Ok(())
+    }
+}
+
+/// Installs those of `tools` that are missing, where this is root on Debian or Ubuntu.
+/// Returns whether anything was installed.
+pub fn install_missing(tools: &[Tool]) -> Result<bool> {
+    let packages: Vec<_> = tools.iter().filter(|tool| !tool.is_there()).map(|tool| tool.package).collect();
+    if packages.is_empty() || !is_root() || !process::succeeds("apt-get", &["--version"]) {
+        return Ok(false);
+    }
+    println!("installing {}", packages.join(" "));
+    let apt = || {
+        let mut command = Command::new("apt-get");
+        command.env("DEBIAN_FRONTEND", "noninteractive").arg("--quiet=2");
+        command
+    };
+    process::run_quietly(apt().arg("update"), "reading the lists of Debian packages")?;
+    let what = format!("installing {}", packages.join(" "));
+    process::run_quietly(apt().args(["install", "--yes", "--no-install-recommends"]).args(packages), &what)?;
+    Ok(true)
+}
+
+fn is_root() -> bool {
+    Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_tool_says_how_to_get_it() {
+        let tool = Tool { name: "a sieve", probe: ("no-such-program-of-derust", &[]), package: "sieves" };
+        let error = tool.require().unwrap_err().to_string();
+        assert!(error.contains("a sieve is missing") && error.contains("apt-get install sieves"), "{error}");
+        assert!(Tool { name: "a shell", probe: ("sh", &["-c", "true"]), package: "" }.require().is_ok());
+    }
+}
