@@ -1,0 +1,322 @@
+//! Rust: where it grows, how deep, what it looks like.
+//!
+//! A potential (noise at several scales plus the weak places of the object) is cut at the level that gives the wanted
+//! area. How far a pixel lies above that level is its depth, which decides on colour and relief. Below the scabs the
+//! water carries rust away: halos all around and streaks downwards.
+
+use crate::colour::{Rgb, mix, ramp, scale, srgb, tint};
+use crate::noise::{Rng, fbm, gradient, octaves, smoothstep, worley};
+use crate::plane::{Plane, upper_quantile};
+use crate::shape::Body;
+use crate::view::View;
+
+/// How one case of corrosion behaves; lengths are in surface units, the rest is relative.
+#[derive(Clone, Debug)]
+pub struct Habit {
+    /// Part of the object that rust covers, 0..1, stains apart.
+    pub area: f32,
+    /// Patches per unit length, and their weight.
+    pub patches: (f32, f32),
+    /// Weight of the ragged fine border.
+    pub ragged: f32,
+    /// Pinholes per unit length, and their weight.
+    pub pinholes: (f32, f32),
+    /// Weight of seams, edges and rivets.
+    pub weak: f32,
+    /// Width of the border's transition in potential: small is a scab, large is a bloom.
+    pub soft: f32,
+    /// 0 for solid rust .. 1 for thin, speckled flash rust.
+    pub flash: f32,
+    /// 0 for young, orange rust .. 1 for old, dark rust.
+    pub age: f32,
+    /// Radius and strength of the stain around.
+    pub halo: (f32, f32),
+    /// Length and strength of the streaks below.
+    pub streaks: (f32, f32),
+    /// Strength of the relief.
+    pub relief: f32,
+    /// Hue: 0 yellowish .. 1 reddish.
+    pub red: f32,
+}
+
+impl Habit {
+    /// A random case: scabs, pinholes, edges, blooms, flash rust or pitting.
+    pub fn random(rng: &mut Rng) -> Self {
+        let mut habit = Self {
+            area: 0.6 * rng.unit() * rng.unit(),
+            patches: (rng.range(1.2, 6.0), 1.0),
+            ragged: rng.range(0.25, 0.6),
+            pinholes: (rng.range(8.0, 24.0), if rng.chance(0.35) { rng.range(0.4, 1.0) } else { 0.0 }),
+            weak: rng.range(0.2, 1.2),
+            soft: rng.range(0.02, 0.08),
+            flash: 0.0,
+            age: rng.range(0.15, 1.0),
+            halo: (rng.range(0.01, 0.06), if rng.chance(0.7) { rng.range(0.2, 1.0) } else { 0.0 }),
+            streaks: (rng.range(0.08, 0.6), if rng.chance(0.5) { rng.range(0.3, 1.0) } else { 0.0 }),
+            relief: rng.range(0.4, 1.5),
+            red: rng.range(0.0, 1.0),
+        };
+        match rng.below(12) {
+            // Scabs, as set above.
+            0..=3 => {}
+            4..=5 => {
+                habit.pinholes = (rng.range(6.0, 22.0), rng.range(1.2, 2.2));
+                habit.patches.1 = rng.range(0.2, 0.6);
+                habit.area *= 0.4;
+            }
+            6..=7 => {
+                habit.weak = rng.range(1.6, 3.0);
+                habit.patches.1 = rng.range(0.5, 0.9);
+                habit.area *= 0.6;
+            }
+            8..=9 => {
+                habit.soft = rng.range(0.25, 0.6);
+                habit.age = rng.range(0.0, 0.5);
+                habit.relief *= 0.5;
+            }
+            10 => {
+                habit.flash = rng.range(0.35, 0.8);
+                habit.soft = rng.range(0.3, 0.7);
+                habit.age = rng.range(0.0, 0.4);
+                habit.relief *= 0.3;
+                habit.area = rng.range(0.1, 0.6);
+            }
+            _ => {
+                habit.pinholes = (rng.range(12.0, 30.0), rng.range(0.7, 1.2));
+                habit.area = rng.range(0.15, 0.6);
+                habit.soft = rng.range(0.15, 0.4);
+                habit.relief = rng.range(1.2, 2.2);
+            }
+        }
+        habit
+    }
+
+    /// The sample picture's case: scabs at the seam and rivets, with streaks.
+    pub fn sample() -> Self {
+        Self {
+            area: 0.085,
+            patches: (2.6, 0.75),
+            ragged: 0.42,
+            pinholes: (17.0, 0.55),
+            weak: 0.95,
+            soft: 0.05,
+            flash: 0.0,
+            age: 0.62,
+            halo: (0.022, 0.75),
+            streaks: (0.26, 0.95),
+            relief: 1.1,
+            red: 0.55,
+        }
+    }
+}
+
+/// What rust does to each pixel.
+#[derive(Clone, Debug)]
+pub struct Growth {
+    /// Opacity of the rust itself, 0..1.
+    pub core: Plane,
+    /// Depth: negative in the fringe outside, 0 at the border, about 1 in the heart.
+    pub depth: Plane,
+    /// Thickness of the stain, 0..1.
+    pub stain: Plane,
+}
+
+/// The look of one case of rust.
+#[derive(Clone, Debug)]
+pub struct Rust {
+    habit: Habit,
+    young: [Rgb; 3],
+    old: [Rgb; 3],
+    seed: u32,
+}
+
+impl Rust {
+    /// Rust of the given habit; colours and noise are drawn from `rng`.
+    pub fn new(habit: Habit, rng: &mut Rng) -> Self {
+        let red = habit.red;
+        let mut hue = |yellowish: Rgb, reddish: Rgb| {
+            let bright = rng.range(0.8, 1.2);
+            scale(mix(yellowish, reddish, red), bright)
+        };
+        let young = [
+            hue(srgb(206, 142, 62), srgb(204, 104, 44)),
+            hue(srgb(176, 104, 44), srgb(172, 78, 34)),
+            hue(srgb(136, 80, 44), srgb(132, 56, 30)),
+        ];
+        let old = [
+            hue(srgb(116, 74, 46), srgb(106, 52, 34)),
+            hue(srgb(80, 56, 42), srgb(74, 40, 32)),
+            hue(srgb(50, 40, 34), srgb(46, 30, 27)),
+        ];
+        Self { habit, young, old, seed: rng.seed() }
+    }
+
+    /// Grows rust on a body. Nothing runs down where `level`.
+    pub fn grow(&self, body: &Body, view: &View, level: bool) -> Growth {
+        let (width, height) = view.size;
+        let habit = &self.habit;
+        let seed = self.seed;
+        let (frequency, weight) = habit.patches;
+        let warp_u = Plane::coarse(width, height, 3, |x, y| {
+            let (u, v) = view.at(x, y);
+            fbm(u * frequency * 1.5, v * frequency * 1.5, 3, seed ^ 11)
+        });
+        let warp_v = Plane::coarse(width, height, 3, |x, y| {
+            let (u, v) = view.at(x, y);
+            fbm(u * frequency * 1.5, v * frequency * 1.5, 3, seed ^ 12)
+        });
+        let patch = Plane::coarse(width, height, 2, |x, y| {
+            let (u, v) = view.at(x, y);
+            let at = (y as usize).min(height - 1) * width + (x as usize).min(width - 1);
+            let bend = 0.5 / frequency;
+            let (u, v) = (u + bend * warp_u.data[at], v + bend * warp_v.data[at]);
+            fbm(u * frequency, v * frequency, 3, seed ^ 13)
+        });
+        let fine = frequency * 6.0;
+        let count = octaves(fine, view.pitch, 5);
+        let potential = Plane::from_fn(width, height, |x, y| {
+            let at = y * width + x;
+            let (u, v) = view.at(x as f32, y as f32);
+            let ragged = fbm(u * fine, v * fine, count, seed ^ 14);
+            let mut p =
+                weight * patch.data[at] + habit.ragged * ragged + habit.weak * (body.weak.data[at] - 0.3);
+            if habit.pinholes.1 > 0.0 {
+                let (rate, weight) = habit.pinholes;
+                let shift = 0.25 / rate * ragged;
+                let cell = worley((u + shift) * rate, (v - shift) * rate, seed ^ 15);
+                // Few pinholes are big, most stay small.
+                let size = (cell.id >> 20) as f32 / 4096.0;
+                let size = size * size * size;
+                p += weight * (smoothstep(0.1 + 0.55 * size, 0.0, cell.first) * (0.5 + size) - 0.15);
+            }
+            p
+        });
+        let on_metal = |(p, solid): (&f32, &f32)| (*solid > 0.5).then_some(*p);
+        let candidates: Vec<f32> = potential.data.iter().zip(&body.solid.data).filter_map(on_metal).collect();
+        let stride = candidates.len() / 20_000 + 1;
+        let level_of_area = upper_quantile(candidates.into_iter().step_by(stride).collect(), habit.area);
+        let mut depth = potential;
+        depth.data.iter_mut().for_each(|p| *p = (*p - level_of_area).max(-9.0));
+        let core = self.core(&depth, body, view);
+        let stain = self.stain(&core, body, view, level);
+        Growth { core, depth, stain }
+    }
+
+    fn core(&self, depth: &Plane, body: &Body, view: &View) -> Plane {
+        let width = depth.width;
+        let habit = &self.habit;
+        let edge = habit.soft.max(0.02);
+        let speckle_rate = 70.0f32.min(0.4 / view.pitch);
+        Plane::from_fn(width, depth.height, |x, y| {
+            let at = y * width + x;
+            let d = depth.data[at];
+            if d <= -edge {
+                return 0.0;
+            }
+            let mut alpha = smoothstep(-edge, edge, d) * body.solid.data[at];
+            if habit.soft > 0.1 || habit.flash > 0.0 {
+                let (u, v) = view.at(x as f32, y as f32);
+                let speckle = fbm(u * speckle_rate, v * speckle_rate, 2, self.seed ^ 21) + 0.25;
+                // Thin rust is a crowd of specks that close up as it grows.
+                let specks = smoothstep(0.9 - 1.3 * alpha, 1.3 - 1.3 * alpha, speckle + 0.45);
+                let thin = habit.flash.max(0.6 * (1.0 - alpha));
+                alpha *= 1.0 - thin * (1.0 - specks);
+            }
+            alpha
+        })
+    }
+
+    fn stain(&self, core: &Plane, body: &Body, view: &View, level: bool) -> Plane {
+        let (width, height) = view.size;
+        let habit = &self.habit;
+        let mut stain = Plane::filled(width, height, 0.0);
+        let (radius, strength) = habit.halo;
+        if strength > 0.0 {
+            let pixels = ((radius / view.pitch) as usize).clamp(1, 64);
+            let around = core.blurred(pixels);
+            let patch = Plane::coarse(width, height, 2, |x, y| {
+                let (u, v) = view.at(x, y);
+                0.65 + 0.7 * fbm(u * 9.0, v * 9.0, 3, self.seed ^ 31)
+            });
+            for (at, s) in stain.data.iter_mut().enumerate() {
+                let a = around.data[at];
+                *s = strength * smoothstep(0.03, 0.75, a * patch.data[at]);
+            }
+        }
+        if habit.streaks.1 > 0.0 && !level {
+            self.run_down(&mut stain, core, view);
+        }
+        for (s, solid) in stain.data.iter_mut().zip(&body.solid.data) {
+            *s = s.min(1.0) * solid;
+        }
+        stain
+    }
+
+    /// Streaks: each row takes over what runs out of the row above, a little to the side, and loses some.
+    fn run_down(&self, stain: &mut Plane, core: &Plane, view: &View) {
+        let (width, height) = (core.width, core.height);
+        let (length, strength) = self.habit.streaks;
+        let rate = view.pitch;
+        let mut above = vec![0.0f32; width];
+        let mut row = vec![0.0f32; width];
+        for y in 0..height {
+            let v = y as f32 * rate;
+            let sway = 0.25 * gradient(v * 5.0, 0.5, self.seed ^ 41);
+            for x in 0..width {
+                let u = x as f32 * rate;
+                let from = x as f32 - sway;
+                let low = from.floor();
+                let t = from - low;
+                let take = |i: f32| above[(i.max(0.0) as usize).min(width - 1)];
+                let carried = take(low) * (1.0 - t) + take(low + 1.0) * t;
+                let channel =
+                    gradient(u * 34.0, v * 0.6, self.seed ^ 42) + 0.6 * gradient(u * 90.0, v, self.seed ^ 43);
+                let open = smoothstep(-0.35, 0.75, channel);
+                let decay = 1.0 - rate / (length * (0.12 + 1.2 * open));
+                row[x] = (carried * decay.max(0.0)).max(core.data[y * width + x] * (0.25 + 0.75 * open));
+            }
+            for x in 0..width {
+                let s = &mut stain.data[y * width + x];
+                let streak = strength * row[x] * row[x].sqrt();
+                *s = *s + streak * (1.0 - *s).max(0.0);
+            }
+            std::mem::swap(&mut above, &mut row);
+        }
+    }
+
+    /// Reflectance of the rust itself and its relief in surface units, at (u, v) and the given depth.
+    #[inline]
+    pub fn look(&self, u: f32, v: f32, depth: f32, view: &View) -> (Rgb, f32) {
+        let habit = &self.habit;
+        let seed = self.seed;
+        let tone = fbm(u * 7.0, v * 7.0, 3, seed ^ 51);
+        let grain = fbm(u * 55.0, v * 55.0, octaves(55.0, view.pitch, 3), seed ^ 52);
+        let scab = worley(u * 32.0 + 0.5 * tone, v * 32.0 + 0.3 * grain, seed ^ 53);
+        let flake = smoothstep(0.0, 0.28, scab.second - scab.first);
+        let lift = (scab.id >> 24) as f32 / 255.0 - 0.5;
+        let ageing = smoothstep(0.0, 0.55, depth + 0.22 * tone + 0.1 * grain) * (0.35 + 0.9 * habit.age);
+        let at = ageing + 0.28 * tone + 0.2 * grain + 0.14 * lift * habit.age - 0.12 * (1.0 - habit.age);
+        let young = ramp(&self.young, at * 1.6 + 0.15);
+        let old = ramp(&self.old, at * 1.3 - 0.35);
+        let mut colour = mix(young, old, smoothstep(0.3, 0.75, at));
+        colour = scale(colour, (1.0 + 0.28 * grain) * (0.78 + 0.22 * flake));
+        // Pits: dark little holes in old rust.
+        let pit = smoothstep(0.35, 0.65, -grain + 0.35 * tone) * habit.relief.min(1.2) * 0.5;
+        colour = scale(colour, 1.0 - pit);
+        let height = 0.0042 * habit.relief * (grain * 0.6 + 0.45 * lift * flake + 0.35 * flake - pit);
+        (colour.map(|c| c.clamp(0.004, 0.9)), height)
+    }
+
+    /// `albedo` under a stain of the given thickness: the stain filters blue and green away.
+    #[inline]
+    pub fn stained(&self, albedo: Rgb, thickness: f32) -> Rgb {
+        let filter = mix([0.78, 0.47, 0.16], [0.74, 0.34, 0.13], self.habit.red);
+        let filtered = tint(albedo, filter);
+        mix(mix(albedo, filtered, thickness), self.young[1], 0.55 * thickness * thickness)
+    }
+
+    /// Height of the rust's own relief compared with that of sound rust, see [`Habit::relief`].
+    pub fn relief(&self) -> f32 {
+        self.habit.relief
+    }
+}
