@@ -1,6 +1,7 @@
 //! `cargo xtask demo`: both filters on one picture, from nothing but the checkout.
 
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
@@ -11,7 +12,7 @@ use crate::workspace::Workspace;
 use crate::{onnxruntime, process};
 
 /// A picture that the project rendered itself.
-const SAMPLE: &str = "tests/samples/rusty-panel.jpg";
+pub const SAMPLE: &str = "tests/samples/rusty-panel.jpg";
 
 /// Runs the demonstration on `photo`, or on the sample.
 pub fn run(workspace: &Workspace, photo: Option<&Path>) -> Result<ExitCode> {
@@ -24,30 +25,26 @@ pub fn run(workspace: &Workspace, photo: Option<&Path>) -> Result<ExitCode> {
     let results = Results::new(&workspace.target.join("demo"), picture)?;
     println!("\nderust on {}", picture.display());
     let started = Instant::now();
-    for (what, arguments, output) in [
-        ("finding rust", &["segment", "--output", "mask"][..], &results.mask),
-        ("drawing the overlay", &["segment", "--output", "overlay"], &results.overlay),
-        ("taking the rust away", &["remove"], &results.derusted),
-    ] {
-        process::run(
-            Command::new(&derust).args(arguments).arg("-o").arg(output).arg("--").arg(picture),
-            what,
-        )?;
+    if !results.make(&derust, picture)? {
+        return Ok(ExitCode::FAILURE);
     }
     println!("\nBoth filters ran in {:.1} s. The results:", started.elapsed().as_secs_f32());
-    println!("  where the rust is     {}", results.mask.display());
-    println!("  the same, over it     {}", results.overlay.display());
-    println!("  without the rust      {}", results.derusted.display());
-    println!("The command itself is {}; `derust --help` says what else it does.", derust.display());
+    println!("  where the rust is       {}", results.mask.display());
+    println!("  the picture with it     {}", results.overlay.display());
+    println!("  the picture without it  {}", results.derusted.display());
+    println!("The command that did it is {}; its --help says what else it does.", derust.display());
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with a path before anything is downloaded or compiled for it.
+/// Says what is wrong with a picture before anything is downloaded or compiled for it.
 fn check_picture(path: &Path) -> Result<()> {
-    let metadata =
-        fs::metadata(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
-    ensure!(metadata.is_file(), "{} is no picture file; name one PNG or JPEG picture", path.display());
-    fs::File::open(path).with_context(|| format!("cannot read the picture {}", path.display()))?;
+    let cannot_read = || format!("cannot read the picture {}", path.display());
+    let metadata = fs::metadata(path).with_context(cannot_read)?;
+    ensure!(metadata.is_file(), "{} is no file; name one PNG or JPEG picture", path.display());
+    let mut start = Vec::new();
+    File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).with_context(cannot_read)?;
+    let is_picture = start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff");
+    ensure!(is_picture, "{} is no PNG or JPEG picture, whatever its name says", path.display());
     Ok(())
 }
 
@@ -62,16 +59,19 @@ pub fn build(workspace: &Workspace) -> Result<PathBuf> {
     Ok(derust)
 }
 
-/// Where the results go.
-struct Results {
-    mask: PathBuf,
-    overlay: PathBuf,
-    derusted: PathBuf,
+/// The pictures that both filters make of one.
+pub struct Results {
+    /// Where the rust is, in white.
+    pub mask: PathBuf,
+    /// The picture with its rust marked.
+    pub overlay: PathBuf,
+    /// The picture without its rust.
+    pub derusted: PathBuf,
 }
 
 impl Results {
     /// Names the results after `picture` and removes those of an earlier run.
-    fn new(folder: &Path, picture: &Path) -> Result<Self> {
+    pub fn new(folder: &Path, picture: &Path) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot write to {}", folder.display()))?;
         let stem = picture.file_stem().context("the picture has no name")?.to_string_lossy();
         let file = |ending: &str| folder.join(format!("{stem}-{ending}"));
@@ -88,6 +88,22 @@ impl Results {
         }
         Ok(results)
     }
+
+    /// Runs the filters on `picture`. Where `derust` fails it has said why, and this answers `false`.
+    pub fn make(&self, derust: &Path, picture: &Path) -> Result<bool> {
+        for (arguments, output) in [
+            (&["segment", "--output", "mask"][..], &self.mask),
+            (&["segment", "--output", "overlay"], &self.overlay),
+            (&["remove"], &self.derusted),
+        ] {
+            let mut command = Command::new(derust);
+            command.args(arguments).arg("-o").arg(output).arg("--").arg(picture);
+            if !command.status().with_context(|| format!("cannot start {}", derust.display()))?.success() {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
 }
 
 #[cfg(test)]
@@ -100,7 +116,12 @@ mod tests {
         let missing = folder.path().join("missing.jpg");
         let told = format!("{:#}", check_picture(&missing).unwrap_err());
         assert!(told.contains("missing.jpg") && !told.contains('\n'), "{told}");
-        assert!(check_picture(folder.path()).unwrap_err().to_string().contains("no picture file"));
+        assert!(check_picture(folder.path()).unwrap_err().to_string().contains("is no file"));
+        let text = folder.path().join("text.jpg");
+        fs::write(&text, "no picture").unwrap();
+        assert!(check_picture(&text).unwrap_err().to_string().contains("no PNG or JPEG"));
+        fs::write(&text, b"\xff\xd8\xff\xe0").unwrap();
+        assert!(check_picture(&text).is_ok());
     }
 
     #[test]

@@ -2,7 +2,8 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`] and [`test`] run the product.
+//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`test`], [`verify`] and
+//! [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,10 +15,12 @@ mod install;
 mod libtorch;
 mod onnxruntime;
 mod process;
+mod showcase;
 mod system_library;
 mod tally;
 mod test;
 mod tools;
+mod verify;
 mod wheel;
 mod workspace;
 
@@ -50,6 +53,10 @@ enum Task {
         #[arg(long)]
         strict: bool,
     },
+    /// Run what takes long: all tests, strictly, and the shipped networks measured on photos ($DERUST_DATA).
+    Verify,
+    /// Make the picture of the README again, with the shipped networks.
+    Showcase,
 }
 
 fn main() -> ExitCode {
@@ -74,5 +81,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         }
         Task::Demo { photo } => demo::run(&workspace, photo.as_deref()),
         Task::Test { strict } => test::run(&workspace, strict),
+        Task::Verify => verify::run(&workspace),
+        Task::Showcase => showcase::run(&workspace),
     }
 }
