@@ -1,2 +1,64 @@
-//! To come.
-fn main() {}
+//! `derust-trainer`: trains the networks of derust and writes them as ONNX models.
+
+mod architectures;
+mod average;
+mod checkpoint;
+mod data;
+mod derust;
+mod device;
+mod evaluate;
+mod export;
+mod graph;
+mod losses;
+mod measure;
+mod network;
+mod onnx;
+mod optimiser;
+mod parity;
+mod random;
+mod run;
+mod segment;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+#[derive(Parser)]
+#[command(version, about, max_term_width = 100)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Train the network that finds rust.
+    Segment(segment::SegmentOptions),
+    /// Train the network that fills the place of rust.
+    Derust(derust::DerustOptions),
+    /// Write a model file from the best weights of a run.
+    #[command(subcommand)]
+    Export(export::ExportCommand),
+    /// Write a fixed list of rusty and clean pairs made from photos.
+    Pairs(evaluate::PairsOptions),
+    /// Measure model files through the `derust` command.
+    #[command(subcommand)]
+    Evaluate(evaluate::EvaluateCommand),
+}
+
+fn main() -> ExitCode {
+    let result = match Arguments::parse().command {
+        Command::Segment(options) => segment::train(&options),
+        Command::Derust(options) => derust::train(&options),
+        Command::Export(command) => export::export(&command),
+        Command::Pairs(options) => evaluate::write_pairs(&options),
+        Command::Evaluate(command) => evaluate::evaluate(&command),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("derust-trainer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}

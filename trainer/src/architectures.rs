@@ -1,0 +1,140 @@
+//! The networks of derust as layer graphs.
+
+use crate::graph::{Conv, Graph, NodeId, Op};
+
+/// Names of inputs and outputs; manifests refer to them.
+pub mod names {
+    /// Picture, RGB in 0 to 1.
+    pub const IMAGE: &str = "image";
+    /// One channel: 1 treat, 0 leave, below 0 "find it yourself".
+    pub const MASK: &str = "mask";
+    /// Probability of rust.
+    pub const PROBABILITY: &str = "probability";
+    /// Picture without rust.
+    pub const FILL: &str = "fill";
+    /// How much of the fill replaces the picture.
+    pub const ALPHA: &str = "alpha";
+    /// Score of a discriminator.
+    pub const SCORE: &str = "score";
+}
+
+/// Height and width of an input should be a multiple of this; other sizes work, a little less well.
+pub const SIZE_MULTIPLE: u32 = 32;
+
+/// The segmentation network: a residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) whose cost lies at a
+/// quarter of the picture's size and below. `width` scales the channels (1.0: 2.5 million parameters).
+///
+/// Input `image` `[n, 3, h, w]` in 0 to 1, output `probability` `[n, 1, h, w]`.
+pub fn segmenter(width: f64) -> Graph {
+    let channels = |base: i64| ((base as f64 * width / 8.0).round() as i64).max(1) * 8;
+    let mut g = Graph::default();
+    let image = g.input(names::IMAGE, 3);
+    let centred = g.push(Op::Affine { scale: 4.0, shift: -2.0 }, &[image]);
+
+    let half = g.conv_norm_relu(centred, channels(16), 2);
+    let quarter = g.conv_norm_relu(half, channels(40), 2);
+    let quarter = g.residual(quarter, 1);
+    let eighth = g.conv_norm_relu(quarter, channels(96), 2);
+    let eighth = g.residual(eighth, 1);
+    let eighth = g.residual(eighth, 1);
+    let sixteenth = g.conv_norm_relu(eighth, channels(160), 2);
+    let sixteenth = g.residual(sixteenth, 1);
+    let sixteenth = g.residual(sixteenth, 2);
+    let bottom = g.conv_norm_relu(sixteenth, channels(176), 2);
+    let bottom = g.residual(bottom, 2);
+
+    let mut x = bottom;
+    for (skip, outputs) in [(sixteenth, 96), (eighth, 64), (quarter, 40), (half, 16)] {
+        let joined = g.join(x, skip);
+        x = g.conv_norm_relu(joined, channels(outputs), 1);
+    }
+    let logits = g.conv(x, 1, 1);
+    let logits = g.push(Op::ResizeLike, &[logits, image]);
+    let probability = g.push(Op::Sigmoid, &[logits]);
+    g.output(names::PROBABILITY, probability);
+    g
+}
+
+/// The generator of the derust network: from the picture and a mask of what to treat it makes the picture without
+/// rust. It sees what the rust left visible, so it can keep edges and print that show through.
+///
+/// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1, output `fill` `[n, 3, h, w]`.
+pub fn generator() -> Graph {
+    let mut g = Graph::default();
+    let image = g.input(names::IMAGE, 3);
+    let mask = g.input(names::MASK, 1);
+    let centred = g.push(Op::Affine { scale: 2.0, shift: -1.0 }, &[image]);
+    let full = g.push(Op::Concat, &[centred, mask]);
+
+    let half = g.conv_norm_relu(full, 24, 2);
+    let quarter = g.conv_norm_relu(half, 48, 2);
+    let quarter = g.residual(quarter, 1);
+    let eighth = g.conv_norm_relu(quarter, 80, 2);
+    let mut bottom = g.conv_norm_relu(eighth, 112, 2);
+    // Growing steps let every pixel see past a wide patch of rust.
+    for dilation in [1, 2, 4, 1] {
+        bottom = g.residual(bottom, dilation);
+    }
+    let mut x = bottom;
+    for (skip, outputs) in [(eighth, 80), (quarter, 48), (half, 24)] {
+        let joined = g.join(x, skip);
+        x = g.conv_norm_relu(joined, outputs, 1);
+    }
+    let joined = g.join(x, full);
+    let x = g.conv_norm_relu(joined, 16, 1);
+    let rgb = g.conv(x, 3, 3);
+    let fill = g.push(Op::Sigmoid, &[rgb]);
+    g.output(names::FILL, fill);
+    g
+}
+
+/// The patch discriminator (Isola et al. 2017, arXiv:1611.07004) with spectral normalisation: it sees
+/// a picture and the mask of what was treated in it, and scores patches of about 45 pixels.
+///
+/// Input `image` `[n, 4, h, w]`, output `score` `[n, 1, h/8, w/8]`.
+pub fn discriminator() -> Graph {
+    let mut g = Graph::default();
+    let mut x = g.input(names::IMAGE, 4);
+    for outputs in [32, 64, 96] {
+        x = spectral(&mut g, x, outputs, 5, 2);
+        x = g.push(Op::LeakyRelu { slope: 0.2 }, &[x]);
+    }
+    let score = spectral(&mut g, x, 1, 3, 1);
+    g.output(names::SCORE, score);
+    g
+}
+
+fn spectral(g: &mut Graph, x: NodeId, outputs: i64, kernel: i64, stride: i64) -> NodeId {
+    let inputs = g.channels(x);
+    g.push(Op::Conv(Conv { inputs, outputs, kernel, stride, dilation: 1, bias: true, spectral: true }), &[x])
+}
+
+/// Where the alpha of the derust network begins and ends to rise with the probability of rust.
+#[derive(Clone, Copy, Debug)]
+pub struct AlphaRamp {
+    /// Probability up to which alpha is 0.
+    pub from: f64,
+    /// Probability from which alpha is 1.
+    pub to: f64,
+}
+
+/// The whole derust network in one graph: the segmenter finds, its probability becomes a crisp alpha that reaches a
+/// little past the rust, the generator fills. A mask of zero or more takes the place of what was found.
+///
+/// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]`, outputs `fill` `[n, 3, h, w]` and `alpha` `[n, 1, h, w]`.
+pub fn derust(segmenter: &Graph, generator: &Graph, ramp: AlphaRamp) -> Graph {
+    let mut g = Graph::default();
+    let image = g.input(names::IMAGE, 3);
+    let mask = g.input(names::MASK, 1);
+    let probability = g.embed("find", segmenter, &[image])[0];
+    let scale = 1.0 / (ramp.to - ramp.from);
+    let steep = g.push(Op::Affine { scale, shift: -ramp.from * scale }, &[probability]);
+    let found = g.push(Op::Clip, &[steep]);
+    let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
+    let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);
+    let alpha = g.push(Op::ReplaceNegative, &[mask, soft]);
+    let fill = g.embed("fill", generator, &[image, alpha])[0];
+    g.output(names::FILL, fill);
+    g.output(names::ALPHA, alpha);
+    g
+}

@@ -1,0 +1,44 @@
+//! Samples from the renderer: their masks are exact, and their clean side is known everywhere.
+
+use image::{GrayImage, RgbImage};
+use rand::RngExt;
+
+use crate::data::Plane;
+use crate::data::pairs::Pair;
+use crate::random::{Random, chance};
+
+/// A scene and its mask; in half of the cases things that are brown or red but no rust, with an empty mask.
+pub fn random_scene(side: usize, random: &mut Random) -> (Plane, Plane) {
+    let seed = random.random();
+    if chance(random, 0.5) {
+        let clutter = derust_render::clutter(seed, side as u32, side as u32);
+        return (from_rgb(&clutter), Plane::filled(1, side, side, 0.0));
+    }
+    let scene = derust_render::scene(seed, side as u32, side as u32);
+    (from_rgb(&scene.rusty), from_grey(&scene.mask))
+}
+
+/// A scene with and without its rust.
+pub fn random_pair(side: usize, random: &mut Random) -> Pair {
+    let scene = derust_render::scene(random.random(), side as u32, side as u32);
+    let own = Plane::filled(1, side, side, 0.0);
+    Pair { rusty: from_rgb(&scene.rusty), target: from_rgb(&scene.clean), pasted: from_grey(&scene.mask), own }
+}
+
+fn from_rgb(picture: &RgbImage) -> Plane {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let mut plane = Plane::filled(3, height, width, 0.0);
+    let area = plane.area();
+    for (i, pixel) in picture.pixels().enumerate() {
+        for channel in 0..3 {
+            plane.values[channel * area + i] = f32::from(pixel.0[channel]) / 255.0;
+        }
+    }
+    plane
+}
+
+fn from_grey(picture: &GrayImage) -> Plane {
+    let (width, height) = (picture.width() as usize, picture.height() as usize);
+    let values = picture.pixels().map(|pixel| if pixel.0[0] >= 128 { 1.0 } else { 0.0 }).collect();
+    Plane { channels: 1, height, width, values }
+}

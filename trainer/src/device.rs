@@ -1,0 +1,44 @@
+//! Where tensors live. One binary serves machines with and without CUDA: it is linked to the CPU libraries and opens
+//! `libtorch_cuda.so` when CUDA is asked for.
+
+use anyhow::{Result, bail};
+use tch::Device;
+
+/// The device of this name: `cpu` or `cuda`.
+///
+/// # Errors
+/// When the name is unknown or CUDA cannot be used; the text says why.
+pub fn choose(name: &str) -> Result<Device> {
+    match name {
+        "cpu" => Ok(Device::Cpu),
+        "cuda" => {
+            open_cuda_library()?;
+            if !tch::Cuda::is_available() {
+                bail!("libtorch_cuda.so was found, but no CUDA device; use --device cpu");
+            }
+            Ok(Device::Cuda(0))
+        }
+        other => bail!("there is no device `{other}`; use cpu or cuda"),
+    }
+}
+
+#[cfg(unix)]
+#[allow(unsafe_code, reason = "opening libtorch's CUDA half is the runtime's edge of the trainer")]
+fn open_cuda_library() -> Result<()> {
+    use libloading::os::unix::{Library, RTLD_GLOBAL, RTLD_NOW};
+    // SAFETY: the library is PyTorch's own; its initialisers register kernels with the libtorch that is loaded.
+    let library = unsafe { Library::open(Some("libtorch_cuda.so"), RTLD_NOW | RTLD_GLOBAL) };
+    match library {
+        Ok(library) => {
+            // The registered kernels stay in use until the process ends.
+            std::mem::forget(library);
+            Ok(())
+        }
+        Err(error) => bail!("CUDA cannot be used: {error}; put the folder of libtorch_cuda.so into LD_LIBRARY_PATH"),
+    }
+}
+
+#[cfg(not(unix))]
+fn open_cuda_library() -> Result<()> {
+    Ok(())
+}

@@ -1,0 +1,181 @@
+//! From a run's best weights to a model file.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::{Args, Subcommand};
+use derust_manifest::{Input, InputRole, Kind, Manifest, Output, OutputRole, SCHEMA, Tile};
+use semver::Version;
+use tch::{Device, nn};
+
+use crate::architectures::{AlphaRamp, SIZE_MULTIPLE, derust, generator, names, segmenter};
+use crate::checkpoint::Checkpoint;
+use crate::network::Network;
+use crate::onnx::{WeightStorage, encode};
+use crate::parity;
+use crate::run::files;
+use crate::segment::LONG_SIDE;
+
+/// What to export.
+#[derive(Subcommand, Clone, Debug)]
+pub enum ExportCommand {
+    /// A segment-rust model from a segmentation run.
+    Segment {
+        /// The run's folder.
+        #[arg(long)]
+        run: PathBuf,
+        #[command(flatten)]
+        about: About,
+    },
+    /// A derust model from a segmentation run (it finds) and a derust run (it fills).
+    Derust {
+        /// The segmentation run's folder.
+        #[arg(long)]
+        segment_run: PathBuf,
+        /// The derust run's folder.
+        #[arg(long)]
+        run: PathBuf,
+        /// How far below and above the threshold alpha starts and ends to rise.
+        #[arg(long, default_value_t = 0.1)]
+        ramp: f64,
+        #[command(flatten)]
+        about: About,
+    },
+}
+
+/// What the model says about itself.
+#[derive(Args, Clone, Debug)]
+pub struct About {
+    /// The model file to write.
+    #[arg(short, long)]
+    output: PathBuf,
+    /// Name of the model.
+    #[arg(long)]
+    name: String,
+    /// Version of the model.
+    #[arg(long, default_value = "0.1.0")]
+    version: Version,
+    /// The data that it learned from, with the attribution that the data's licence asks for.
+    #[arg(long, default_value = "")]
+    trained_on: String,
+    /// Probability from which on a pixel counts as rust, in place of the one that was best on held-out photos.
+    #[arg(long)]
+    threshold: Option<f32>,
+    /// Store weights in four bytes instead of two.
+    #[arg(long)]
+    full_weights: bool,
+}
+
+/// Writes the model file, once ONNX Runtime computes from it what libtorch computes.
+///
+/// # Errors
+/// When the run's weights cannot be read, the two differ by more than the tolerance, or the file cannot be written.
+pub fn export(command: &ExportCommand) -> Result<()> {
+    let store = nn::VarStore::new(Device::Cpu);
+    match command {
+        ExportCommand::Segment { run, about } => {
+            let best = best_weights(run)?;
+            let network = Network::new(&store.root(), segmenter(width_of(&best)?));
+            best.restore_store("weights", &store)?;
+            let outputs = vec![output(names::PROBABILITY, OutputRole::Probability)];
+            write(&network, &store, about, Kind::SegmentRust, outputs, threshold_of(&best, about)?)
+        }
+        ExportCommand::Derust { segment_run, run, ramp, about } => {
+            let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
+            let threshold = threshold_of(&find, about)?;
+            let middle = f64::from(threshold);
+            let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };
+            let graph = derust(&segmenter(width_of(&find)?), &generator(), ramp);
+            let network = Network::new(&store.root(), graph);
+            restore_part(&store, "find", &find)?;
+            restore_part(&store, "fill", &fill)?;
+            let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
+            write(&network, &store, about, Kind::Derust, outputs, threshold)
+        }
+    }
+}
+
+fn write(
+    network: &Network,
+    store: &nn::VarStore,
+    about: &About,
+    kind: Kind,
+    outputs: Vec<Output>,
+    threshold: f32,
+) -> Result<()> {
+    let inputs = network.graph.inputs().map(|id| {
+        let role = if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
+        Input {
+            name: network.graph.nodes[id].name.clone(),
+            role,
+            colour_order: Default::default(),
+            range: [0.0, 1.0],
+            mean: vec![],
+            std: vec![],
+        }
+    });
+    let manifest = Manifest {
+        schema: SCHEMA,
+        kind,
+        name: about.name.clone(),
+        version: about.version.clone(),
+        licence: "MIT OR Apache-2.0".into(),
+        trained_on: about.trained_on.clone(),
+        metrics: BTreeMap::new(),
+        inputs: inputs.collect(),
+        outputs,
+        tile: Tile { size: LONG_SIDE, overlap: LONG_SIDE / 4, multiple: SIZE_MULTIPLE },
+        long_side: Some(LONG_SIDE),
+        threshold,
+    };
+    manifest.check()?;
+    let storage = if about.full_weights { WeightStorage::Float32 } else { WeightStorage::Float16 };
+    let bytes = encode(network, &manifest, storage);
+    let difference = parity::check(network, store, &bytes, storage)?;
+    let partial = about.output.with_extension("onnx.tmp");
+    std::fs::write(&partial, &bytes).with_context(|| format!("cannot write {}", partial.display()))?;
+    std::fs::rename(&partial, &about.output)
+        .with_context(|| format!("cannot write {}", about.output.display()))?;
+    println!(
+        "{}: {} {}, {:.1} MB, threshold {threshold}, ONNX Runtime agrees within {difference:.1e}",
+        about.output.display(),
+        about.name,
+        about.version,
+        bytes.len() as f64 / 1e6
+    );
+    Ok(())
+}
+
+fn output(name: &str, role: OutputRole) -> Output {
+    let (classes, rust) = (vec![], vec![]);
+    Output { name: name.into(), role, colour_order: Default::default(), range: [0.0, 1.0], classes, rust }
+}
+
+fn best_weights(run: &Path) -> Result<Checkpoint> {
+    Checkpoint::load(&run.join(files::BEST)).context("the run has no weights to export; train first")
+}
+
+fn width_of(best: &Checkpoint) -> Result<f64> {
+    Ok(best.get("run", "width")?.double_value(&[0]))
+}
+
+fn threshold_of(best: &Checkpoint, about: &About) -> Result<f32> {
+    match about.threshold {
+        Some(threshold) => Ok(threshold),
+        None => Ok(best.get("run", "threshold")?.double_value(&[0]) as f32),
+    }
+}
+
+/// Copies a run's weights into the part of a joined network whose names begin with `part`.
+fn restore_part(store: &nn::VarStore, part: &str, weights: &Checkpoint) -> Result<()> {
+    let mut restored = 0;
+    for (name, mut variable) in store.variables() {
+        if let Some(inner) = name.strip_prefix(&format!("{part}.")) {
+            tch::no_grad(|| variable.f_copy_(&weights.get("weights", inner)?).map_err(anyhow::Error::from))?;
+            restored += 1;
+        }
+    }
+    ensure!(restored > 0, "the joined network has no part {part}");
+    Ok(())
+}

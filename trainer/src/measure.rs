@@ -1,0 +1,128 @@
+//! Figures of merit.
+
+use tch::{Kind, Tensor};
+
+use crate::data::Photo;
+
+/// Bins of probability.
+const BINS: usize = 200;
+
+/// How probabilities of rust and labels agree, over all pixels of all photos.
+#[derive(Clone)]
+pub struct Detection {
+    rust: [u64; BINS],
+    clean: [u64; BINS],
+}
+
+impl Default for Detection {
+    fn default() -> Self {
+        Detection { rust: [0; BINS], clean: [0; BINS] }
+    }
+}
+
+impl Detection {
+    /// Counts the pixels of one photo; both tensors have as many values, on the CPU.
+    pub fn add(&mut self, probability: &Tensor, mask: &Tensor) {
+        let flat = |tensor: &Tensor| {
+            Vec::<f32>::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1])).expect("a flat float tensor")
+        };
+        self.add_values(&flat(probability), &flat(mask));
+    }
+
+    /// Counts pixels; a mask value of at least one half means rust.
+    pub fn add_values(&mut self, probability: &[f32], mask: &[f32]) {
+        for (probability, mask) in probability.iter().zip(mask) {
+            let bin = ((probability.clamp(0.0, 1.0) * BINS as f32) as usize).min(BINS - 1);
+            let counts = if *mask >= 0.5 { &mut self.rust } else { &mut self.clean };
+            counts[bin] += 1;
+        }
+    }
+
+    /// Pixels that are (rust and found, clean and found, rust and missed) at a threshold, which is rounded to a bin.
+    pub fn counts(&self, threshold: f32) -> (u64, u64, u64) {
+        let from = ((threshold * BINS as f32).round() as usize).min(BINS);
+        let sum = |counts: &[u64]| counts.iter().sum::<u64>();
+        (sum(&self.rust[from..]), sum(&self.clean[from..]), sum(&self.rust[..from]))
+    }
+
+    /// Intersection over union of found and labelled rust.
+    pub fn iou(&self, threshold: f32) -> f64 {
+        let (hit, false_alarm, missed) = self.counts(threshold);
+        hit as f64 / (hit + false_alarm + missed).max(1) as f64
+    }
+
+    /// Harmonic mean of precision and recall.
+    pub fn f1(&self, threshold: f32) -> f64 {
+        let (hit, false_alarm, missed) = self.counts(threshold);
+        2.0 * hit as f64 / (2 * hit + false_alarm + missed).max(1) as f64
+    }
+
+    /// The threshold with the highest IoU, and that IoU.
+    pub fn best_threshold(&self) -> (f32, f64) {
+        (1..BINS)
+            .map(|bin| bin as f32 / BINS as f32)
+            .map(|threshold| (threshold, self.iou(threshold)))
+            .max_by(|a, b| a.1.total_cmp(&b.1))
+            .expect("there are bins")
+    }
+
+    /// Expected calibration error over ten bins of probability (Naeini et al. 2015).
+    pub fn calibration_error(&self) -> f64 {
+        let total: u64 = self.rust.iter().chain(&self.clean).sum();
+        let width = BINS / 10;
+        let error: f64 = (0..10)
+            .map(|bin| {
+                let range = bin * width..(bin + 1) * width;
+                let rust: u64 = self.rust[range.clone()].iter().sum();
+                let mut count = 0;
+                let mut confidence = 0.0;
+                for fine in range {
+                    let here = self.rust[fine] + self.clean[fine];
+                    count += here;
+                    confidence += here as f64 * (fine as f64 + 0.5) / BINS as f64;
+                }
+                (confidence - rust as f64).abs() * f64::from(u8::from(count > 0))
+            })
+            .sum();
+        error / total.max(1) as f64
+    }
+}
+
+/// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]` of 0 and 1.
+pub fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
+    let size = [1, photo.height as i64, photo.width as i64];
+    let rgb = Tensor::from_slice(&photo.rgb).view([size[0], size[1], size[2], 3]).permute([0, 3, 1, 2]);
+    let mask = Tensor::from_slice(&photo.mask).view([1, 1, size[1], size[2]]);
+    ((rgb.to_kind(Kind::Float) / 255.0).contiguous(), mask.ge(128).to_kind(Kind::Float))
+}
+
+/// Peak signal-to-noise ratio in dB of values in 0 to 1 with this mean squared error.
+pub fn psnr(mean_squared_error: f64) -> f64 {
+    -10.0 * mean_squared_error.max(1e-10).log10()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn detection_counts_what_one_counts_by_hand() {
+        let mut detection = Detection::default();
+        detection.add_values(&[0.9, 0.8, 0.3, 0.7, 0.1], &[1.0, 1.0, 1.0, 0.0, 0.0]);
+        assert_eq!(detection.counts(0.5), (2, 1, 1));
+        assert_eq!((detection.iou(0.5), detection.f1(0.5)), (0.5, 4.0 / 6.0));
+        assert_eq!(detection.best_threshold().1, 0.75);
+        assert!((psnr(0.01) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn honest_probabilities_have_no_calibration_error() {
+        let mut detection = Detection::default();
+        let labels: Vec<f32> = (0..1000).map(|i| if i < 250 { 1.0 } else { 0.0 }).collect();
+        detection.add_values(&vec![0.2475; 1000], &labels);
+        assert!(detection.calibration_error() < 0.003);
+        let mut liar = Detection::default();
+        liar.add_values(&vec![0.95; 1000], &labels);
+        assert!((liar.calibration_error() - 0.7).abs() < 0.01);
+    }
+}

@@ -1,0 +1,171 @@
+//! A layer graph with parameters: the forward pass in libtorch.
+
+use std::collections::HashMap;
+
+use tch::{Kind, Tensor, nn};
+
+use crate::graph::{Conv, Graph, Node, Op};
+
+/// Added to a variance before its root is taken.
+pub const NORM_EPSILON: f64 = 1e-5;
+const NORM_MOMENTUM: f64 = 0.1;
+
+/// A network: graph and parameters.
+pub struct Network {
+    /// The description.
+    pub graph: Graph,
+    parameters: Vec<HashMap<&'static str, Tensor>>,
+    last_reader: Vec<usize>,
+}
+
+/// How a network is run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mode {
+    /// Statistics come from the batch and are averaged for later.
+    Train,
+    /// Statistics are those averaged in training.
+    Evaluate,
+}
+
+impl Network {
+    /// Makes the parameters under `path`: He-normal weights, zero biases, unit gains.
+    pub fn new(path: &nn::Path, graph: Graph) -> Self {
+        let parameters = graph.nodes.iter().map(|node| node_parameters(path, node)).collect();
+        let mut last_reader = vec![0; graph.nodes.len()];
+        for (id, node) in graph.nodes.iter().enumerate() {
+            for &input in &node.inputs {
+                last_reader[input] = id;
+            }
+        }
+        for (_, id) in &graph.outputs {
+            last_reader[*id] = usize::MAX;
+        }
+        Network { graph, parameters, last_reader }
+    }
+
+    /// Parameter of a node by its short name.
+    pub fn parameter(&self, node: usize, name: &str) -> Option<&Tensor> {
+        self.parameters[node].get(name)
+    }
+
+    /// Runs the graph; inputs and results in the graph's order.
+    pub fn forward(&self, inputs: &[&Tensor], mode: Mode) -> Vec<Tensor> {
+        let mut inputs = inputs.iter();
+        let mut values: Vec<Option<Tensor>> = Vec::with_capacity(self.graph.nodes.len());
+        for (id, node) in self.graph.nodes.iter().enumerate() {
+            let arguments: Vec<&Tensor> = node
+                .inputs
+                .iter()
+                .map(|&input| values[input].as_ref().expect("kept until its last reader"))
+                .collect();
+            let value = match node.op {
+                Op::Input => inputs.next().expect("one tensor per input").shallow_clone(),
+                _ => self.compute(id, &arguments, mode),
+            };
+            values.push(Some(value));
+            for &input in &node.inputs {
+                if self.last_reader[input] == id {
+                    values[input] = None;
+                }
+            }
+        }
+        self.graph
+            .outputs
+            .iter()
+            .map(|(_, id)| values[*id].as_ref().expect("outputs are kept").shallow_clone())
+            .collect()
+    }
+
+    fn compute(&self, id: usize, x: &[&Tensor], mode: Mode) -> Tensor {
+        let parameter = |name| self.parameters[id].get(name);
+        let train = mode == Mode::Train;
+        match &self.graph.nodes[id].op {
+            Op::Input => unreachable!("inputs are given"),
+            Op::Conv(conv) => {
+                let weight = self.conv_weight(id, conv, mode);
+                let (stride, padding, dilation) = (conv.stride, conv.padding(), conv.dilation);
+                x[0].conv2d(&weight, parameter("bias"), [stride; 2], [padding; 2], [dilation; 2], 1)
+            }
+            Op::BatchNorm => x[0].batch_norm(
+                parameter("weight"),
+                parameter("bias"),
+                parameter("running_mean"),
+                parameter("running_var"),
+                train,
+                NORM_MOMENTUM,
+                NORM_EPSILON,
+                true,
+            ),
+            Op::Relu => x[0].relu(),
+            // The binding's leaky_relu takes no slope.
+            Op::LeakyRelu { .. } => x[0].prelu(parameter("slope").expect("made with the node")),
+            Op::Sigmoid => x[0].sigmoid(),
+            Op::Affine { scale, shift } => x[0] * *scale + *shift,
+            Op::Clip => x[0].clamp(0.0, 1.0),
+            Op::MaxFilter { side } => x[0].max_pool2d([*side; 2], [1; 2], [side / 2; 2], [1; 2], false),
+            Op::MeanFilter { side } => {
+                x[0].avg_pool2d([*side; 2], [1; 2], [side / 2; 2], false, false, None::<i64>)
+            }
+            Op::ResizeLike => {
+                let size = x[1].size();
+                x[0].upsample_bilinear2d([size[2], size[3]], false, None, None)
+            }
+            Op::Concat => Tensor::cat(x, 1),
+            Op::Add => x[0] + x[1],
+            Op::ReplaceNegative => x[1].where_self(&x[0].lt(0.0), x[0]),
+        }
+    }
+
+    fn conv_weight(&self, id: usize, conv: &Conv, mode: Mode) -> Tensor {
+        let weight = &self.parameters[id]["weight"];
+        if !conv.spectral {
+            return weight.shallow_clone();
+        }
+        let matrix = weight.view([conv.outputs, -1]);
+        let (left, right) = tch::no_grad(|| {
+            let mut kept = self.parameters[id]["left"].shallow_clone();
+            let right = unit(&matrix.tr().mv(&kept));
+            let left = unit(&matrix.mv(&right));
+            if mode == Mode::Train {
+                kept.copy_(&left);
+            }
+            (left, right)
+        });
+        let sigma = left.dot(&matrix.mv(&right));
+        weight / sigma
+    }
+}
+
+fn unit(vector: &Tensor) -> Tensor {
+    vector / (vector.norm() + 1e-12)
+}
+
+fn node_parameters(path: &nn::Path, node: &Node) -> HashMap<&'static str, Tensor> {
+    let mut made = HashMap::new();
+    let path = path / node.name.replace('.', "/");
+    match &node.op {
+        Op::Conv(conv) => {
+            let shape = [conv.outputs, conv.inputs, conv.kernel, conv.kernel];
+            let fan_in = (conv.inputs * conv.kernel * conv.kernel) as f64;
+            made.insert("weight", path.randn("weight", &shape, 0.0, (2.0 / fan_in).sqrt()));
+            if conv.bias {
+                made.insert("bias", path.zeros("bias", &[conv.outputs]));
+            }
+            if conv.spectral {
+                made.insert("left", path.add("left", unit(&Tensor::ones([conv.outputs], (Kind::Float, path.device()))), false));
+            }
+        }
+        Op::BatchNorm => {
+            // The binding's own default gain is uniform in 0 to 1; one is meant.
+            made.insert("weight", path.ones("weight", &[node.channels]));
+            made.insert("bias", path.zeros("bias", &[node.channels]));
+            made.insert("running_mean", path.zeros_no_train("running_mean", &[node.channels]));
+            made.insert("running_var", path.ones_no_train("running_var", &[node.channels]));
+        }
+        Op::LeakyRelu { slope } => {
+            made.insert("slope", Tensor::from_slice(&[*slope as f32]).to_device(path.device()));
+        }
+        _ => {}
+    }
+    made
+}

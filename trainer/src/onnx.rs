@@ -1,0 +1,224 @@
+//! Writes a network as an ONNX model (operator set 17, IR version 8; batch, height and width are free).
+
+use std::collections::{BTreeMap, HashMap};
+
+use derust_manifest::onnx::{self, Attribute, Node, ValueInfo};
+use derust_manifest::{METADATA_KEY, Manifest};
+use half::f16;
+use prost::Message;
+use tch::{Device, Kind, Tensor};
+
+use crate::graph::{Graph, NodeId, Op};
+use crate::network::{NORM_EPSILON, Network};
+
+/// In what form weights are stored; the network computes in float32 either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightStorage {
+    /// Four bytes a weight.
+    Float32,
+    /// Two bytes a weight, widened when the model is loaded.
+    Float16,
+}
+
+/// The model file's bytes, with the manifest inside and every batch normalisation folded into its convolution.
+pub fn encode(network: &Network, manifest: &Manifest, storage: WeightStorage) -> Vec<u8> {
+    let _no_grad = tch::no_grad_guard();
+    let mut writer = Writer { network, storage, names: HashMap::new(), nodes: vec![], initializers: BTreeMap::new() };
+    writer.write_nodes();
+    let graph = &network.graph;
+    let value = |name: &str, id: NodeId| {
+        ValueInfo::floats(name, &["batch", &graph.channels(id).to_string(), "height", "width"])
+    };
+    onnx::Model {
+        ir_version: 8,
+        producer_name: "derust-trainer".into(),
+        producer_version: env!("CARGO_PKG_VERSION").into(),
+        opset_import: vec![onnx::OperatorSet { domain: String::new(), version: 17 }],
+        metadata_props: vec![onnx::Property { key: METADATA_KEY.into(), value: manifest.to_json() }],
+        graph: Some(onnx::Graph {
+            name: manifest.name.clone(),
+            node: writer.nodes,
+            initializer: writer.initializers.into_values().collect(),
+            input: graph.inputs().map(|id| value(&graph.nodes[id].name, id)).collect(),
+            output: graph.outputs.iter().map(|(name, id)| value(name, *id)).collect(),
+        }),
+        ..Default::default()
+    }
+    .encode_to_vec()
+}
+
+struct Writer<'a> {
+    network: &'a Network,
+    storage: WeightStorage,
+    /// Name of each node's result.
+    names: HashMap<NodeId, String>,
+    nodes: Vec<Node>,
+    initializers: BTreeMap<String, onnx::Tensor>,
+}
+
+impl Writer<'_> {
+    fn write_nodes(&mut self) {
+        let graph = &self.network.graph;
+        for (id, node) in graph.nodes.iter().enumerate() {
+            let named = graph.outputs.iter().find(|(_, output)| *output == id).map(|(name, _)| name.clone());
+            let name = named.unwrap_or_else(|| node.name.clone());
+            if node.op == Op::BatchNorm {
+                // Written with the convolution before it.
+                let conv = self.names[&node.inputs[0]].clone();
+                self.names.insert(id, conv);
+                continue;
+            }
+            self.names.insert(id, name);
+            self.write_node(graph, id);
+        }
+    }
+
+    fn write_node(&mut self, graph: &Graph, id: NodeId) {
+        let node = &graph.nodes[id];
+        let inputs: Vec<String> = node.inputs.iter().map(|input| self.names[input].clone()).collect();
+        match &node.op {
+            Op::Input | Op::BatchNorm => {}
+            Op::Conv(conv) => {
+                let (weight, bias) = self.folded(id);
+                let mut inputs = inputs;
+                inputs.push(self.parameter(&format!("{}.weight", node.name), &weight));
+                if let Some(bias) = bias {
+                    inputs.push(self.parameter(&format!("{}.bias", node.name), &bias));
+                }
+                let attributes = vec![
+                    Attribute::ints("kernel_shape", &[conv.kernel; 2]),
+                    Attribute::ints("strides", &[conv.stride; 2]),
+                    Attribute::ints("dilations", &[conv.dilation; 2]),
+                    Attribute::ints("pads", &[conv.padding(); 4]),
+                ];
+                self.push(id, "Conv", inputs, attributes);
+            }
+            Op::Relu => self.push(id, "Relu", inputs, vec![]),
+            Op::LeakyRelu { slope } => {
+                self.push(id, "LeakyRelu", inputs, vec![Attribute::float("alpha", *slope as f32)]);
+            }
+            Op::Sigmoid => self.push(id, "Sigmoid", inputs, vec![]),
+            Op::Affine { scale, shift } => {
+                let scale = self.scalar(*scale);
+                let shift = self.scalar(*shift);
+                let scaled = format!("{}.scaled", node.name);
+                self.push_named(&scaled, "Mul", vec![inputs[0].clone(), scale], vec![]);
+                self.push(id, "Add", vec![scaled, shift], vec![]);
+            }
+            Op::Clip => {
+                let (low, high) = (self.scalar(0.0), self.scalar(1.0));
+                self.push(id, "Clip", vec![inputs[0].clone(), low, high], vec![]);
+            }
+            Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side)),
+            Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side)),
+            Op::ResizeLike => self.resize(id, &inputs),
+            Op::Concat => self.push(id, "Concat", inputs, vec![Attribute::int("axis", 1)]),
+            Op::Add => self.push(id, "Add", inputs, vec![]),
+            Op::ReplaceNegative => {
+                let zero = self.scalar(0.0);
+                let negative = format!("{}.negative", node.name);
+                self.push_named(&negative, "Less", vec![inputs[0].clone(), zero], vec![]);
+                self.push(id, "Where", vec![negative, inputs[1].clone(), inputs[0].clone()], vec![]);
+            }
+        }
+    }
+
+    /// Resize to the height and width of the second input, whatever they are.
+    fn resize(&mut self, id: NodeId, inputs: &[String]) {
+        let name = self.network.graph.nodes[id].name.clone();
+        let at = |part: &str| format!("{name}.{part}");
+        let [zero, two, four] = [0, 2, 4].map(|value| self.index(value));
+        self.push_named(&at("shape"), "Shape", vec![inputs[0].clone()], vec![]);
+        self.push_named(&at("like"), "Shape", vec![inputs[1].clone()], vec![]);
+        self.push_named(&at("channels"), "Slice", vec![at("shape"), zero, two.clone()], vec![]);
+        self.push_named(&at("sides"), "Slice", vec![at("like"), two, four], vec![]);
+        self.push_named(&at("size"), "Concat", vec![at("channels"), at("sides")], vec![Attribute::int("axis", 0)]);
+        let attributes = vec![
+            Attribute::string("mode", "linear"),
+            Attribute::string("coordinate_transformation_mode", "half_pixel"),
+        ];
+        let inputs = vec![inputs[0].clone(), String::new(), String::new(), at("size")];
+        self.push(id, "Resize", inputs, attributes);
+    }
+
+    /// Weight and bias of a convolution with the batch normalisation behind it folded in, in double precision.
+    fn folded(&self, id: NodeId) -> (Tensor, Option<Tensor>) {
+        let double = |node: NodeId, name: &str| {
+            self.network
+                .parameter(node, name)
+                .map(|tensor| tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double))
+        };
+        let mut weight = double(id, "weight").expect("a convolution has a weight");
+        let mut bias = double(id, "bias");
+        let graph = &self.network.graph;
+        if let Some(norm) = graph.readers(id).find(|&reader| graph.nodes[reader].op == Op::BatchNorm) {
+            let of_norm = |name| double(norm, name).expect("a normalisation has it");
+            let gain = of_norm("weight") / (of_norm("running_var") + NORM_EPSILON).sqrt();
+            let shift = match bias {
+                Some(bias) => bias - of_norm("running_mean"),
+                None => -of_norm("running_mean"),
+            };
+            weight = weight * gain.view([-1, 1, 1, 1]);
+            bias = Some(shift * gain + of_norm("bias"));
+        }
+        (weight, bias)
+    }
+
+    /// Stores a parameter and returns the name under which nodes read it.
+    fn parameter(&mut self, name: &str, tensor: &Tensor) -> String {
+        let dims = tensor.size();
+        let flat = tensor.to_kind(Kind::Float).contiguous().view([-1]);
+        let values = Vec::<f32>::try_from(flat).expect("a flat float tensor on the CPU");
+        match self.storage {
+            WeightStorage::Float32 => {
+                self.initializers.insert(name.into(), onnx::Tensor::floats(name, &dims, &values));
+                name.into()
+            }
+            WeightStorage::Float16 => {
+                let bits: Vec<u16> = values.iter().map(|v| f16::from_f32(*v).to_bits()).collect();
+                let stored = format!("{name}.half");
+                self.initializers.insert(stored.clone(), onnx::Tensor::halves(&stored, &dims, &bits));
+                let to = Attribute::int("to", onnx::data_type::FLOAT.into());
+                self.push_named(name, "Cast", vec![stored], vec![to]);
+                name.into()
+            }
+        }
+    }
+
+    fn scalar(&mut self, value: f64) -> String {
+        let name = format!("scalar.{value}");
+        let tensor = onnx::Tensor::floats(&name, &[], &[value as f32]);
+        self.initializers.insert(name.clone(), tensor);
+        name
+    }
+
+    fn index(&mut self, value: i64) -> String {
+        let name = format!("index.{value}");
+        self.initializers.insert(name.clone(), onnx::Tensor::ints(&name, &[value]));
+        name
+    }
+
+    fn push(&mut self, id: NodeId, operator: &str, inputs: Vec<String>, attributes: Vec<Attribute>) {
+        let name = self.names[&id].clone();
+        self.push_named(&name, operator, inputs, attributes);
+    }
+
+    fn push_named(&mut self, output: &str, operator: &str, inputs: Vec<String>, attributes: Vec<Attribute>) {
+        self.nodes.push(Node {
+            name: format!("{output}:{operator}"),
+            op_type: operator.into(),
+            input: inputs,
+            output: vec![output.into()],
+            attribute: attributes,
+            ..Default::default()
+        });
+    }
+}
+
+fn window(side: i64) -> Vec<Attribute> {
+    vec![
+        Attribute::ints("kernel_shape", &[side; 2]),
+        Attribute::ints("strides", &[1; 2]),
+        Attribute::ints("pads", &[side / 2; 4]),
+    ]
+}

@@ -1,0 +1,43 @@
+//! Random numbers that depend on seed, purpose and index alone, so that a resumed run draws what an uninterrupted
+//! one would have drawn.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+
+/// The generator that all data code uses.
+pub type Random = ChaCha8Rng;
+
+/// What a stream of random numbers is for.
+#[derive(Clone, Copy, Debug)]
+pub enum Purpose {
+    /// Samples that a network learns from.
+    Training,
+    /// Fixed samples for measuring.
+    Measuring,
+    /// The division into training and held-out photos.
+    Division,
+}
+
+/// The stream for one sample.
+pub fn stream(seed: u64, purpose: Purpose, index: u64) -> Random {
+    let mut key = [0u8; 32];
+    key[..8].copy_from_slice(&seed.to_le_bytes());
+    key[8..16].copy_from_slice(&(purpose as u64).to_le_bytes());
+    key[16..24].copy_from_slice(&index.to_le_bytes());
+    ChaCha8Rng::from_seed(key)
+}
+
+/// True with the given probability.
+pub fn chance(random: &mut Random, probability: f32) -> bool {
+    random.random::<f32>() < probability
+}
+
+/// Uniform in `low..high`.
+pub fn uniform(random: &mut Random, low: f32, high: f32) -> f32 {
+    low + (high - low) * random.random::<f32>()
+}
+
+/// Index below `count`.
+pub fn index(random: &mut Random, count: usize) -> usize {
+    random.random_range(0..count)
+}

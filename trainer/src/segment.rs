@@ -1,0 +1,176 @@
+//! Trains the segmentation network.
+
+use std::sync::Arc;
+
+use anyhow::Result;
+use clap::Args;
+use tch::{Tensor, nn};
+
+use crate::architectures::segmenter;
+use crate::average::WeightAverage;
+use crate::checkpoint::Checkpoint;
+use crate::data::augment::{Geometry, GeometryRange, recolour};
+use crate::data::batches::{Batches, Samples};
+use crate::data::{Photo, PhotoSet, Plane, pairs};
+use crate::losses;
+use crate::measure::{Detection, photo_tensors};
+use crate::network::{Mode, Network};
+use crate::optimiser::{AdamSettings, AdamW};
+use crate::random::{Purpose, Random, chance, index, stream};
+use crate::run::{Run, RunOptions, files, learning_rate};
+
+/// Long side at which photos are analysed; samples vary around it.
+pub const LONG_SIDE: u32 = 384;
+const AVERAGE_DECAY: f64 = 0.998;
+
+/// Options of `segment`.
+#[derive(Args, Clone, Debug)]
+pub struct SegmentOptions {
+    #[command(flatten)]
+    pub run: RunOptions,
+    /// Width of the network; 1 has 2.5 million parameters.
+    #[arg(long, default_value_t = 1.0)]
+    pub width: f64,
+}
+
+/// Samples of picture and mask.
+struct SegmentSamples {
+    photos: Vec<Photo>,
+    side: usize,
+    seed: u64,
+}
+
+const GEOMETRY: GeometryRange = GeometryRange { long_side: [230.0, 520.0], stretch: 1.5, turn: 15.0 };
+/// Part of the samples that gets rust of another photo pasted on (Ghiasi et al. 2021, arXiv:2012.07177).
+const PASTED: f32 = 0.3;
+/// Part of the samples that is rendered, half of it brown or red things without rust.
+const RENDERED: f32 = 0.12;
+
+impl Samples for SegmentSamples {
+    fn sample(&self, number: u64) -> Vec<Plane> {
+        let mut random = stream(self.seed, Purpose::Training, number);
+        let (mut colour, mask) = if chance(&mut random, RENDERED) {
+            crate::data::rendered::random_scene(self.side, &mut random)
+        } else {
+            self.from_photos(&mut random)
+        };
+        recolour(&mut colour, &mut random);
+        vec![colour, mask]
+    }
+}
+
+impl SegmentSamples {
+    fn from_photos(&self, random: &mut Random) -> (Plane, Plane) {
+        let photo = &self.photos[index(random, self.photos.len())];
+        let host = Geometry::random(photo, self.side, &GEOMETRY, random).apply(photo);
+        if !chance(random, PASTED) {
+            return host;
+        }
+        let mut donor = pairs::pick(&self.photos, self.side, &GEOMETRY, 0.05..=1.0, random);
+        if chance(random, 0.5) {
+            recolour(&mut donor.0, random);
+        }
+        let pair = pairs::paste(host, &[donor], random);
+        let mut mask = pair.own;
+        for (mask, pasted) in mask.values.iter_mut().zip(&pair.pasted.values) {
+            if *pasted >= 0.4 {
+                *mask = 1.0;
+            }
+        }
+        (pair.rusty, mask)
+    }
+}
+
+/// Trains until the budget is spent and leaves the best weights in the run's folder.
+///
+/// # Errors
+/// When the data cannot be read, the run's folder cannot be written, or the loss is no longer finite.
+pub fn train(options: &SegmentOptions) -> Result<()> {
+    let device = options.run.prepare()?;
+    let (learn, held_out) =
+        PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, options.run.seed);
+    println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
+
+    let store = nn::VarStore::new(device);
+    let network = Network::new(&store.root(), segmenter(options.width));
+    let average_store = nn::VarStore::new(device);
+    let averaged = Network::new(&average_store.root(), segmenter(options.width));
+    let mut average = WeightAverage::new(&store, AVERAGE_DECAY);
+    let mut optimiser = AdamW::new(&store, AdamSettings::default());
+    let mut run = Run::start(&options.run)?;
+    let mut step = 0;
+    if options.run.resume {
+        let checkpoint = Checkpoint::load(&run.path(files::CHECKPOINT))?;
+        checkpoint.restore_store("weights", &store)?;
+        average.restore(|name| checkpoint.get("average", name))?;
+        optimiser.restore(|name| checkpoint.get("optimiser", name))?;
+        step = run.take_progress(&checkpoint)?;
+    }
+
+    let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
+    let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
+    let mut losses_since = vec![];
+    loop {
+        let progress = run.progress(step);
+        let done = progress >= 1.0;
+        if (step > 0 && step.is_multiple_of(options.run.every)) || done {
+            average.copy_to(&average_store)?;
+            let detection = measure(&averaged, &held_out.photos, device);
+            let (threshold, iou) = detection.best_threshold();
+            let loss = losses_since.drain(..).sum::<f64>() / options.run.every as f64;
+            let figures = [
+                ("loss", loss),
+                ("held_out_iou", detection.iou(0.5)),
+                ("best_iou", iou),
+                ("best_threshold", f64::from(threshold)),
+                ("calibration_error", detection.calibration_error()),
+            ];
+            run.record(step, &figures)?;
+            if run.is_best(iou) {
+                let mut best = Checkpoint::default();
+                best.put_store("weights", &average_store);
+                best.put("run", [("threshold".into(), Tensor::from_slice(&[threshold]))]);
+                best.put("run", [("width".into(), Tensor::from_slice(&[options.width]))]);
+                best.save(&run.path(files::BEST))?;
+            }
+            let mut checkpoint = Checkpoint::default();
+            checkpoint.put_store("weights", &store);
+            checkpoint.put("average", average.state());
+            checkpoint.put("optimiser", optimiser.state());
+            run.put_progress(&mut checkpoint, step);
+            checkpoint.save(&run.path(files::CHECKPOINT))?;
+        }
+        if done {
+            break;
+        }
+        let batch = batches.next()?;
+        let probability = network.forward(&[&batch[0]], Mode::Train).remove(0);
+        let loss = losses::segmentation(&probability, &batch[1]);
+        loss.backward();
+        let loss = loss.double_value(&[]);
+        let finite = optimiser.step(learning_rate(options.run.learning_rate, progress));
+        anyhow::ensure!(
+            loss.is_finite() && finite,
+            "the loss is {loss} at step {step}: try a smaller --learning-rate; the last good weights are in {}",
+            run.path(files::CHECKPOINT).display()
+        );
+        average.update(step);
+        losses_since.push(loss);
+        step += 1;
+        run.show(step, format!("step {step} loss {loss:.3}"));
+    }
+    run.finish(&run.path(files::BEST));
+    Ok(())
+}
+
+/// Runs a segmentation network over whole photos.
+pub fn measure(network: &Network, photos: &[Photo], device: tch::Device) -> Detection {
+    let _no_grad = tch::no_grad_guard();
+    let mut detection = Detection::default();
+    for photo in photos {
+        let (image, mask) = photo_tensors(photo);
+        let probability = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
+        detection.add(&probability.to_device(tch::Device::Cpu), &mask);
+    }
+    detection
+}
