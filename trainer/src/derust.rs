@@ -39,8 +39,8 @@ pub struct DerustOptions {
     pub adversarial: f64,
 }
 
-/// The planes of a sample, in this order.
-struct Pairs {
+/// Samples of five planes; see [`PairBatch`].
+pub struct Pairs {
     photos: Vec<Photo>,
     side: usize,
     seed: u64,
@@ -91,6 +91,11 @@ impl Samples for Pairs {
 }
 
 impl Pairs {
+    /// The samples that the network learns from.
+    pub fn for_training(photos: Vec<Photo>, side: usize, seed: u64) -> Self {
+        Pairs { photos, side, seed, purpose: Purpose::Training }
+    }
+
     fn from_photos(&self, random: &mut Random) -> pairs::Pair {
         let mut host = pairs::pick(&self.photos, self.side, &GEOMETRY, 0.0..=0.5, random);
         recolour(&mut host.0, random);
@@ -159,7 +164,7 @@ pub fn train(options: &DerustOptions) -> Result<()> {
     if options.run.resume {
         step = models.restore(&mut run)?;
     }
-    let samples = Pairs { photos: learn.photos, side, seed, purpose: Purpose::Training };
+    let samples = Pairs::for_training(learn.photos, side, seed);
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
     let mut sums = StepLosses::default();
     loop {

@@ -15,6 +15,7 @@ mod network;
 mod onnx;
 mod optimiser;
 mod parity;
+mod preview;
 mod random;
 mod run;
 mod segment;
@@ -36,6 +37,8 @@ enum Command {
     Segment(segment::SegmentOptions),
     /// Train the network that fills the place of rust.
     Derust(derust::DerustOptions),
+    /// Write a contact sheet of the samples that a training sees.
+    Preview(preview::PreviewOptions),
     /// Write a model file from the best weights of a run.
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -50,6 +53,7 @@ fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Segment(options) => segment::train(&options),
         Command::Derust(options) => derust::train(&options),
+        Command::Preview(options) => preview::write(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
         Command::Evaluate(command) => evaluate::evaluate(&command),

@@ -34,10 +34,13 @@ pub struct SegmentOptions {
 }
 
 /// Samples of picture and mask.
-struct SegmentSamples {
-    photos: Vec<Photo>,
-    side: usize,
-    seed: u64,
+pub struct SegmentSamples {
+    /// Photos to draw from.
+    pub photos: Vec<Photo>,
+    /// Side in pixels.
+    pub side: usize,
+    /// Everything random follows from this number.
+    pub seed: u64,
 }
 
 const GEOMETRY: GeometryRange = GeometryRange { long_side: [230.0, 520.0], stretch: 1.5, turn: 15.0 };
