@@ -111,7 +111,8 @@ impl Network {
             let side = convolution.kernel_side() as i64;
             let shape = [convolution.weights.len() as i64, convolution.weights[0].len() as i64, side, side];
             let weights: Vec<f32> = convolution.weights.iter().flatten().flatten().copied().collect();
-            let [weight_name, bias_name] = [format!("{}.weight", output.name), format!("{}.bias", output.name)];
+            let [weight_name, bias_name] =
+                [format!("{}.weight", output.name), format!("{}.bias", output.name)];
             graph.initializer.push(onnx::Tensor::floats(&weight_name, &shape, &weights));
             graph.initializer.push(onnx::Tensor::floats(&bias_name, &shape[..1], &convolution.bias));
             let raw = format!("{}.raw", output.name);
@@ -156,7 +157,14 @@ fn scalar(name: &str, value: f32) -> onnx::Tensor {
 }
 
 fn input(name: &str, role: InputRole) -> Input {
-    Input { name: name.into(), role, colour_order: ColourOrder::Rgb, range: [0.0, 1.0], mean: vec![], std: vec![] }
+    Input {
+        name: name.into(),
+        role,
+        colour_order: ColourOrder::Rgb,
+        range: [0.0, 1.0],
+        mean: vec![],
+        std: vec![],
+    }
 }
 
 fn manifest(kind: Kind, name: &str, roles: &[OutputRole]) -> Manifest {

@@ -52,8 +52,9 @@ fn folders(executable: Option<&Path>) -> Vec<PathBuf> {
     if let Some(folder) = executable.and_then(Path::parent) {
         folders.push(folder.to_owned());
         folders.push(folder.join("onnxruntime"));
-        let build_folder =
-            folder.ancestors().find(|above| above.ends_with("target") || above.join("CACHEDIR.TAG").is_file());
+        let build_folder = folder
+            .ancestors()
+            .find(|above| above.ends_with("target") || above.join("CACHEDIR.TAG").is_file());
         folders.extend(build_folder.map(|target| target.join("onnxruntime")));
     }
     folders.extend(SYSTEM_FOLDERS.iter().map(PathBuf::from));
@@ -72,7 +73,8 @@ fn search(folders: &[PathBuf]) -> Option<PathBuf> {
 /// `libonnxruntime.so` or `libonnxruntime.so.1.32.0`, but not `libonnxruntime_providers_cuda.so`.
 fn is_library(name: &OsStr) -> bool {
     name.to_str().and_then(|name| name.strip_prefix(LIBRARY)).is_some_and(|version| {
-        version.is_empty() || version.strip_prefix('.').is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()))
+        version.is_empty()
+            || version.strip_prefix('.').is_some_and(|v| v.starts_with(|c: char| c.is_ascii_digit()))
     })
 }
 

@@ -33,7 +33,11 @@ pub struct Session {
 }
 
 impl Session {
-    pub(super) fn new(environment: &Environment, onnx: &[u8], options: &SessionOptions) -> Result<Self, RuntimeError> {
+    pub(super) fn new(
+        environment: &Environment,
+        onnx: &[u8],
+        options: &SessionOptions,
+    ) -> Result<Self, RuntimeError> {
         let load = |error: ort::Error| RuntimeError::Load(one_line(&error.to_string()));
         let configure = || -> Result<SessionBuilder, ort::Error> {
             let builder = SessionBuilder::new(environment)?
@@ -106,7 +110,8 @@ mod tests {
         let mut session = session(&Network::red_is_rust().to_onnx()).unwrap();
         assert_eq!(session.input_names().collect::<Vec<_>>(), ["image"]);
         assert_eq!(session.output_names().collect::<Vec<_>>(), ["probability"]);
-        let planar = Array4::from_shape_fn((1, 3, 5, 4), |(_, c, y, x)| ((c + 2 * y + 3 * x) % 7) as f32 / 7.0);
+        let planar =
+            Array4::from_shape_fn((1, 3, 5, 4), |(_, c, y, x)| ((c + 2 * y + 3 * x) % 7) as f32 / 7.0);
         let interleaved = planar.view().permuted_axes([0, 2, 3, 1]).as_standard_layout().into_owned();
         let strided = interleaved.view().permuted_axes([0, 3, 1, 2]);
         assert!(!strided.is_standard_layout());
@@ -123,7 +128,10 @@ mod tests {
     #[test]
     fn what_onnx_runtime_refuses_comes_back_as_one_line() {
         let error = session(b"no network").unwrap_err().to_string();
-        assert!(error.starts_with("ONNX Runtime cannot load the network") && !error.contains('\n'), "{error}");
+        assert!(
+            error.starts_with("ONNX Runtime cannot load the network") && !error.contains('\n'),
+            "{error}"
+        );
         let mut session = session(&Network::red_is_rust().to_onnx()).unwrap();
         let wrong = ArrayD::<f32>::zeros(vec![1, 2, 8, 8]);
         let error = session.run(&[("image", wrong.view())]).unwrap_err().to_string();

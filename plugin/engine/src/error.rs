@@ -1,0 +1,52 @@
+//! Why a call to the engine failed.
+
+use std::path::PathBuf;
+
+use derust_manifest::Kind;
+
+use crate::control::Cancelled;
+use crate::pixels::PixelsError;
+use crate::runtime::RuntimeError;
+
+/// Why a call to the engine failed; the text is for the person who made it.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// The description of a picture cannot be right.
+    #[error(transparent)]
+    Pixels(#[from] PixelsError),
+    /// ONNX Runtime cannot be used, or a network failed.
+    #[error(transparent)]
+    Runtime(#[from] RuntimeError),
+    /// The caller stopped the call.
+    #[error(transparent)]
+    Cancelled(#[from] Cancelled),
+    /// No usable model of this kind (and name).
+    #[error("there is no usable {kind} model{}; put its .onnx file into {}", named(name), folder(folders))]
+    NoModel {
+        /// What was wanted.
+        kind: Kind,
+        /// The name that was wanted, if any.
+        name: Option<String>,
+        /// The folders that were searched.
+        folders: Vec<PathBuf>,
+    },
+    /// A network answered with something else than its manifest promises.
+    #[error("the model `{model}` is broken: {problem}")]
+    Answer {
+        /// The model's name.
+        model: String,
+        /// What is wrong with the answer.
+        problem: String,
+    },
+    /// An option's value makes no sense.
+    #[error("{0}")]
+    Option(String),
+}
+
+fn named(name: &Option<String>) -> String {
+    name.as_ref().map(|name| format!(" named `{name}`")).unwrap_or_default()
+}
+
+fn folder(folders: &[PathBuf]) -> String {
+    folders.first().map_or("a folder of models".into(), |folder| folder.display().to_string())
+}

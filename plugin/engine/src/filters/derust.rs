@@ -1,0 +1,174 @@
+//! derust: picture -> picture without rust. Analysing runs the networks; composing from the analysis does not.
+
+use derust_manifest::{InputRole, Kind, OutputRole};
+use ndarray::{Array2, Array3};
+
+use super::Scale;
+use crate::compose::{self, AlphaSource, MaskMode};
+use crate::control::Control;
+use crate::error::Error;
+use crate::pixels::{Picture, PictureMut};
+use crate::{Engine, tensor};
+
+/// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
+const SOFT_EDGE: f32 = 0.15;
+
+/// How to analyse a picture for the removal of rust.
+#[derive(Clone, Debug, Default)]
+pub struct RemoveOptions {
+    /// Name of the derust model; the one that serves when absent.
+    pub model: Option<String>,
+    /// How the mask acts, if there is one.
+    pub mask_mode: MaskMode,
+    /// The scale at which the picture is analysed.
+    pub scale: Scale,
+}
+
+/// What is to be removed from a picture, and what takes its place.
+#[derive(Clone, Debug)]
+pub struct Removal {
+    /// [3, height, width] at the working scale.
+    fill: Array3<f32>,
+    /// [height, width] at the working scale; absent where the caller's mask is the alpha.
+    alpha: Option<Array2<f32>>,
+    /// Width and height of the picture's region.
+    size: (u32, u32),
+}
+
+impl Engine {
+    /// Analyses a picture's region for [`Removal::compose`].
+    ///
+    /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
+    /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
+    /// network with a mask input is told. The alpha of a network that has none comes from the serving segment-rust
+    /// model, or from the mask where there is no such model.
+    ///
+    /// # Errors
+    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size,
+    /// or the caller stops the call.
+    pub fn analyse_removal(
+        &self,
+        picture: &Picture<'_>,
+        mask: Option<&Picture<'_>>,
+        options: &RemoveOptions,
+        control: Control<'_>,
+    ) -> Result<Removal, Error> {
+        if let Some(mask) = mask {
+            compose::same_size("mask", mask.size(), picture.size())?;
+        }
+        let replacing = options.mask_mode == MaskMode::Replace;
+        if replacing && mask.is_none() {
+            return Err(Error::Option(
+                "a mask can replace what the network finds only when there is one".into(),
+            ));
+        }
+        let network = self.network(Kind::Derust, options.model.as_deref())?;
+        let manifest = &network.model.manifest;
+        let has_alpha =
+            [OutputRole::Alpha, OutputRole::Rgba].iter().any(|role| manifest.output(*role).is_some());
+        let segment = !has_alpha && !replacing;
+        let (main, segmenting) =
+            if segment { (control.part(0.0, 0.5), control.part(0.5, 1.0)) } else { (control, control) };
+
+        let layout = picture.layout();
+        let long_side = options.scale.long_side(manifest);
+        let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
+        let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
+        let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
+        let coverage = match mask.filter(|_| takes_mask) {
+            Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
+            None => None,
+        };
+        let coverage = coverage.as_ref().map(|plane| plane.view());
+        let found = network.run(
+            &self.runtime()?,
+            self.session_options(),
+            colours.view(),
+            coverage,
+            main.part(0.1, 1.0),
+        )?;
+        let fill = found.fill.ok_or_else(|| Error::Answer {
+            model: manifest.name.clone(),
+            problem: "it gives no fill".into(),
+        })?;
+        let alpha = if replacing {
+            None
+        } else if segment {
+            self.alpha_from_segmentation(&colours, mask.is_some(), segmenting)?
+        } else {
+            found.alpha
+        };
+        Ok(Removal { fill, alpha, size: picture.size() })
+    }
+
+    /// An alpha with a soft edge around the segment-rust model's threshold; none if the mask can stand in.
+    fn alpha_from_segmentation(
+        &self,
+        colours: &Array3<f32>,
+        mask_can_stand_in: bool,
+        control: Control<'_>,
+    ) -> Result<Option<Array2<f32>>, Error> {
+        let network = match self.network(Kind::SegmentRust, None) {
+            Err(Error::NoModel { .. }) if mask_can_stand_in => return Ok(None),
+            network => network?,
+        };
+        let threshold = network.model.manifest.threshold;
+        let found = network.run(&self.runtime()?, self.session_options(), colours.view(), None, control)?;
+        let soft = |probability: f32| {
+            let t = ((probability - threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
+            t * t * (3.0 - 2.0 * t)
+        };
+        Ok(found.probability.map(|probability| probability.mapv_into(soft)))
+    }
+}
+
+impl Removal {
+    /// Width and height of the picture's region.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// The picture without rust, red first, sRGB-encoded, 0 to 1, at the scale at which the network worked:
+    /// [3, height, width].
+    pub fn fill(&self) -> &Array3<f32> {
+        &self.fill
+    }
+
+    /// What was found, 0 to 1, at the scale at which the network worked: [height, width]; absent where the caller's
+    /// mask is the alpha.
+    pub fn alpha(&self) -> Option<&Array2<f32>> {
+        self.alpha.as_ref()
+    }
+
+    /// Replaces the rust in `target`, which holds the picture: result = picture + alpha x strength x (fill -
+    /// picture). Where alpha or strength is zero, pixels stay bit for bit the same.
+    ///
+    /// `strength` goes from 0 to 1. `mask` is the one that the analysis was made with, or another of its size.
+    ///
+    /// # Errors
+    /// When sizes differ, the strength makes no sense, the mask is missing, or the caller stops the call (`target`
+    /// is then done in part).
+    pub fn compose(
+        &self,
+        mask: Option<&Picture<'_>>,
+        strength: f32,
+        target: &mut PictureMut<'_>,
+        control: Control<'_>,
+    ) -> Result<(), Error> {
+        compose::same_size("target", target.size(), self.size)?;
+        if !(0.0..=1.0).contains(&strength) {
+            return Err(Error::Option(format!(
+                "a strength of {strength} makes no sense; it goes from 0 to 1"
+            )));
+        }
+        let alpha = match (&self.alpha, mask) {
+            (Some(alpha), None) => AlphaSource::Found(alpha),
+            (Some(alpha), Some(mask)) => AlphaSource::Limited(alpha, mask),
+            (None, Some(mask)) => AlphaSource::Mask(mask),
+            (None, None) => {
+                return Err(Error::Option("the mask of the analysis is needed to compose from it".into()));
+            }
+        };
+        compose::removal(&self.fill, &alpha, strength, target, control)
+    }
+}

@@ -1,0 +1,132 @@
+//! segment-rust: picture -> probability, mask, overlay, survey.
+
+use derust_manifest::Kind;
+use ndarray::Array2;
+
+use super::Scale;
+use crate::control::Control;
+use crate::error::Error;
+use crate::pixels::{Picture, PictureMut};
+use crate::survey::{Survey, Surveyor};
+use crate::{Engine, compose, tensor};
+
+/// How to look for rust; the default leaves everything to the model.
+#[derive(Clone, Debug, Default)]
+pub struct SegmentOptions {
+    /// Name of the model; the one that serves when absent.
+    pub model: Option<String>,
+    /// Probability from which on a pixel counts as rust, above 0 and below 1; the model's own when absent.
+    pub threshold: Option<f32>,
+    /// The scale at which the picture is analysed.
+    pub scale: Scale,
+}
+
+/// Where rust is in a picture. Everything that can be asked of it costs no inference.
+#[derive(Clone, Debug)]
+pub struct Segmentation {
+    /// [height, width] at the working scale.
+    probability: Array2<f32>,
+    /// Width and height of the picture's region.
+    size: (u32, u32),
+    threshold: f32,
+}
+
+impl Engine {
+    /// Finds the rust in a picture's region.
+    ///
+    /// # Errors
+    /// When no model serves, ONNX Runtime cannot be used, the network fails, or the caller stops the call.
+    pub fn segment(
+        &self,
+        picture: &Picture<'_>,
+        options: &SegmentOptions,
+        control: Control<'_>,
+    ) -> Result<Segmentation, Error> {
+        if let Some(threshold) = options.threshold.filter(|t| !(*t > 0.0 && *t < 1.0)) {
+            return Err(Error::Option(format!(
+                "a threshold of {threshold} makes no sense; it lies between 0 and 1"
+            )));
+        }
+        let network = self.network(Kind::SegmentRust, options.model.as_deref())?;
+        let manifest = &network.model.manifest;
+        let layout = picture.layout();
+        let long_side = options.scale.long_side(manifest);
+        let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
+        let colours = tensor::colours(picture, working, control.part(0.0, 0.1))?;
+        let found = network.run(
+            &self.runtime()?,
+            self.session_options(),
+            colours.view(),
+            None,
+            control.part(0.1, 1.0),
+        )?;
+        let probability = found.probability.ok_or_else(|| Error::Answer {
+            model: manifest.name.clone(),
+            problem: "it gives no probability".into(),
+        })?;
+        let threshold = options.threshold.unwrap_or(manifest.threshold);
+        Ok(Segmentation { probability, size: picture.size(), threshold })
+    }
+}
+
+impl Segmentation {
+    /// Width and height of the picture's region.
+    pub fn size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// Probability from which on a pixel counts as rust.
+    pub fn threshold(&self) -> f32 {
+        self.threshold
+    }
+
+    /// The same with another threshold, above 0 and below 1.
+    pub fn with_threshold(mut self, threshold: f32) -> Self {
+        self.threshold = threshold;
+        self
+    }
+
+    /// The probability at the scale at which the network worked, [height, width].
+    pub fn probability(&self) -> &Array2<f32> {
+        &self.probability
+    }
+
+    /// Writes the mask into a picture of the same size: white is rust, black is not.
+    ///
+    /// # Errors
+    /// When the size differs or the caller stops the call.
+    pub fn write_mask(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
+        compose::same_size("target", target.size(), self.size)?;
+        compose::mask(&self.probability, self.threshold, target, control)
+    }
+
+    /// Writes the probability into a picture of the same size: black is 0, white is 1.
+    ///
+    /// # Errors
+    /// When the size differs or the caller stops the call.
+    pub fn write_probability(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
+        compose::same_size("target", target.size(), self.size)?;
+        compose::probability(&self.probability, target, control)
+    }
+
+    /// Colours the rust in `target`, which holds the picture.
+    ///
+    /// # Errors
+    /// When the size differs or the caller stops the call.
+    pub fn write_overlay(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
+        compose::same_size("target", target.size(), self.size)?;
+        compose::overlay(&self.probability, self.threshold, target, control)
+    }
+
+    /// Areas, patches and grades.
+    ///
+    /// # Errors
+    /// When the caller stops the call.
+    pub fn survey(&self, control: Control<'_>) -> Result<Survey, Error> {
+        let mut surveyor = Surveyor::default();
+        compose::for_each_row(&self.probability, self.size, control, |_, row| {
+            surveyor.row(row, self.threshold)
+        })?;
+        Ok(surveyor.finish())
+    }
+}

@@ -1,0 +1,318 @@
+//! A look at a model file before ONNX Runtime sees it. Nothing in the file is trusted.
+
+use std::borrow::Cow;
+
+use derust_manifest::onnx::{Property, ValueInfo, data_type, dimension};
+use derust_manifest::{InputRole, METADATA_KEY, Manifest, ManifestError, Output, OutputRole};
+use prost::Message;
+
+use super::Model;
+
+/// The most bytes that a model file may have.
+pub const SIZE_LIMIT: u64 = 256 << 20;
+
+/// Operator sets that ONNX Runtime brings along; others would need a library of their own.
+const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
+
+/// The largest height or width that a graph may fix.
+const LARGEST_FIXED_SIDE: i64 = 4096;
+
+/// Why a model file cannot serve.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Read(#[from] std::io::Error),
+    /// The file is too large.
+    #[error("it has more than {} MB", SIZE_LIMIT >> 20)]
+    TooLarge,
+    /// The file is not in the ONNX format.
+    #[error("it is no ONNX file: {0}")]
+    NotOnnx(#[from] prost::DecodeError),
+    /// Neither the file nor a sidecar says what the model is.
+    #[error("it has no manifest; put one into NAME.onnx.json beside it")]
+    NoManifest,
+    /// The manifest breaks the contract.
+    #[error(transparent)]
+    Manifest(#[from] ManifestError),
+    /// The graph is not what the manifest says, or not what derust runs.
+    #[error("{0}")]
+    Graph(String),
+}
+
+/// The messages of `onnx.proto3` once more, with the fields that tell whether a file reaches beyond itself, and
+/// without the weights, so that looking copies little.
+mod look {
+    use super::{Message, Property, ValueInfo};
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Model {
+        #[prost(message, optional, tag = "7")]
+        pub graph: Option<Graph>,
+        #[prost(message, repeated, tag = "14")]
+        pub metadata_props: Vec<Property>,
+        #[prost(message, repeated, tag = "25")]
+        pub functions: Vec<Function>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Function {
+        #[prost(message, repeated, tag = "7")]
+        pub node: Vec<Node>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Graph {
+        #[prost(message, repeated, tag = "1")]
+        pub node: Vec<Node>,
+        #[prost(message, repeated, tag = "5")]
+        pub initializer: Vec<Tensor>,
+        #[prost(message, repeated, tag = "11")]
+        pub input: Vec<ValueInfo>,
+        #[prost(message, repeated, tag = "12")]
+        pub output: Vec<ValueInfo>,
+        #[prost(message, repeated, tag = "15")]
+        pub sparse_initializer: Vec<SparseTensor>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Node {
+        #[prost(string, tag = "4")]
+        pub op_type: String,
+        #[prost(message, repeated, tag = "5")]
+        pub attribute: Vec<Attribute>,
+        #[prost(string, tag = "7")]
+        pub domain: String,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Attribute {
+        #[prost(message, optional, tag = "5")]
+        pub t: Option<Tensor>,
+        #[prost(message, optional, tag = "6")]
+        pub g: Option<Graph>,
+        #[prost(message, repeated, tag = "10")]
+        pub tensors: Vec<Tensor>,
+        #[prost(message, repeated, tag = "11")]
+        pub graphs: Vec<Graph>,
+        #[prost(message, optional, tag = "22")]
+        pub sparse_tensor: Option<SparseTensor>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct SparseTensor {
+        #[prost(message, optional, tag = "1")]
+        pub values: Option<Tensor>,
+        #[prost(message, optional, tag = "2")]
+        pub indices: Option<Tensor>,
+    }
+
+    #[derive(Clone, PartialEq, Message)]
+    pub(super) struct Tensor {
+        #[prost(string, tag = "8")]
+        pub name: String,
+        #[prost(message, repeated, tag = "13")]
+        pub external_data: Vec<Property>,
+        #[prost(int32, tag = "14")]
+        pub data_location: i32,
+    }
+}
+
+/// Inspects an ONNX file's content; `sidecar` is the text of the manifest beside it, which wins over the one inside.
+///
+/// # Errors
+/// Says why the file cannot serve.
+pub fn inspect(onnx: Cow<'static, [u8]>, sidecar: Option<&str>) -> Result<Model, ModelError> {
+    if onnx.len() as u64 > SIZE_LIMIT {
+        return Err(ModelError::TooLarge);
+    }
+    let file = look::Model::decode(&*onnx)?;
+    let graph = file.graph.ok_or_else(|| ModelError::Graph("it holds no graph".into()))?;
+    let embedded = file.metadata_props.iter().find(|property| property.key == METADATA_KEY);
+    let manifest_text = sidecar.or(embedded.map(|property| property.value.as_str()));
+    let manifest = Manifest::from_json(manifest_text.ok_or(ModelError::NoManifest)?)?;
+    let stays_inside = check_graph(&graph)
+        .and_then(|()| file.functions.iter().flat_map(|function| &function.node).try_for_each(check_node));
+    stays_inside.map_err(ModelError::Graph)?;
+    let fixed_size = check_ports(&graph, &manifest).map_err(ModelError::Graph)?;
+    Ok(Model { manifest, onnx, fixed_size })
+}
+
+fn check_graph(graph: &look::Graph) -> Result<(), String> {
+    graph.initializer.iter().try_for_each(check_tensor)?;
+    graph.sparse_initializer.iter().try_for_each(check_sparse)?;
+    graph.node.iter().try_for_each(check_node)
+}
+
+fn check_node(node: &look::Node) -> Result<(), String> {
+    if !KNOWN_DOMAINS.contains(&node.domain.as_str()) {
+        return Err(format!("it uses `{}` of the foreign operator set `{}`", node.op_type, node.domain));
+    }
+    for attribute in &node.attribute {
+        attribute.t.iter().chain(&attribute.tensors).try_for_each(check_tensor)?;
+        attribute.sparse_tensor.iter().try_for_each(check_sparse)?;
+        attribute.g.iter().chain(&attribute.graphs).try_for_each(check_graph)?;
+    }
+    Ok(())
+}
+
+fn check_sparse(tensor: &look::SparseTensor) -> Result<(), String> {
+    tensor.values.iter().chain(&tensor.indices).try_for_each(check_tensor)
+}
+
+fn check_tensor(tensor: &look::Tensor) -> Result<(), String> {
+    if tensor.data_location == 0 && tensor.external_data.is_empty() {
+        return Ok(());
+    }
+    Err(format!("its tensor `{}` lies in another file; a model is one file", tensor.name))
+}
+
+/// Checks the manifest's inputs and outputs against the graph's; answers with the fixed height and width.
+fn check_ports(graph: &look::Graph, manifest: &Manifest) -> Result<[Option<usize>; 2], String> {
+    let mut fixed = [None; 2];
+    for input in &manifest.inputs {
+        let channels = match input.role {
+            InputRole::Image => 3,
+            InputRole::Mask => 1,
+            InputRole::Noise => {
+                return Err(format!("its input `{}` wants noise, which no filter feeds yet", input.name));
+            }
+        };
+        let size = check_port("input", &input.name, &graph.input, channels)?;
+        if input.role == InputRole::Image {
+            fixed = size;
+        }
+    }
+    let weights = |name: &str| graph.initializer.iter().any(|tensor| tensor.name == name);
+    if let Some(unknown) = graph
+        .input
+        .iter()
+        .find(|port| !weights(&port.name) && !manifest.inputs.iter().any(|input| input.name == port.name))
+    {
+        return Err(format!("its input `{}` is not in the manifest", unknown.name));
+    }
+    for output in &manifest.outputs {
+        check_port("output", &output.name, &graph.output, channels(output))?;
+    }
+    Ok(fixed)
+}
+
+/// How many channels an output has.
+pub(crate) fn channels(output: &Output) -> usize {
+    match output.role {
+        OutputRole::Probability | OutputRole::Logits | OutputRole::Alpha => 1,
+        OutputRole::Classes => output.classes.len(),
+        OutputRole::Rgb | OutputRole::Residual => 3,
+        OutputRole::Rgba => 4,
+    }
+}
+
+fn check_port(
+    kind: &str,
+    name: &str,
+    ports: &[ValueInfo],
+    channels: usize,
+) -> Result<[Option<usize>; 2], String> {
+    let port = ports.iter().find(|port| port.name == name);
+    let port = port.ok_or_else(|| format!("the manifest's {kind} `{name}` is not in the graph"))?;
+    let tensor = port.r#type.as_ref().and_then(|kind| kind.tensor_type.as_ref());
+    let tensor = tensor.ok_or_else(|| format!("its {kind} `{name}` is no tensor"))?;
+    if tensor.elem_type != data_type::FLOAT {
+        return Err(format!("its {kind} `{name}` is not float32"));
+    }
+    let Some(shape) = &tensor.shape else { return Ok([None; 2]) };
+    let sizes: Vec<Option<i64>> = shape
+        .dim
+        .iter()
+        .map(|dimension| match &dimension.value {
+            Some(dimension::Value::Size(size)) => Some(*size),
+            _ => None,
+        })
+        .collect();
+    let &[batch, depth, height, width] = sizes.as_slice() else {
+        return Err(format!("its {kind} `{name}` has {} dimensions; NCHW has 4", sizes.len()));
+    };
+    if batch.is_some_and(|batch| batch != 1) {
+        return Err(format!("its {kind} `{name}` has a fixed batch size other than 1"));
+    }
+    if let Some(depth) = depth.filter(|depth| *depth != channels as i64) {
+        return Err(format!("its {kind} `{name}` has {depth} channels; its role needs {channels}"));
+    }
+    let side = |side: Option<i64>| match side {
+        Some(side) if !(1..=LARGEST_FIXED_SIDE).contains(&side) => Err(format!(
+            "its {kind} `{name}` has a side of {side} pixels; 1 to {LARGEST_FIXED_SIDE} can be run"
+        )),
+        side => Ok(side.map(|side| side as usize)),
+    };
+    Ok([side(height)?, side(width)?])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::Network;
+    use derust_manifest::onnx;
+
+    fn refusal(model: &onnx::Model) -> String {
+        inspect(model.encode_to_vec().into(), None).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn a_good_file_passes_and_a_sidecar_wins() {
+        let network = Network::red_is_rust();
+        let model = inspect(network.to_onnx().into(), None).unwrap();
+        assert_eq!((model.manifest, model.fixed_size), (network.manifest.clone(), [None, None]));
+        let mut other = network.manifest.clone();
+        other.name = "other".into();
+        let model = inspect(network.to_onnx().into(), Some(&other.to_json())).unwrap();
+        assert_eq!(model.manifest.name, "other");
+        let fixed = Network { fixed_size: Some((48, 64)), ..network };
+        assert_eq!(inspect(fixed.to_onnx().into(), None).unwrap().fixed_size, [Some(48), Some(64)]);
+    }
+
+    #[test]
+    fn files_that_are_something_else_are_refused_with_the_reason() {
+        assert!(matches!(inspect(b"\xff\xff\xff".as_slice().into(), None), Err(ModelError::NotOnnx(_))));
+        assert!(inspect(b"".as_slice().into(), None).unwrap_err().to_string().contains("no graph"));
+        let good = Network::red_is_rust().to_model();
+        let mut broken = good.clone();
+        broken.metadata_props.clear();
+        assert!(refusal(&broken).contains("NAME.onnx.json"));
+        let mut broken = good.clone();
+        broken.graph.as_mut().unwrap().node[0].domain = "com.example".into();
+        assert!(refusal(&broken).contains("com.example"));
+        let mut broken = good.clone();
+        broken.graph.as_mut().unwrap().output.clear();
+        assert!(refusal(&broken).contains("output `probability`"));
+        let mut broken = good.clone();
+        broken.graph.as_mut().unwrap().input[0] = ValueInfo::floats("image", &["1", "4", "h", "w"]);
+        assert!(refusal(&broken).contains("4 channels"));
+        let mut broken = good.clone();
+        broken.graph.as_mut().unwrap().input[0] = ValueInfo::floats("image", &["1", "3", "h", "9999999"]);
+        assert!(refusal(&broken).contains("9999999"));
+        let mut broken = good;
+        broken.graph.as_mut().unwrap().input.push(ValueInfo::floats("extra", &["1", "3", "h", "w"]));
+        assert!(refusal(&broken).contains("`extra`"));
+    }
+
+    #[test]
+    fn weights_in_another_file_are_refused() {
+        #[derive(Clone, PartialEq, Message)]
+        struct Outside {
+            #[prost(message, optional, tag = "7")]
+            graph: Option<OutsideGraph>,
+        }
+        #[derive(Clone, PartialEq, Message)]
+        struct OutsideGraph {
+            #[prost(message, repeated, tag = "5")]
+            initializer: Vec<look::Tensor>,
+        }
+        let location = Property { key: "location".into(), value: "/etc/passwd".into() };
+        let tensor = look::Tensor { name: "w".into(), external_data: vec![location], data_location: 1 };
+        let outside = Outside { graph: Some(OutsideGraph { initializer: vec![tensor] }) };
+        // Protobuf merges messages that follow one another.
+        let mut file = Network::red_is_rust().to_onnx();
+        file.extend(outside.encode_to_vec());
+        assert!(inspect(file.into(), None).unwrap_err().to_string().contains("another file"));
+    }
+}

@@ -1,0 +1,44 @@
+//! Model files: what lies in the folders, whether it can be trusted, and which one serves.
+
+mod embedded;
+mod inspect;
+mod store;
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use derust_manifest::Manifest;
+
+pub(crate) use inspect::channels;
+pub use inspect::{ModelError, SIZE_LIMIT, inspect};
+pub use store::{Candidate, Store};
+pub(crate) use store::{choose, reason};
+
+/// A model that passed inspection.
+#[derive(Clone, Debug)]
+pub struct Model {
+    /// What it says about itself.
+    pub manifest: Manifest,
+    /// The ONNX file's content.
+    pub onnx: Cow<'static, [u8]>,
+    /// Height and width of the image input, where the graph fixes them.
+    pub fixed_size: [Option<usize>; 2],
+}
+
+/// Where a model comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A file in one of the folders.
+    File(PathBuf),
+    /// Part of this program.
+    Embedded,
+}
+
+impl std::fmt::Display for Origin {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Origin::File(path) => path.display().fmt(f),
+            Origin::Embedded => f.write_str("(built in)"),
+        }
+    }
+}

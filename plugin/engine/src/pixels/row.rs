@@ -1,0 +1,128 @@
+//! Rows of pixels in and out: the only code that knows every channel order and depth.
+
+use super::colour::{displayable, from_srgb, luma, to_srgb};
+use super::sample::Sample;
+use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut};
+
+impl Picture<'_> {
+    /// Row `y` of the region as networks see it: red, green, blue, sRGB-encoded, straight, from 0 to 1.
+    pub(crate) fn read_colours(&self, y: u32, out: &mut [[f32; 3]]) {
+        let bytes = &self.data[self.grid.row(y)];
+        match self.grid.layout.depth {
+            Depth::U8 => read_colours::<u8>(&self.grid.layout, bytes, out),
+            Depth::U16 => read_colours::<u16>(&self.grid.layout, bytes, out),
+            Depth::F32 => read_colours::<f32>(&self.grid.layout, bytes, out),
+        }
+    }
+
+    /// Row `y` of the region of a mask: the stored value of gray, or the luma of a colour, from 0 to 1.
+    pub(crate) fn read_coverage(&self, y: u32, out: &mut [f32]) {
+        let bytes = &self.data[self.grid.row(y)];
+        match self.grid.layout.depth {
+            Depth::U8 => read_coverage::<u8>(&self.grid.layout, bytes, out),
+            Depth::U16 => read_coverage::<u16>(&self.grid.layout, bytes, out),
+            Depth::F32 => read_coverage::<f32>(&self.grid.layout, bytes, out),
+        }
+    }
+}
+
+impl PictureMut<'_> {
+    /// Replaces row `y` of the region by `pixel + amount * (fill - pixel)`, in the sRGB encoding.
+    ///
+    /// Pixels whose amount is zero are not touched. What a float channel has beyond 0 and 1 is kept on top of the
+    /// result; a channel that is no finite number stays as it is. Alpha never changes.
+    pub(crate) fn blend(&mut self, y: u32, amount: &[f32], fill: &[[f32; 3]]) {
+        let bytes = &mut self.data[self.grid.row(y)];
+        match self.grid.layout.depth {
+            Depth::U8 => blend::<u8>(&self.grid.layout, bytes, amount, fill),
+            Depth::U16 => blend::<u16>(&self.grid.layout, bytes, amount, fill),
+            Depth::F32 => blend::<f32>(&self.grid.layout, bytes, amount, fill),
+        }
+    }
+
+    /// Writes `values`, 0 to 1, into every colour channel of row `y` of the region; alpha becomes opaque.
+    pub(crate) fn write_coverage(&mut self, y: u32, values: &[f32]) {
+        let bytes = &mut self.data[self.grid.row(y)];
+        match self.grid.layout.depth {
+            Depth::U8 => write_coverage::<u8>(&self.grid.layout, bytes, values),
+            Depth::U16 => write_coverage::<u16>(&self.grid.layout, bytes, values),
+            Depth::F32 => write_coverage::<f32>(&self.grid.layout, bytes, values),
+        }
+    }
+}
+
+fn read_colours<S: Sample>(layout: &Layout, bytes: &[u8], out: &mut [[f32; 3]]) {
+    let places = layout.channels.colours().map(|channel| channel * S::BYTES);
+    let alpha_place = premultiplied_alpha::<S>(layout);
+    for (pixel, out) in bytes.chunks(layout.pixel_stride).zip(out) {
+        let scale = alpha_place.map_or(1.0, |place| unpremultiply(S::load(&pixel[place..])));
+        *out = places.map(|place| {
+            let stored = displayable(S::load(&pixel[place..]) * scale);
+            to_srgb(layout.transfer, stored)
+        });
+    }
+}
+
+fn read_coverage<S: Sample>(layout: &Layout, bytes: &[u8], out: &mut [f32]) {
+    let places = layout.channels.colours().map(|channel| channel * S::BYTES);
+    for (pixel, out) in bytes.chunks(layout.pixel_stride).zip(out) {
+        let value = match layout.channels {
+            Channels::Gray => S::load(pixel),
+            _ => luma(places.map(|place| S::load(&pixel[place..]))),
+        };
+        *out = displayable(value);
+    }
+}
+
+fn blend<S: Sample>(layout: &Layout, bytes: &mut [u8], amount: &[f32], fill: &[[f32; 3]]) {
+    let places = layout.channels.colours().map(|channel| channel * S::BYTES);
+    let gray = layout.channels == Channels::Gray;
+    let alpha_place = premultiplied_alpha::<S>(layout);
+    for ((pixel, &amount), fill) in bytes.chunks_mut(layout.pixel_stride).zip(amount).zip(fill) {
+        if amount == 0.0 {
+            continue;
+        }
+        let alpha = alpha_place.map_or(1.0, |place| S::load(&pixel[place..]));
+        let scale = unpremultiply(alpha);
+        if scale == 0.0 || !scale.is_finite() {
+            // Nothing of a transparent pixel can be seen, so there is nothing to change.
+            continue;
+        }
+        let fill = if gray { [luma(*fill); 3] } else { *fill };
+        for (place, fill) in places.into_iter().zip(fill).take(if gray { 1 } else { 3 }) {
+            let channel = &mut pixel[place..];
+            let stored = S::load(channel);
+            if !stored.is_finite() {
+                continue;
+            }
+            let straight = stored * scale;
+            let shown = displayable(straight);
+            let encoded = to_srgb(layout.transfer, shown);
+            let mixed = encoded + amount * (fill - encoded);
+            let result = from_srgb(layout.transfer, displayable(mixed)) + (straight - shown);
+            S::store(result * alpha, channel);
+        }
+    }
+}
+
+fn write_coverage<S: Sample>(layout: &Layout, bytes: &mut [u8], values: &[f32]) {
+    for (pixel, value) in bytes.chunks_mut(layout.pixel_stride).zip(values) {
+        for channel in layout.channels.colours() {
+            S::store(*value, &mut pixel[channel * S::BYTES..]);
+        }
+        if let Some(alpha) = layout.channels.alpha() {
+            S::store(1.0, &mut pixel[alpha * S::BYTES..]);
+        }
+    }
+}
+
+/// Where alpha lies, if colours are multiplied by it.
+fn premultiplied_alpha<S: Sample>(layout: &Layout) -> Option<usize> {
+    let premultiplied = layout.alpha == AlphaKind::Premultiplied;
+    layout.channels.alpha().filter(|_| premultiplied).map(|channel| channel * S::BYTES)
+}
+
+/// The factor that makes a premultiplied colour straight; zero where the pixel is transparent or alpha no number.
+fn unpremultiply(alpha: f32) -> f32 {
+    if alpha > 0.0 && alpha.is_finite() { alpha.recip() } else { 0.0 }
+}
