@@ -82,7 +82,9 @@ fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
         .iter()
         .map(|wheel| wheel.fetch(workspace))
         .collect::<Result<Vec<_>>>()
-        .context("no libtorch: it could not be fetched")?;
+        .with_context(|| {
+            format!("libtorch cannot be fetched (a copy of your own, {VERSION}, serves as well: set LIBTORCH to its folder)")
+        })?;
     println!("unpacking libtorch");
     install::install(folder, &stamp(), |fresh| {
         for wheel in &wheels {

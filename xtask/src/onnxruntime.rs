@@ -34,18 +34,14 @@ pub fn provide(workspace: &Workspace) -> Result<PathBuf> {
     }
     let folder = workspace.target.join("onnxruntime");
     let library = folder.join("libonnxruntime.so.1.32.0");
-    let mut too_bad = None;
     if !install::is_installed(&folder, WHEEL.sha256) {
         match system_library::find() {
             Some((path, Ok(version))) => {
                 println!("ONNX Runtime {version}: {} (the system's)", path.display());
                 return Ok(path);
             }
-            Some((_, Err(reason))) => too_bad = Some(reason),
+            Some((_, Err(reason))) => println!("the system's ONNX Runtime does not serve: {reason:#}"),
             None => (),
-        }
-        if let Some(reason) = too_bad {
-            println!("the system's ONNX Runtime does not serve: {reason:#}");
         }
         unpack(workspace, &folder)?;
     }
@@ -63,8 +59,8 @@ fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
     }
     let wheel = WHEEL.fetch(workspace).with_context(|| {
         format!(
-            "no ONNX Runtime: it could not be fetched; another one, version {} or newer, serves as well with \
-             ORT_DYLIB_PATH set to its library",
+            "ONNX Runtime cannot be fetched (one of your own, {} or newer, serves as well: set ORT_DYLIB_PATH to \
+             its library)",
             system_library::LOWEST
         )
     })?;

@@ -2,7 +2,6 @@
 
 use std::env;
 use std::ffi::OsString;
-use std::io::ErrorKind;
 use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
@@ -37,20 +36,21 @@ pub fn run(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
-/// Runs `command` with its output caught; the error text ends in the last thing that it said.
+/// Runs `command` with its output caught; the error text ends in what it said of its failure.
 pub fn run_quietly(command: &mut Command, what: &str) -> Result<()> {
     let output = command.output().with_context(|| cannot_start(command, what))?;
     if !output.status.success() {
         let said = String::from_utf8_lossy(&output.stderr);
-        let last = said.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or("it said nothing");
-        bail!("{what} failed: {}: {}", shown(command), last.trim());
+        bail!("{what} failed: {}: {}", shown(command), complaint(&said));
     }
     Ok(())
 }
 
-/// Whether an error comes from a program that is not installed.
-pub fn is_missing_program(error: &anyhow::Error) -> bool {
-    error.downcast_ref::<std::io::Error>().is_some_and(|error| error.kind() == ErrorKind::NotFound)
+/// The line of `text` that says most: the first one that calls itself an error, else the last one.
+fn complaint(text: &str) -> &str {
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let is_error = |line: &&str| line.to_ascii_lowercase().starts_with("error") || line.starts_with("E:");
+    lines.clone().find(is_error).or_else(|| lines.next_back()).unwrap_or("it said nothing")
 }
 
 fn cannot_start(command: &Command, what: &str) -> String {
@@ -66,20 +66,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn failures_name_the_step_and_the_last_words() {
+    fn failures_name_the_step_and_what_was_said() {
         let error = run_quietly(
             Command::new("sh").args(["-c", "echo first >&2; echo ' last words' >&2; exit 3"]),
             "trying",
         )
         .unwrap_err();
         assert_eq!(error.to_string(), "trying failed: sh: last words");
-        assert!(!is_missing_program(&error));
+        assert_eq!(complaint("warning: slow\nERROR: no such package\n  details\n"), "ERROR: no such package");
+        assert_eq!(complaint("\n"), "it said nothing");
     }
 
     #[test]
-    fn a_missing_program_is_told_apart() {
+    fn a_missing_program_does_not_succeed() {
         let error = run_quietly(&mut Command::new("no-such-program-of-derust"), "trying").unwrap_err();
-        assert!(is_missing_program(&error), "{error:#}");
+        assert!(format!("{error:#}").contains("cannot start no-such-program-of-derust"));
         assert!(!succeeds("no-such-program-of-derust", &[]));
         assert!(!succeeds("sh", &["-c", "exit 1"]));
         assert!(succeeds("sh", &["-c", "exit 0"]));

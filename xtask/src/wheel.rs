@@ -10,8 +10,8 @@ use anyhow::{Context, Result, bail, ensure};
 use sha2::{Digest, Sha256};
 use zip::ZipArchive;
 
-use crate::process;
 use crate::workspace::Workspace;
+use crate::{process, tools};
 
 /// The version of Python whose wheels are taken, whatever the machine's own is: nothing of Python is run
 /// from them, and one version means one file and one hash.
@@ -55,6 +55,7 @@ impl Wheel {
             }
             eprintln!("{} is damaged and is fetched again", kept.display());
         }
+        tools::PIP.require()?;
         let cache = writable_folder(&workspace.cache)
             .or_else(|_| writable_folder(&workspace.target.join("downloads")))?;
         self.download_into(&cache)
@@ -104,19 +105,7 @@ impl Wheel {
         } else {
             process::run_quietly(pip.arg("--quiet"), &what)
         };
-        outcome.map_err(|error| {
-            if process::is_missing_program(&error)
-                || !process::succeeds("python3", &["-m", "pip", "--version"])
-            {
-                error.context(format!(
-                    "{what} needs Python 3 with pip; on Debian and Ubuntu: apt-get install python3-pip"
-                ))
-            } else {
-                error.context(
-                    "a download did not work; check the network and pip's settings (`pip config list`)",
-                )
-            }
-        })
+        outcome.context("see to the network and to pip's settings (`python3 -m pip config list`)")
     }
 }
 
