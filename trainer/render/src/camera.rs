@@ -1,7 +1,7 @@
 //! From light to codes: exposure, contrast, blur, grain, sRGB.
 
-use crate::colour::{Rgb, encode, luminance, scale};
-use crate::noise::{Rng, hash, to_unit};
+use crate::colour::{Rgb, encode, luminance};
+use crate::noise::{Rng, hash};
 
 /// A camera and its shortcomings.
 #[derive(Clone, Copy, Debug)]
@@ -72,14 +72,15 @@ impl Camera {
         let exposed: Rgb = std::array::from_fn(|c| light[c] * self.balance[c] * exposure * corner);
         // A shoulder that rolls highlights off instead of clipping them.
         let rolled = exposed.map(|c| if c < 0.7 { c } else { 0.7 + 0.3 * (c - 0.7) / (c - 0.4) });
-        let codes = encode(scale(rolled, 1.0));
-        let h = hash(x as i32, y as i32, self.seed);
-        let noise = |shift: u32| to_unit(hash((h >> shift) as i32, x as i32, h)) - 0.5;
-        let shared = noise(0) + noise(3) + noise(7);
+        let codes = encode(rolled);
+        let shared = hash(x as i32, y as i32, self.seed);
+        let single = hash(shared as i32, 1, self.seed);
+        let byte = |h: u32, at: usize| ((h >> (8 * at)) & 255) as f32 / 255.0 - 0.5;
+        let shared_noise = byte(shared, 0) + byte(shared, 1) + byte(shared, 2) + byte(shared, 3);
         std::array::from_fn(|c| {
             let t = codes[c] / 255.0;
             let curved = t + self.contrast * t * (1.0 - t) * (2.0 * t - 1.0);
-            let grain = self.grain * (1.4 * shared + 1.6 * noise(11 + 4 * c as u32));
+            let grain = self.grain * (1.2 * shared_noise + 1.7 * byte(single, c));
             (curved * 255.0 + grain + 0.5).clamp(0.0, 255.0) as u8
         })
     }

@@ -117,11 +117,11 @@ impl Clutter {
                 let board = (v * 4.0).floor();
                 let shift = to_unit(hash(board as i32, 0, seed)) * 9.0;
                 let edge = (v * 4.0 - board).min(1.0 - (v * 4.0 - board));
-                let bend = v * 4.0 + 0.35 * gradient(u * 1.3 + shift, v * 5.0, seed ^ 2);
+                let bend = v * 4.0 + 0.2 * gradient(u * 0.9 + shift, v * 4.0, seed ^ 2);
                 let ring = gradient(u * 0.8 + shift, bend * 9.0, seed ^ 3);
                 let fibre = gradient(u * 5.0 + shift, v * 160.0, seed ^ 4);
-                let tone = mix(first, second, smoothstep(-0.5, 0.6, ring + 0.3 * fibre));
-                let tone = mix(tone, third, 0.5 * smoothstep(0.2, 0.9, -ring + 0.4 * fibre + shift * 0.05));
+                let tone = mix(first, second, smoothstep(-0.9, 0.9, 0.8 * ring + 0.5 * fibre));
+                let tone = mix(tone, third, 0.35 * smoothstep(0.2, 0.9, -ring + 0.4 * fibre + shift * 0.05));
                 mix(fourth, tone, smoothstep(0.0, 0.03, edge))
             }
             Kind::Brick | Kind::Terracotta => {
@@ -153,10 +153,16 @@ impl Clutter {
                     tone
                 }
             }
-            Kind::Leaves | Kind::Meadow => {
-                let rate = if matches!(self.kind, Kind::Leaves) { 11.0 } else { 26.0 };
-                let (a, b) = (u + 0.02 * broad, v * 1.4 + 0.03 * broad + 0.5 * u);
-                let leaf = worley(a * rate, b * rate, seed ^ 6);
+            Kind::Meadow => {
+                let blade = gradient(u * 60.0 + 3.0 * broad, v * 14.0, seed ^ 6);
+                scale(
+                    ramp(&[second, first, third, fourth], 0.4 + 0.7 * broad + 0.2 * grain),
+                    1.0 + 0.3 * blade,
+                )
+            }
+            Kind::Leaves => {
+                let (a, b) = (u + 0.06 * broad + 0.012 * grain, v * 1.4 + 0.07 * broad + 0.5 * u);
+                let leaf = worley(a * 11.0, b * 11.0, seed ^ 6);
                 let tone = ramp(&[fourth, second, first, third], to_unit(leaf.id) + 0.3 * grain);
                 let gap = smoothstep(0.0, 0.18, leaf.second - leaf.first);
                 scale(tone, (0.35 + 0.65 * gap) * (1.15 - 0.5 * leaf.first))

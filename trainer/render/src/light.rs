@@ -43,11 +43,11 @@ impl Light {
             period: rng.range(0.4, 2.5),
             part: rng.range(-0.6, 0.7),
             soft: rng.range(0.02, 0.5),
-            wobble: rng.pick(&[0.0, 0.05, 0.4]),
+            wobble: rng.pick(&[0.0, 0.0, 0.03, 0.06, 0.3]),
             seed: rng.seed(),
         });
         let cast = mix([0.88, 0.97, 1.15], [1.18, 0.98, 0.74], warm * 0.6 + 0.35);
-        let mut light = Self::new(towards, scale(cast, 1.1 * hard), 1.0 - 0.75 * hard);
+        let mut light = Self::new(towards, scale(cast, 1.2 * hard), 0.75 - 0.65 * hard);
         light.sky = vary(rng, light.sky, 0.15);
         light.falloff = (rng.range(-0.5, 0.5), rng.range(-0.5, 0.5));
         light.shadow = shadow;
@@ -61,11 +61,16 @@ impl Light {
             towards,
             halfway: unit([towards[0], towards[1], towards[2] + 1.0]),
             direct,
-            sky: scale(srgb(206, 222, 240), sky + 0.22),
-            ground: scale(srgb(150, 138, 122), 0.6 * sky + 0.12),
+            sky: scale(srgb(206, 222, 240), sky + 0.14),
+            ground: scale(srgb(150, 138, 122), 0.5 * sky + 0.07),
             falloff: (0.0, 0.0),
             shadow: None,
         }
+    }
+
+    /// The same light, stronger towards one side of the picture: by these parts per picture width and height.
+    pub fn falling_off(self, right: f32, down: f32) -> Self {
+        Self { falloff: (right, down), ..self }
     }
 
     /// How much of the direct light reaches each pixel: falloff over the picture and cast shadows, 0.. about 1.3.

@@ -2,6 +2,7 @@
 
 use crate::colour::{Rgb, mix, scale, srgb, vary};
 use crate::noise::{Rng, fbm, gradient, octaves, smoothstep, to_unit, worley};
+use crate::plane::Plane;
 use crate::view::View;
 
 /// What a surface is like at one place.
@@ -151,10 +152,17 @@ impl Metal {
         if self.coated() { mix(srgb(132, 128, 120), self.second, 0.25) } else { scale(self.base, 0.8) }
     }
 
+    /// Slow variation over the surface, about -1..1, that [`Metal::at`] takes.
+    pub fn blotches(&self, view: &View) -> Plane {
+        Plane::coarse(view.size.0, view.size.1, 3, |x, y| {
+            let (u, v) = view.at(x, y);
+            fbm(u * 2.3, v * 2.3, 4, self.seed)
+        })
+    }
+
     /// The finish at (u, v), where the object is open to light by `open` (dirt gathers where it is not).
-    pub fn at(&self, u: f32, v: f32, open: f32, view: &View) -> Finish {
+    pub fn at(&self, u: f32, v: f32, blotch: f32, open: f32, view: &View) -> Finish {
         let seed = self.seed;
-        let blotch = fbm(u * 2.3, v * 2.3, 3, seed);
         let grain = fbm(u * 38.0, v * 38.0, octaves(38.0, view.pitch, 3), seed ^ 1);
         let mut albedo = self.base;
         let mut gloss = self.gloss;
@@ -165,7 +173,7 @@ impl Metal {
                 // Orange peel of sprayed paint.
                 height = 0.0005 * self.bump * grain;
                 if let Some((at, half, colour)) = self.stripe
-                    && (v - at).abs() < half
+                    && (v - at + 0.0012 * grain).abs() < half
                 {
                     albedo = scale(colour, 1.0 + 0.1 * grain);
                 }
@@ -184,11 +192,11 @@ impl Metal {
             }
             Kind::Galvanised => {
                 let (du, dv) = (0.012 * grain, 0.012 * blotch);
-                let spangle = worley((u + du) * 26.0, (v + dv) * 26.0, seed ^ 4);
+                let spangle = worley((u + du) * 34.0, (v + dv) * 34.0, seed ^ 4);
                 let tone = to_unit(spangle.id) - 0.5;
                 let border = smoothstep(0.0, 0.12, spangle.second - spangle.first);
-                albedo = scale(albedo, (1.0 + 0.42 * tone) * (0.9 + 0.1 * border) + 0.05 * grain);
-                gloss *= 0.6 + 0.5 * tone;
+                albedo = scale(albedo, (1.0 + 0.24 * tone) * (0.95 + 0.05 * border) + 0.05 * grain);
+                gloss *= 0.7 + 0.3 * tone;
             }
             Kind::Cast => {
                 albedo = scale(albedo, 1.0 + 0.25 * grain + 0.15 * blotch);

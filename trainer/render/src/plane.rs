@@ -42,14 +42,6 @@ impl Plane {
         })
     }
 
-    /// The value at a pixel; beyond the border that of the nearest pixel.
-    #[inline]
-    pub fn clamped(&self, x: isize, y: isize) -> f32 {
-        let x = x.clamp(0, self.width as isize - 1) as usize;
-        let y = y.clamp(0, self.height as isize - 1) as usize;
-        self.data[y * self.width + x]
-    }
-
     /// Slope per pixel to the right and downwards (central differences).
     #[inline]
     pub fn slope(&self, x: usize, y: usize) -> (f32, f32) {

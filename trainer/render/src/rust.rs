@@ -43,7 +43,7 @@ impl Habit {
     /// A random case: scabs, pinholes, edges, blooms, flash rust or pitting.
     pub fn random(rng: &mut Rng) -> Self {
         let mut habit = Self {
-            area: 0.6 * rng.unit() * rng.unit(),
+            area: 0.0,
             patches: (rng.range(1.2, 6.0), 1.0),
             ragged: rng.range(0.25, 0.6),
             pinholes: (rng.range(8.0, 24.0), if rng.chance(0.35) { rng.range(0.4, 1.0) } else { 0.0 }),
@@ -56,6 +56,8 @@ impl Habit {
             relief: rng.range(0.4, 1.5),
             red: rng.range(0.0, 1.0),
         };
+        let much = rng.unit();
+        habit.area = 0.6 * much * much * (0.35 + 0.65 * much);
         match rng.below(12) {
             // Scabs, as set above.
             0..=3 => {}
@@ -88,20 +90,22 @@ impl Habit {
                 habit.relief = rng.range(1.2, 2.2);
             }
         }
+        // Stains and soft borders take up room of their own.
+        habit.area *= 1.0 - 0.3 * habit.halo.1 - 0.5 * habit.soft;
         habit
     }
 
     /// The sample picture's case: scabs at the seam and rivets, with streaks.
     pub fn sample() -> Self {
         Self {
-            area: 0.085,
-            patches: (2.6, 0.75),
+            area: 0.1,
+            patches: (2.3, 0.95),
             ragged: 0.42,
-            pinholes: (17.0, 0.55),
-            weak: 0.95,
+            pinholes: (19.0, 0.5),
+            weak: 0.85,
             soft: 0.05,
             flash: 0.0,
-            age: 0.62,
+            age: 0.55,
             halo: (0.022, 0.75),
             streaks: (0.26, 0.95),
             relief: 1.1,
@@ -125,8 +129,8 @@ pub struct Growth {
 #[derive(Clone, Debug)]
 pub struct Rust {
     habit: Habit,
-    young: [Rgb; 3],
-    old: [Rgb; 3],
+    /// From young, light orange to old, nearly black.
+    stops: [Rgb; 6],
     seed: u32,
 }
 
@@ -138,17 +142,15 @@ impl Rust {
             let bright = rng.range(0.8, 1.2);
             scale(mix(yellowish, reddish, red), bright)
         };
-        let young = [
-            hue(srgb(206, 142, 62), srgb(204, 104, 44)),
-            hue(srgb(176, 104, 44), srgb(172, 78, 34)),
-            hue(srgb(136, 80, 44), srgb(132, 56, 30)),
+        let stops = [
+            hue(srgb(196, 130, 60), srgb(188, 98, 44)),
+            hue(srgb(158, 94, 44), srgb(152, 70, 35)),
+            hue(srgb(124, 74, 42), srgb(118, 54, 31)),
+            hue(srgb(94, 61, 42), srgb(87, 46, 32)),
+            hue(srgb(67, 48, 38), srgb(62, 36, 30)),
+            hue(srgb(43, 36, 32), srgb(38, 27, 25)),
         ];
-        let old = [
-            hue(srgb(116, 74, 46), srgb(106, 52, 34)),
-            hue(srgb(80, 56, 42), srgb(74, 40, 32)),
-            hue(srgb(50, 40, 34), srgb(46, 30, 27)),
-        ];
-        Self { habit, young, old, seed: rng.seed() }
+        Self { habit, stops, seed: rng.seed() }
     }
 
     /// Grows rust on a body. Nothing runs down where `level`.
@@ -172,14 +174,20 @@ impl Rust {
             let (u, v) = (u + bend * warp_u.data[at], v + bend * warp_v.data[at]);
             fbm(u * frequency, v * frequency, 3, seed ^ 13)
         });
+        // Not every weak place rusts: where the coating has held, seams and rivets stay sound.
+        let spread = Plane::coarse(width, height, 3, |x, y| {
+            let (u, v) = view.at(x, y);
+            fbm(u * 3.6, v * 3.6, 3, seed ^ 16)
+        });
         let fine = frequency * 6.0;
         let count = octaves(fine, view.pitch, 5);
         let potential = Plane::from_fn(width, height, |x, y| {
             let at = y * width + x;
             let (u, v) = view.at(x as f32, y as f32);
             let ragged = fbm(u * fine, v * fine, count, seed ^ 14);
-            let mut p =
-                weight * patch.data[at] + habit.ragged * ragged + habit.weak * (body.weak.data[at] - 0.3);
+            let mut p = weight * patch.data[at]
+                + habit.ragged * ragged
+                + habit.weak * (body.weak.data[at] * (0.7 + 1.1 * spread.data[at]) - 0.3);
             if habit.pinholes.1 > 0.0 {
                 let (rate, weight) = habit.pinholes;
                 let shift = 0.25 / rate * ragged;
@@ -247,7 +255,8 @@ impl Rust {
             self.run_down(&mut stain, core, view);
         }
         for (s, solid) in stain.data.iter_mut().zip(&body.solid.data) {
-            *s = s.min(1.0) * solid;
+            // What is too thin to see is none.
+            *s = ((s.min(1.0) - 0.12) / 0.88).max(0.0) * solid;
         }
         stain
     }
@@ -289,21 +298,23 @@ impl Rust {
     pub fn look(&self, u: f32, v: f32, depth: f32, view: &View) -> (Rgb, f32) {
         let habit = &self.habit;
         let seed = self.seed;
-        let tone = fbm(u * 7.0, v * 7.0, 3, seed ^ 51);
-        let grain = fbm(u * 55.0, v * 55.0, octaves(55.0, view.pitch, 3), seed ^ 52);
-        let scab = worley(u * 32.0 + 0.5 * tone, v * 32.0 + 0.3 * grain, seed ^ 53);
+        let tone = fbm(u * 6.0, v * 6.0, 2, seed ^ 51);
+        let clot = fbm(u * 21.0, v * 21.0, octaves(21.0, view.pitch, 2), seed ^ 54);
+        let grain = fbm(u * 62.0, v * 62.0, octaves(62.0, view.pitch, 3), seed ^ 52);
+        let scab = worley(u * 30.0 + 0.9 * tone + 0.5 * clot, v * 30.0 + 0.6 * grain, seed ^ 53);
         let flake = smoothstep(0.0, 0.28, scab.second - scab.first);
         let lift = (scab.id >> 24) as f32 / 255.0 - 0.5;
-        let ageing = smoothstep(0.0, 0.55, depth + 0.22 * tone + 0.1 * grain) * (0.35 + 0.9 * habit.age);
-        let at = ageing + 0.28 * tone + 0.2 * grain + 0.14 * lift * habit.age - 0.12 * (1.0 - habit.age);
-        let young = ramp(&self.young, at * 1.6 + 0.15);
-        let old = ramp(&self.old, at * 1.3 - 0.35);
-        let mut colour = mix(young, old, smoothstep(0.3, 0.75, at));
-        colour = scale(colour, (1.0 + 0.28 * grain) * (0.78 + 0.22 * flake));
+        let fringe = smoothstep(0.16, -0.03, depth) * (1.0 - 0.6 * habit.age);
+        let heart = smoothstep(0.05, 0.6, depth);
+        let noise = 0.36 * tone + 0.34 * clot + 0.2 * grain + 0.14 * lift;
+        let at = 0.16 + 0.4 * habit.age + (0.12 + 0.2 * habit.age) * heart - 0.24 * fringe + noise;
+        let mut colour = ramp(&self.stops, at);
+        colour = scale(colour, (1.0 + 0.42 * grain + 0.15 * clot) * (0.86 + 0.14 * flake));
         // Pits: dark little holes in old rust.
-        let pit = smoothstep(0.35, 0.65, -grain + 0.35 * tone) * habit.relief.min(1.2) * 0.5;
+        let pit = smoothstep(0.35, 0.65, -grain - 0.5 * clot) * habit.relief.min(1.2) * 0.5;
         colour = scale(colour, 1.0 - pit);
-        let height = 0.0042 * habit.relief * (grain * 0.6 + 0.45 * lift * flake + 0.35 * flake - pit);
+        let height =
+            0.0042 * habit.relief * (0.6 * grain + 0.5 * clot + 0.35 * lift * flake + 0.2 * flake - pit);
         (colour.map(|c| c.clamp(0.004, 0.9)), height)
     }
 
@@ -312,7 +323,7 @@ impl Rust {
     pub fn stained(&self, albedo: Rgb, thickness: f32) -> Rgb {
         let filter = mix([0.78, 0.47, 0.16], [0.74, 0.34, 0.13], self.habit.red);
         let filtered = tint(albedo, filter);
-        mix(mix(albedo, filtered, thickness), self.young[1], 0.55 * thickness * thickness)
+        mix(mix(albedo, filtered, thickness), self.stops[1], 0.55 * thickness * thickness)
     }
 
     /// Height of the rust's own relief compared with that of sound rust, see [`Habit::relief`].

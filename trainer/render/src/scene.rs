@@ -74,9 +74,9 @@ pub fn sample(width: u32, height: u32) -> Scene {
     Setting {
         shape: Shape::sample(),
         metal: Metal::sample(),
-        light: Light::new([-0.5, -0.62, 0.75], [1.0, 0.96, 0.88], 0.42),
+        light: Light::new([-0.5, -0.62, 0.75], [1.0, 0.96, 0.88], 0.42).falling_off(-0.45, -0.35),
         camera: Camera {
-            key: 0.22,
+            key: 0.24,
             contrast: 0.25,
             blur: 0.35,
             grain: 1.2,
@@ -84,7 +84,7 @@ pub fn sample(width: u32, height: u32) -> Scene {
             balance: [1.02, 1.0, 0.98],
             seed: 1,
         },
-        view: View::frontal(width, height, 1.15),
+        view: View::frontal(width, height, 1.1).moved(0.17, -0.06),
         rust: Some(Rust::new(Habit::sample(), &mut Rng::new(12, 3))),
         level: false,
         background: Clutter::random(&mut Rng::new(1, 6)),
@@ -167,23 +167,22 @@ impl Setting {
         let change: Vec<[f32; 1]> = change.data.iter().map(|&c| [c]).collect();
         let change = self.camera.lens(&change, width, height);
         let clean = self.develop(&seen_clean, exposure);
-        let mut rusty = self.develop(&rusty, exposure);
+        let mut picture = clean.clone();
         let mut mask = empty;
-        for (((r, c), m), [change]) in
-            rusty.pixels_mut().zip(clean.pixels()).zip(mask.pixels_mut()).zip(change)
-        {
-            if change > VISIBLE {
-                *m = Luma([255]);
-            } else {
-                *r = *c;
+        for (at, (pixel, mask)) in picture.pixels_mut().zip(mask.pixels_mut()).enumerate() {
+            if change[at][0] > VISIBLE {
+                *mask = Luma([255]);
+                *pixel =
+                    Pixel(self.camera.develop(rusty[at], exposure, at % width, at / width, self.view.size));
             }
         }
-        Scene { rusty, clean, mask }
+        Scene { rusty: picture, clean, mask }
     }
 
     /// The object before it rusted.
     fn sound(&self, body: &Body) -> Surface {
         let (width, height) = self.view.size;
+        let blotches = self.metal.blotches(&self.view);
         let mut surface = Surface::new(width, height);
         for y in 0..height {
             for x in 0..width {
@@ -196,7 +195,7 @@ impl Setting {
                     continue;
                 }
                 if solid > 0.0 {
-                    let finish = self.metal.at(u, v, body.open.data[at], &self.view);
+                    let finish = self.metal.at(u, v, blotches.data[at], body.open.data[at], &self.view);
                     let height = body.height.data[at] + finish.height / self.view.pitch;
                     surface.put(at, finish.albedo, finish.gloss, height);
                 }
@@ -228,9 +227,10 @@ impl Setting {
                 // A coating blisters and breaks off just outside the rust.
                 let rim =
                     if coated { smoothstep(-0.14, -0.02, depth) * smoothstep(0.1, 0.0, core) } else { 0.0 };
+                // Where the potential is flat the broken coating shows as a broad edge, where it is steep hardly at all.
                 let rim = if core > 0.0 || stain > 0.05 { rim } else { 0.0 };
                 let total = 1.0 - (1.0 - core) * (1.0 - stain) * (1.0 - 0.5 * rim);
-                let total = smoothstep(0.05, 0.3, total).max(total);
+
                 if total < VISIBLE {
                     continue;
                 }
@@ -285,7 +285,7 @@ impl Setting {
                     body.open.data[at],
                 );
                 out.push(match over {
-                    Some((clean, change)) => mix(clean[at], lit, smoothstep(VISIBLE, 0.35, change.data[at])),
+                    Some((clean, change)) => mix(clean[at], lit, smoothstep(VISIBLE, 0.4, change.data[at])),
                     None => lit,
                 });
             }
@@ -303,7 +303,7 @@ impl Setting {
 }
 
 /// Changes up to this are not seen.
-const VISIBLE: f32 = 0.04;
+const VISIBLE: f32 = 0.1;
 
 /// The surface of the object, pixel by pixel.
 #[derive(Clone)]

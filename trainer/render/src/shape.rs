@@ -1,6 +1,6 @@
 //! The shape of the object: relief, outline, and where water and damage would gather.
 
-use crate::noise::{Rng, hash, smoothstep, to_unit, wave};
+use crate::noise::{Rng, gradient, hash, smoothstep, to_unit, wave};
 use crate::plane::Plane;
 use crate::view::View;
 
@@ -89,7 +89,7 @@ impl Shape {
     /// A random object.
     pub fn random(rng: &mut Rng) -> Self {
         match rng.below(16) {
-            0..=2 => Self::Sheet { bend: rng.range(0.0, 0.05), frequency: rng.range(0.8, 2.5) },
+            0..=2 => Self::Sheet { bend: rng.range(0.0, 0.06), frequency: rng.range(0.8, 2.5) },
             3..=6 => Self::Panels {
                 cell: (rng.range(0.4, 1.1), rng.range(0.35, 1.1)),
                 groove: rng.range(0.004, 0.012),
@@ -171,7 +171,7 @@ impl Shape {
         let mut place = PLAIN;
         match self {
             Self::Sheet { bend, frequency } => {
-                place.height = bend * wave(u * frequency + 0.13) * wave(v * frequency * 0.7 + 0.4) * 0.5;
+                place.height = bend * gradient(u * frequency, v * frequency, 3);
             }
             Self::Panels { cell, groove, step, rivets, stagger, seed } => {
                 panels(&mut place, (u, v), *cell, *groove, *step, rivets.as_ref(), *stagger, *seed);

@@ -42,6 +42,12 @@ impl View {
         }
     }
 
+    /// The same view, the camera moved along the surface.
+    pub fn moved(self, du: f32, dv: f32) -> Self {
+        let offset = (self.offset.0 + du, self.offset.1 + dv);
+        Self { offset, ..self }
+    }
+
     /// The place on the surface that a pixel shows.
     #[inline]
     pub fn at(&self, x: f32, y: f32) -> (f32, f32) {

@@ -24,7 +24,7 @@ struct Options {
     /// Height in pixels.
     #[arg(long, default_value_t = 256)]
     height: u32,
-    /// Write contact sheets (scenes.jpg, textures.jpg, clutter.jpg) of this many seeds instead of one scene.
+    /// Write contact sheets (scenes.png, textures.png, clutter.png) of this many seeds instead of one scene.
     #[arg(long, value_name = "COUNT")]
     sheet: Option<u32>,
     /// Write the documentation's sample (rusty-panel.jpg and its clean picture and mask), normally to tests/samples.
@@ -71,14 +71,14 @@ fn write_sheets(options: &Options, count: u32) -> Result<()> {
         let scene = scene(seed, width, height);
         beside(&[scene.rusty, scene.clean, grey_as_rgb(&scene.mask)])
     });
-    save_jpeg(&grid(&scenes.collect::<Vec<_>>(), 3), &options.out.join("scenes.jpg"), 92)?;
+    save_png(&grid(&scenes.collect::<Vec<_>>(), 3).into(), &options.out.join("scenes.png"))?;
     let textures = seeds.clone().map(|seed| {
         let texture = texture(seed, width, height);
         beside(&[texture.colour, grey_as_rgb(&texture.coverage)])
     });
-    save_jpeg(&grid(&textures.collect::<Vec<_>>(), 4), &options.out.join("textures.jpg"), 92)?;
+    save_png(&grid(&textures.collect::<Vec<_>>(), 4).into(), &options.out.join("textures.png"))?;
     let clutter = seeds.map(|seed| clutter(seed, width, height));
-    save_jpeg(&grid(&clutter.collect::<Vec<_>>(), 8), &options.out.join("clutter.jpg"), 92)
+    save_png(&grid(&clutter.collect::<Vec<_>>(), 8).into(), &options.out.join("clutter.png"))
 }
 
 fn bench(options: &Options, count: u32) {
