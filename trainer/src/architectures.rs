@@ -70,7 +70,7 @@ pub fn generator() -> Graph {
     let quarter = g.conv_norm_relu(half, 48, 2);
     let quarter = g.residual(quarter, 1);
     let eighth = g.conv_norm_relu(quarter, 80, 2);
-    let mut bottom = g.conv_norm_relu(eighth, 112, 2);
+    let mut bottom = g.conv_norm_relu(eighth, 104, 2);
     // Growing steps let every pixel see past a wide patch of rust.
     for dilation in [1, 2, 4, 1] {
         bottom = g.residual(bottom, dilation);

@@ -11,8 +11,9 @@ use tch::{Device, nn};
 
 use crate::architectures::{AlphaRamp, SIZE_MULTIPLE, derust, generator, names, segmenter};
 use crate::checkpoint::Checkpoint;
+use crate::fold::{FoldedNetwork, WeightStorage};
 use crate::network::Network;
-use crate::onnx::{WeightStorage, encode};
+use crate::onnx::encode;
 use crate::parity;
 use crate::run::files;
 use crate::segment::LONG_SIDE;
@@ -79,7 +80,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let network = Network::new(&store.root(), segmenter(width_of(&best)?));
             best.restore_store("weights", &store)?;
             let outputs = vec![output(names::PROBABILITY, OutputRole::Probability)];
-            write(&network, &store, about, Kind::SegmentRust, outputs, threshold_of(&best, about)?)
+            write(&network, about, Kind::SegmentRust, outputs, threshold_of(&best, about)?)
         }
         ExportCommand::Derust { segment_run, run, ramp, about } => {
             let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
@@ -91,14 +92,13 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;
             let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
-            write(&network, &store, about, Kind::Derust, outputs, threshold)
+            write(&network, about, Kind::Derust, outputs, threshold)
         }
     }
 }
 
 fn write(
     network: &Network,
-    store: &nn::VarStore,
     about: &About,
     kind: Kind,
     outputs: Vec<Output>,
@@ -131,8 +131,9 @@ fn write(
     };
     manifest.check()?;
     let storage = if about.full_weights { WeightStorage::Float32 } else { WeightStorage::Float16 };
-    let bytes = encode(network, &manifest, storage);
-    let difference = parity::check(network, store, &bytes, storage)?;
+    let folded = FoldedNetwork::new(network, storage);
+    let bytes = encode(&folded, &manifest);
+    let difference = parity::check(&folded.network, &bytes)?;
     let partial = about.output.with_extension("onnx.tmp");
     std::fs::write(&partial, &bytes).with_context(|| format!("cannot write {}", partial.display()))?;
     std::fs::rename(&partial, &about.output)
@@ -167,11 +168,11 @@ fn threshold_of(best: &Checkpoint, about: &About) -> Result<f32> {
     }
 }
 
-/// Copies a run's weights into the part of a joined network whose names begin with `part`.
+/// Copies a run's weights into the part of a joined network that stands under `part`.
 fn restore_part(store: &nn::VarStore, part: &str, weights: &Checkpoint) -> Result<()> {
     let mut restored = 0;
     for (name, mut variable) in store.variables() {
-        if let Some(inner) = name.strip_prefix(&format!("{part}.")) {
+        if let Some(inner) = name.strip_prefix(&format!("{part}/")) {
             tch::no_grad(|| variable.f_copy_(&weights.get("weights", inner)?).map_err(anyhow::Error::from))?;
             restored += 1;
         }

@@ -8,6 +8,7 @@ mod derust;
 mod device;
 mod evaluate;
 mod export;
+mod fold;
 mod graph;
 mod losses;
 mod measure;

@@ -10,11 +10,14 @@ use crate::graph::{Conv, Graph, Node, Op};
 pub const NORM_EPSILON: f64 = 1e-5;
 const NORM_MOMENTUM: f64 = 0.1;
 
+/// Parameters of one node by short name.
+pub type Parameters = HashMap<&'static str, Tensor>;
+
 /// A network: graph and parameters.
 pub struct Network {
     /// The description.
     pub graph: Graph,
-    parameters: Vec<HashMap<&'static str, Tensor>>,
+    parameters: Vec<Parameters>,
     last_reader: Vec<usize>,
 }
 
@@ -31,6 +34,11 @@ impl Network {
     /// Makes the parameters under `path`: He-normal weights, zero biases, unit gains.
     pub fn new(path: &nn::Path, graph: Graph) -> Self {
         let parameters = graph.nodes.iter().map(|node| node_parameters(path, node)).collect();
+        Network::with_parameters(graph, parameters)
+    }
+
+    /// Takes parameters as they are: by short name, for every node.
+    pub fn with_parameters(graph: Graph, parameters: Vec<Parameters>) -> Self {
         let mut last_reader = vec![0; graph.nodes.len()];
         for (id, node) in graph.nodes.iter().enumerate() {
             for &input in &node.inputs {
@@ -43,9 +51,9 @@ impl Network {
         Network { graph, parameters, last_reader }
     }
 
-    /// Parameter of a node by its short name.
-    pub fn parameter(&self, node: usize, name: &str) -> Option<&Tensor> {
-        self.parameters[node].get(name)
+    /// Parameters of a node.
+    pub fn parameters(&self, node: usize) -> &Parameters {
+        &self.parameters[node]
     }
 
     /// Runs the graph; inputs and results in the graph's order.
@@ -116,7 +124,8 @@ impl Network {
         }
     }
 
-    fn conv_weight(&self, id: usize, conv: &Conv, mode: Mode) -> Tensor {
+    /// The weight with which a convolution computes.
+    pub fn conv_weight(&self, id: usize, conv: &Conv, mode: Mode) -> Tensor {
         let weight = &self.parameters[id]["weight"];
         if !conv.spectral {
             return weight.shallow_clone();
@@ -140,7 +149,7 @@ fn unit(vector: &Tensor) -> Tensor {
     vector / (vector.norm() + 1e-12)
 }
 
-fn node_parameters(path: &nn::Path, node: &Node) -> HashMap<&'static str, Tensor> {
+fn node_parameters(path: &nn::Path, node: &Node) -> Parameters {
     let mut made = HashMap::new();
     let path = path / node.name.replace('.', "/");
     match &node.op {

@@ -6,26 +6,17 @@ use derust_manifest::onnx::{self, Attribute, Node, ValueInfo};
 use derust_manifest::{METADATA_KEY, Manifest};
 use half::f16;
 use prost::Message;
-use tch::{Device, Kind, Tensor};
+use tch::{Kind, Tensor};
 
 use crate::graph::{Graph, NodeId, Op};
-use crate::network::{NORM_EPSILON, Network};
+use crate::fold::{FoldedNetwork, WeightStorage};
 
-/// In what form weights are stored; the network computes in float32 either way.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WeightStorage {
-    /// Four bytes a weight.
-    Float32,
-    /// Two bytes a weight, widened when the model is loaded.
-    Float16,
-}
-
-/// The model file's bytes, with the manifest inside and every batch normalisation folded into its convolution.
-pub fn encode(network: &Network, manifest: &Manifest, storage: WeightStorage) -> Vec<u8> {
+/// The model file's bytes, with the manifest inside.
+pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
     let _no_grad = tch::no_grad_guard();
-    let mut writer = Writer { network, storage, names: HashMap::new(), nodes: vec![], initializers: BTreeMap::new() };
+    let mut writer = Writer { network, names: HashMap::new(), nodes: vec![], initializers: BTreeMap::new() };
     writer.write_nodes();
-    let graph = &network.graph;
+    let graph = &network.network.graph;
     let value = |name: &str, id: NodeId| {
         ValueInfo::floats(name, &["batch", &graph.channels(id).to_string(), "height", "width"])
     };
@@ -48,8 +39,7 @@ pub fn encode(network: &Network, manifest: &Manifest, storage: WeightStorage) ->
 }
 
 struct Writer<'a> {
-    network: &'a Network,
-    storage: WeightStorage,
+    network: &'a FoldedNetwork,
     /// Name of each node's result.
     names: HashMap<NodeId, String>,
     nodes: Vec<Node>,
@@ -58,16 +48,10 @@ struct Writer<'a> {
 
 impl Writer<'_> {
     fn write_nodes(&mut self) {
-        let graph = &self.network.graph;
+        let graph = &self.network.network.graph;
         for (id, node) in graph.nodes.iter().enumerate() {
             let named = graph.outputs.iter().find(|(_, output)| *output == id).map(|(name, _)| name.clone());
             let name = named.unwrap_or_else(|| node.name.clone());
-            if node.op == Op::BatchNorm {
-                // Written with the convolution before it.
-                let conv = self.names[&node.inputs[0]].clone();
-                self.names.insert(id, conv);
-                continue;
-            }
             self.names.insert(id, name);
             self.write_node(graph, id);
         }
@@ -77,13 +61,14 @@ impl Writer<'_> {
         let node = &graph.nodes[id];
         let inputs: Vec<String> = node.inputs.iter().map(|input| self.names[input].clone()).collect();
         match &node.op {
-            Op::Input | Op::BatchNorm => {}
+            Op::Input => {}
+            Op::BatchNorm => unreachable!("a folded network has none"),
             Op::Conv(conv) => {
-                let (weight, bias) = self.folded(id);
                 let mut inputs = inputs;
-                inputs.push(self.parameter(&format!("{}.weight", node.name), &weight));
-                if let Some(bias) = bias {
-                    inputs.push(self.parameter(&format!("{}.bias", node.name), &bias));
+                for name in ["weight", "bias"] {
+                    if let Some(tensor) = self.network.network.parameters(id).get(name) {
+                        inputs.push(self.parameter(&format!("{}.{name}", node.name), tensor));
+                    }
                 }
                 let attributes = vec![
                     Attribute::ints("kernel_shape", &[conv.kernel; 2]),
@@ -125,7 +110,7 @@ impl Writer<'_> {
 
     /// Resize to the height and width of the second input, whatever they are.
     fn resize(&mut self, id: NodeId, inputs: &[String]) {
-        let name = self.network.graph.nodes[id].name.clone();
+        let name = self.network.network.graph.nodes[id].name.clone();
         let at = |part: &str| format!("{name}.{part}");
         let [zero, two, four] = [0, 2, 4].map(|value| self.index(value));
         self.push_named(&at("shape"), "Shape", vec![inputs[0].clone()], vec![]);
@@ -141,35 +126,12 @@ impl Writer<'_> {
         self.push(id, "Resize", inputs, attributes);
     }
 
-    /// Weight and bias of a convolution with the batch normalisation behind it folded in, in double precision.
-    fn folded(&self, id: NodeId) -> (Tensor, Option<Tensor>) {
-        let double = |node: NodeId, name: &str| {
-            self.network
-                .parameter(node, name)
-                .map(|tensor| tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double))
-        };
-        let mut weight = double(id, "weight").expect("a convolution has a weight");
-        let mut bias = double(id, "bias");
-        let graph = &self.network.graph;
-        if let Some(norm) = graph.readers(id).find(|&reader| graph.nodes[reader].op == Op::BatchNorm) {
-            let of_norm = |name| double(norm, name).expect("a normalisation has it");
-            let gain = of_norm("weight") / (of_norm("running_var") + NORM_EPSILON).sqrt();
-            let shift = match bias {
-                Some(bias) => bias - of_norm("running_mean"),
-                None => -of_norm("running_mean"),
-            };
-            weight = weight * gain.view([-1, 1, 1, 1]);
-            bias = Some(shift * gain + of_norm("bias"));
-        }
-        (weight, bias)
-    }
-
     /// Stores a parameter and returns the name under which nodes read it.
     fn parameter(&mut self, name: &str, tensor: &Tensor) -> String {
         let dims = tensor.size();
         let flat = tensor.to_kind(Kind::Float).contiguous().view([-1]);
         let values = Vec::<f32>::try_from(flat).expect("a flat float tensor on the CPU");
-        match self.storage {
+        match self.network.storage {
             WeightStorage::Float32 => {
                 self.initializers.insert(name.into(), onnx::Tensor::floats(name, &dims, &values));
                 name.into()

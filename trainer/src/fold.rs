@@ -1,0 +1,116 @@
+//! The form of a network that is exported: batch normalisations folded into the convolutions before them, weights
+//! rounded to what the file stores.
+
+use std::collections::HashMap;
+
+use tch::{Device, Kind, Tensor};
+
+use crate::graph::{Conv, Graph, Node, Op};
+use crate::network::{Mode, NORM_EPSILON, Network, Parameters};
+
+/// In what form weights are stored; the network computes in float32 either way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WeightStorage {
+    /// Four bytes a weight.
+    Float32,
+    /// Two bytes a weight, widened when the model is loaded.
+    Float16,
+}
+
+/// A network ready for export, on the CPU.
+pub struct FoldedNetwork {
+    /// Computes what the file will compute.
+    pub network: Network,
+    /// How its weights are stored.
+    pub storage: WeightStorage,
+}
+
+impl FoldedNetwork {
+    /// Folds and rounds a trained network.
+    pub fn new(trained: &Network, storage: WeightStorage) -> Self {
+        let _no_grad = tch::no_grad_guard();
+        let mut graph = Graph::default();
+        let mut parameters = vec![];
+        let mut place = Vec::with_capacity(trained.graph.nodes.len());
+        for (id, node) in trained.graph.nodes.iter().enumerate() {
+            if node.op == Op::BatchNorm {
+                place.push(place[node.inputs[0]]);
+                continue;
+            }
+            let inputs = node.inputs.iter().map(|&input| place[input]).collect();
+            let (op, own) = match &node.op {
+                Op::Conv(conv) => folded_convolution(trained, id, conv, storage),
+                other => (other.clone(), copies(trained.parameters(id))),
+            };
+            graph.nodes.push(Node { op, inputs, ..node.clone() });
+            parameters.push(own);
+            place.push(graph.nodes.len() - 1);
+        }
+        graph.outputs = trained.graph.outputs.iter().map(|(name, id)| (name.clone(), place[*id])).collect();
+        FoldedNetwork { network: Network::with_parameters(graph, parameters), storage }
+    }
+}
+
+fn folded_convolution(trained: &Network, id: usize, conv: &Conv, storage: WeightStorage) -> (Op, Parameters) {
+    let mut weight = double(&trained.conv_weight(id, conv, Mode::Evaluate));
+    let mut bias = trained.parameters(id).get("bias").map(double);
+    let norm = trained.graph.readers(id).find(|&reader| trained.graph.nodes[reader].op == Op::BatchNorm);
+    if let Some(norm) = norm {
+        let of_norm = |name| double(&trained.parameters(norm)[name]);
+        let gain = of_norm("weight") / (of_norm("running_var") + NORM_EPSILON).sqrt();
+        let shift = bias.unwrap_or_else(|| gain.zeros_like()) - of_norm("running_mean");
+        weight *= gain.view([-1, 1, 1, 1]);
+        bias = Some(shift * gain + of_norm("bias"));
+    }
+    let stored = |tensor: Tensor| match storage {
+        WeightStorage::Float32 => tensor.to_kind(Kind::Float),
+        WeightStorage::Float16 => tensor.to_kind(Kind::Half).to_kind(Kind::Float),
+    };
+    let mut parameters = HashMap::from([("weight", stored(weight))]);
+    let conv = Conv { bias: bias.is_some(), spectral: false, ..conv.clone() };
+    if let Some(bias) = bias {
+        parameters.insert("bias", stored(bias));
+    }
+    (Op::Conv(conv), parameters)
+}
+
+fn double(tensor: &Tensor) -> Tensor {
+    tensor.detach().to_device(Device::Cpu).to_kind(Kind::Double)
+}
+
+fn copies(parameters: &Parameters) -> Parameters {
+    parameters.iter().map(|(name, tensor)| (*name, tensor.detach().to_device(Device::Cpu))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::architectures::{discriminator, generator, segmenter};
+    use tch::nn;
+
+    #[test]
+    fn a_folded_network_computes_the_same() {
+        tch::manual_seed(3);
+        for graph in [segmenter(0.25), generator(), discriminator()] {
+            let store = nn::VarStore::new(Device::Cpu);
+            let network = Network::new(&store.root(), graph);
+            let options = (Kind::Float, Device::Cpu);
+            let inputs: Vec<Tensor> = network
+                .graph
+                .inputs()
+                .map(|id| Tensor::rand([2, network.graph.channels(id), 48, 40], options))
+                .collect();
+            let inputs: Vec<&Tensor> = inputs.iter().collect();
+            // A training step's pass moves the running statistics away from where they start.
+            tch::no_grad(|| network.forward(&inputs, Mode::Train));
+            let expected = network.forward(&inputs, Mode::Evaluate);
+            let distance = |storage| {
+                let folded = FoldedNetwork::new(&network, storage).network;
+                assert!(folded.graph.nodes.iter().all(|node| node.op != Op::BatchNorm));
+                (&folded.forward(&inputs, Mode::Evaluate)[0] - &expected[0]).abs().max().double_value(&[])
+            };
+            assert!(distance(WeightStorage::Float32) < 1e-4);
+            assert!(distance(WeightStorage::Float16) > 0.0);
+        }
+    }
+}
