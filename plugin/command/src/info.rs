@@ -1,0 +1,31 @@
+//! `derust info`.
+
+use std::process::ExitCode;
+
+use derust_engine::{Engine, EngineOptions};
+
+use crate::report::{self, say};
+
+/// Says what this program is made of and what it found on this machine.
+///
+/// # Errors
+/// None; a missing ONNX Runtime is reported with exit code 1, after the rest.
+pub fn run() -> anyhow::Result<ExitCode> {
+    let engine = Engine::new(EngineOptions::default());
+    say(format_args!("derust {}", env!("CARGO_PKG_VERSION")));
+    let runtime = engine.runtime();
+    if let Ok(runtime) = &runtime {
+        say(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
+        say("devices:");
+        runtime.devices().iter().for_each(|device| say(format_args!("  {device}")));
+    }
+    say("model folders, the first one first:");
+    for folder in engine.model_folders() {
+        let absent = if folder.is_dir() { "" } else { " (not there)" };
+        say(format_args!("  {}{absent}", folder.display()));
+    }
+    Ok(match runtime {
+        Ok(_) => ExitCode::SUCCESS,
+        Err(error) => report::failed(&error.into()),
+    })
+}
