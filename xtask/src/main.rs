@@ -14,6 +14,7 @@ mod demo;
 mod install;
 mod libtorch;
 mod onnxruntime;
+mod photos;
 mod process;
 mod showcase;
 mod system_library;

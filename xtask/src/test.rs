@@ -1,6 +1,7 @@
 //! `cargo xtask test`: every test that can run on this machine.
 
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
@@ -8,7 +9,7 @@ use anyhow::{Context, Result};
 use crate::tally::Tally;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
-use crate::{libtorch, onnxruntime, process};
+use crate::{libtorch, onnxruntime, photos, process};
 
 /// Packages whose tests run networks.
 const RUN_NETWORKS: [&str; 3] = ["derust-engine", "derust-command", "derust-trainer"];
@@ -18,8 +19,15 @@ const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
 
 /// Runs the tests. With `strict`, a skipped one fails the run.
 pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
+    let photos = photos::folder()?;
     let skipped = prepare(workspace);
-    let mut tally = run_tests(workspace, &skipped)?;
+    match &photos {
+        Some(folder) => println!("photos: {}", folder.display()),
+        None => {
+            println!("photos: none ({} is not set), rendered pictures take their place", photos::VARIABLE)
+        }
+    }
+    let mut tally = run_tests(workspace, &skipped, photos.as_deref())?;
     tally.skipped += skipped.len();
 
     println!();
@@ -53,9 +61,6 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
         tools::CXX.require()?;
         libtorch::provide(workspace).map(drop)
     });
-    if std::env::var_os("DERUST_DATA").is_none() {
-        println!("DERUST_DATA is not set: the tests use rendered pictures, not photos");
-    }
     skipped
 }
 
@@ -65,7 +70,7 @@ fn provide_with(tools: &[Tool], provide: &dyn Fn() -> Result<()>) -> Result<()> 
     if first.is_err() && tools::install_missing(tools)? { provide() } else { first }
 }
 
-fn run_tests(workspace: &Workspace, skipped: &[Skip]) -> Result<Tally> {
+fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>) -> Result<Tally> {
     let mut cargo = process::cargo(workspace);
     // One call for all packages: they are compiled once, with one set of features.
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
@@ -74,6 +79,9 @@ fn run_tests(workspace: &Workspace, skipped: &[Skip]) -> Result<Tally> {
     }
     // libgomp's waiting threads would take the time of the working ones where the machine is busy.
     cargo.env("GOMP_SPINCOUNT", std::env::var_os("GOMP_SPINCOUNT").unwrap_or_else(|| "0".into()));
+    if let Some(folder) = photos {
+        cargo.env(photos::VARIABLE, folder);
+    }
     let mut child = cargo.stdout(Stdio::piped()).spawn().context("cannot start cargo")?;
 
     let mut tally = Tally::default();
