@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 use std::time::Instant;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 
 use crate::workspace::Workspace;
 use crate::{onnxruntime, process};
@@ -18,11 +18,11 @@ pub const SAMPLE: &str = "tests/samples/rusty-panel.jpg";
 pub fn run(workspace: &Workspace, photo: Option<&Path>) -> Result<ExitCode> {
     let sample = workspace.root.join(SAMPLE);
     let picture = photo.unwrap_or(&sample);
-    check_picture(picture)?;
+    let ending = check_picture(picture)?;
     onnxruntime::provide(workspace)?;
     let derust = build(workspace)?;
 
-    let results = Results::new(&workspace.target.join("demo"), picture)?;
+    let results = Results::new(&workspace.target.join("demo"), picture, ending)?;
     println!("\nderust on {}", picture.display());
     let started = Instant::now();
     if !results.make(&derust, picture)? {
@@ -36,16 +36,19 @@ pub fn run(workspace: &Workspace, photo: Option<&Path>) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Says what is wrong with a picture before anything is downloaded or compiled for it.
-fn check_picture(path: &Path) -> Result<()> {
+/// Says what is wrong with a picture before anything is downloaded or compiled for it; returns the ending that
+/// its format has.
+pub fn check_picture(path: &Path) -> Result<&'static str> {
     let cannot_read = || format!("cannot read the picture {}", path.display());
     let metadata = fs::metadata(path).with_context(cannot_read)?;
     ensure!(metadata.is_file(), "{} is no file; name one PNG or JPEG picture", path.display());
     let mut start = Vec::new();
     File::open(path).and_then(|file| file.take(4).read_to_end(&mut start)).with_context(cannot_read)?;
-    let is_picture = start.starts_with(b"\x89PNG") || start.starts_with(b"\xff\xd8\xff");
-    ensure!(is_picture, "{} is no PNG or JPEG picture, whatever its name says", path.display());
-    Ok(())
+    match start[..] {
+        [0x89, b'P', b'N', b'G'] => Ok("png"),
+        [0xff, 0xd8, 0xff, _] => Ok("jpg"),
+        _ => bail!("{} is no PNG or JPEG picture, whatever its name says", path.display()),
+    }
 }
 
 /// Builds the `derust` command as users get it; returns where it lies.
@@ -71,15 +74,14 @@ pub struct Results {
 
 impl Results {
     /// Names the results after `picture` and removes those of an earlier run.
-    pub fn new(folder: &Path, picture: &Path) -> Result<Self> {
+    pub fn new(folder: &Path, picture: &Path, ending: &str) -> Result<Self> {
         fs::create_dir_all(folder).with_context(|| format!("cannot write to {}", folder.display()))?;
         let stem = picture.file_stem().context("the picture has no name")?.to_string_lossy();
-        let file = |ending: &str| folder.join(format!("{stem}-{ending}"));
-        let extension = picture.extension().map_or_else(|| "png".into(), |text| text.to_string_lossy());
+        let file = |name: &str| folder.join(format!("{stem}-{name}"));
         let results = Self {
             mask: file("mask.png"),
             overlay: file("overlay.png"),
-            derusted: file(&format!("derusted.{extension}")),
+            derusted: file(&format!("derusted.{ending}")),
         };
         for old in [&results.mask, &results.overlay, &results.derusted] {
             if old.exists() {
@@ -121,15 +123,17 @@ mod tests {
         fs::write(&text, "no picture").unwrap();
         assert!(check_picture(&text).unwrap_err().to_string().contains("no PNG or JPEG"));
         fs::write(&text, b"\xff\xd8\xff\xe0").unwrap();
-        assert!(check_picture(&text).is_ok());
+        assert_eq!(check_picture(&text).unwrap(), "jpg");
+        fs::write(&text, b"\x89PNG\r\n").unwrap();
+        assert_eq!(check_picture(&text).unwrap(), "png");
     }
 
     #[test]
     fn results_are_named_after_the_picture_and_replace_old_ones() {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("gate-mask.png"), "old").unwrap();
-        let results = Results::new(folder.path(), Path::new("somewhere/gate.jpeg")).unwrap();
-        assert_eq!(results.derusted, folder.path().join("gate-derusted.jpeg"));
+        let results = Results::new(folder.path(), Path::new("somewhere/gate.jpeg"), "jpg").unwrap();
+        assert_eq!(results.derusted, folder.path().join("gate-derusted.jpg"));
         assert!(!results.mask.exists());
     }
 }

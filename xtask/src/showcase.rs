@@ -13,10 +13,11 @@ const PICTURE: &str = "tests/samples/before-mask-after.jpg";
 
 /// Makes the picture from the sample with the shipped networks.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
+    let sample = workspace.root.join(demo::SAMPLE);
+    let ending = demo::check_picture(&sample)?;
     onnxruntime::provide(workspace)?;
     let derust = demo::build(workspace)?;
-    let sample = workspace.root.join(demo::SAMPLE);
-    let results = Results::new(&workspace.target.join("showcase"), &sample)?;
+    let results = Results::new(&workspace.target.join("showcase"), &sample, ending)?;
     if !results.make(&derust, &sample)? {
         return Ok(ExitCode::FAILURE);
     }
