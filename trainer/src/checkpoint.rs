@@ -21,7 +21,8 @@ impl Checkpoint {
     /// Adds tensors under a section.
     pub fn put(&mut self, section: &str, tensors: impl IntoIterator<Item = (String, Tensor)>) {
         for (name, tensor) in tensors {
-            self.tensors.insert(format!("{section}/{name}"), tensor.detach().to_device(Device::Cpu).contiguous());
+            self.tensors
+                .insert(format!("{section}/{name}"), tensor.detach().to_device(Device::Cpu).contiguous());
         }
     }
 
@@ -33,7 +34,9 @@ impl Checkpoint {
         let key = format!("{section}/{name}");
         let found = self.tensors.get(&key);
         found.map(Tensor::shallow_clone).with_context(|| {
-            format!("the checkpoint has no tensor {key}; it was written for another network or by another version")
+            format!(
+                "the checkpoint has no tensor {key}; it was written for another network or by another version"
+            )
         })
     }
 
@@ -63,7 +66,8 @@ impl Checkpoint {
         let partial = path.with_extension("partial");
         Tensor::write_safetensors(&tensors, &partial)
             .with_context(|| format!("cannot write the checkpoint {}", partial.display()))?;
-        std::fs::rename(&partial, path).with_context(|| format!("cannot write the checkpoint {}", path.display()))
+        std::fs::rename(&partial, path)
+            .with_context(|| format!("cannot write the checkpoint {}", path.display()))
     }
 
     /// Reads a file.

@@ -170,7 +170,10 @@ pub fn train(options: &DerustOptions) -> Result<()> {
     loop {
         let progress = run.progress(step);
         let done = progress >= 1.0;
-        if (step > 0 && step.is_multiple_of(options.run.every)) || done {
+        if (step > 0 && step.is_multiple_of(options.run.every))
+            || done
+            || options.run.stop_after == Some(step)
+        {
             models.average.copy_to(&models.average_store)?;
             let measured = models.measure(&measured, device);
             let steps = options.run.every as f64;
@@ -192,7 +195,7 @@ pub fn train(options: &DerustOptions) -> Result<()> {
             }
             models.save(&run, step)?;
         }
-        if done {
+        if done || options.run.stop_after == Some(step) {
             break;
         }
         let batch = PairBatch::new(batches.next()?);
@@ -280,7 +283,8 @@ impl Models {
         if adversarial {
             let treated = patches(&batch.mask);
             let clean = patches(&batch.known).gt(0.99).to_kind(Kind::Float) * &treated;
-            losses.discriminator = self.discriminator_step(batch, &composite, &treated, &clean, learning_rate);
+            losses.discriminator =
+                self.discriminator_step(batch, &composite, &treated, &clean, learning_rate);
             let score = self.score(&composite, &batch.mask);
             let hinge = losses::hinge_generator(&score, &treated);
             losses.score = -hinge.double_value(&[]);

@@ -34,7 +34,9 @@ fn open_cuda_library() -> Result<()> {
             std::mem::forget(library);
             Ok(())
         }
-        Err(error) => bail!("CUDA cannot be used: {error}; put the folder of libtorch_cuda.so into LD_LIBRARY_PATH"),
+        Err(error) => {
+            bail!("CUDA cannot be used: {error}; put the folder of libtorch_cuda.so into LD_LIBRARY_PATH")
+        }
     }
 }
 

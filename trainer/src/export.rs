@@ -97,15 +97,10 @@ pub fn export(command: &ExportCommand) -> Result<()> {
     }
 }
 
-fn write(
-    network: &Network,
-    about: &About,
-    kind: Kind,
-    outputs: Vec<Output>,
-    threshold: f32,
-) -> Result<()> {
+fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, threshold: f32) -> Result<()> {
     let inputs = network.graph.inputs().map(|id| {
-        let role = if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
+        let role =
+            if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
         Input {
             name: network.graph.nodes[id].name.clone(),
             role,

@@ -29,7 +29,12 @@ pub fn gradient_difference(a: &Tensor, b: &Tensor, weight: &Tensor) -> Tensor {
 }
 
 /// The discriminator's hinge loss (Lim and Ye 2017, arXiv:1705.02894), each score under a weight.
-pub fn hinge_discriminator(real: &Tensor, real_weight: &Tensor, fake: &Tensor, fake_weight: &Tensor) -> Tensor {
+pub fn hinge_discriminator(
+    real: &Tensor,
+    real_weight: &Tensor,
+    fake: &Tensor,
+    fake_weight: &Tensor,
+) -> Tensor {
     let short: Tensor = 1.0 - real;
     weighted_mean(&short.relu(), real_weight) + weighted_mean(&(fake + 1.0).relu(), fake_weight)
 }

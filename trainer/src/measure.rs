@@ -24,7 +24,8 @@ impl Detection {
     /// Counts the pixels of one photo; both tensors have as many values, on the CPU.
     pub fn add(&mut self, probability: &Tensor, mask: &Tensor) {
         let flat = |tensor: &Tensor| {
-            Vec::<f32>::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1])).expect("a flat float tensor")
+            Vec::<f32>::try_from(tensor.to_kind(Kind::Float).contiguous().view([-1]))
+                .expect("a flat float tensor")
         };
         self.add_values(&flat(probability), &flat(mask));
     }
@@ -38,30 +39,22 @@ impl Detection {
         }
     }
 
-    /// Pixels that are (rust and found, clean and found, rust and missed) at a threshold, which is rounded to a bin.
-    pub fn counts(&self, threshold: f32) -> (u64, u64, u64) {
+    /// Counts at a threshold, which is rounded to a bin.
+    pub fn counts(&self, threshold: f32) -> Counts {
         let from = ((threshold * BINS as f32).round() as usize).min(BINS);
         let sum = |counts: &[u64]| counts.iter().sum::<u64>();
-        (sum(&self.rust[from..]), sum(&self.clean[from..]), sum(&self.rust[..from]))
-    }
-
-    /// Intersection over union of found and labelled rust.
-    pub fn iou(&self, threshold: f32) -> f64 {
-        let (hit, false_alarm, missed) = self.counts(threshold);
-        hit as f64 / (hit + false_alarm + missed).max(1) as f64
-    }
-
-    /// Harmonic mean of precision and recall.
-    pub fn f1(&self, threshold: f32) -> f64 {
-        let (hit, false_alarm, missed) = self.counts(threshold);
-        2.0 * hit as f64 / (2 * hit + false_alarm + missed).max(1) as f64
+        Counts {
+            hit: sum(&self.rust[from..]),
+            false_alarm: sum(&self.clean[from..]),
+            missed: sum(&self.rust[..from]),
+        }
     }
 
     /// The threshold with the highest IoU, and that IoU.
     pub fn best_threshold(&self) -> (f32, f64) {
         (1..BINS)
             .map(|bin| bin as f32 / BINS as f32)
-            .map(|threshold| (threshold, self.iou(threshold)))
+            .map(|threshold| (threshold, self.counts(threshold).iou()))
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .expect("there are bins")
     }
@@ -88,6 +81,53 @@ impl Detection {
     }
 }
 
+/// Pixels by label and finding.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Rust and found.
+    pub hit: u64,
+    /// Clean and taken for rust.
+    pub false_alarm: u64,
+    /// Rust and not found.
+    pub missed: u64,
+}
+
+impl Counts {
+    /// Intersection over union of found and labelled rust.
+    pub fn iou(&self) -> f64 {
+        ratio(self.hit, self.hit + self.false_alarm + self.missed)
+    }
+
+    /// Harmonic mean of precision and recall.
+    pub fn f1(&self) -> f64 {
+        ratio(2 * self.hit, 2 * self.hit + self.false_alarm + self.missed)
+    }
+
+    /// Part of what was found that is rust.
+    pub fn precision(&self) -> f64 {
+        ratio(self.hit, self.hit + self.false_alarm)
+    }
+
+    /// Part of the rust that was found.
+    pub fn recall(&self) -> f64 {
+        ratio(self.hit, self.hit + self.missed)
+    }
+}
+
+impl std::iter::Sum for Counts {
+    fn sum<I: Iterator<Item = Counts>>(counts: I) -> Counts {
+        counts.fold(Counts::default(), |sum, one| Counts {
+            hit: sum.hit + one.hit,
+            false_alarm: sum.false_alarm + one.false_alarm,
+            missed: sum.missed + one.missed,
+        })
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole.max(1) as f64
+}
+
 /// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]` of 0 and 1.
 pub fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
     let size = [1, photo.height as i64, photo.width as i64];
@@ -109,8 +149,9 @@ mod tests {
     fn detection_counts_what_one_counts_by_hand() {
         let mut detection = Detection::default();
         detection.add_values(&[0.9, 0.8, 0.3, 0.7, 0.1], &[1.0, 1.0, 1.0, 0.0, 0.0]);
-        assert_eq!(detection.counts(0.5), (2, 1, 1));
-        assert_eq!((detection.iou(0.5), detection.f1(0.5)), (0.5, 4.0 / 6.0));
+        let counts = detection.counts(0.5);
+        assert_eq!(counts, Counts { hit: 2, false_alarm: 1, missed: 1 });
+        assert_eq!((counts.iou(), counts.f1()), (0.5, 4.0 / 6.0));
         assert_eq!(detection.best_threshold().1, 0.75);
         assert!((psnr(0.01) - 20.0).abs() < 1e-9);
     }

@@ -161,7 +161,14 @@ fn node_parameters(path: &nn::Path, node: &Node) -> Parameters {
                 made.insert("bias", path.zeros("bias", &[conv.outputs]));
             }
             if conv.spectral {
-                made.insert("left", path.add("left", unit(&Tensor::ones([conv.outputs], (Kind::Float, path.device()))), false));
+                made.insert(
+                    "left",
+                    path.add(
+                        "left",
+                        unit(&Tensor::ones([conv.outputs], (Kind::Float, path.device()))),
+                        false,
+                    ),
+                );
             }
         }
         Op::BatchNorm => {

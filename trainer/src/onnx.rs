@@ -8,8 +8,8 @@ use half::f16;
 use prost::Message;
 use tch::{Kind, Tensor};
 
-use crate::graph::{Graph, NodeId, Op};
 use crate::fold::{FoldedNetwork, WeightStorage};
+use crate::graph::{Graph, NodeId, Op};
 
 /// The model file's bytes, with the manifest inside.
 pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
@@ -117,7 +117,12 @@ impl Writer<'_> {
         self.push_named(&at("like"), "Shape", vec![inputs[1].clone()], vec![]);
         self.push_named(&at("channels"), "Slice", vec![at("shape"), zero, two.clone()], vec![]);
         self.push_named(&at("sides"), "Slice", vec![at("like"), two, four], vec![]);
-        self.push_named(&at("size"), "Concat", vec![at("channels"), at("sides")], vec![Attribute::int("axis", 0)]);
+        self.push_named(
+            &at("size"),
+            "Concat",
+            vec![at("channels"), at("sides")],
+            vec![Attribute::int("axis", 0)],
+        );
         let attributes = vec![
             Attribute::string("mode", "linear"),
             Attribute::string("coordinate_transformation_mode", "half_pixel"),

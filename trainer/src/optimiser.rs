@@ -64,7 +64,11 @@ impl AdamW {
             .filter(Tensor::defined)
             .map(|gradient| gradient.square().sum(tch::Kind::Float))
             .collect();
-        if squares.is_empty() { 0.0 } else { Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt().double_value(&[]) }
+        if squares.is_empty() {
+            0.0
+        } else {
+            Tensor::stack(&squares, 0).sum(tch::Kind::Float).sqrt().double_value(&[])
+        }
     }
 
     fn update(&mut self, learning_rate: f64, factor: f64) {
@@ -112,7 +116,8 @@ impl AdamW {
     /// When a tensor is missing or has another shape.
     pub fn restore(&mut self, find: impl Fn(&str) -> anyhow::Result<Tensor>) -> anyhow::Result<()> {
         self.steps = find("steps")?.int64_value(&[0]);
-        for (((name, _), first), second) in self.parameters.iter().zip(&mut self.first).zip(&mut self.second) {
+        for (((name, _), first), second) in self.parameters.iter().zip(&mut self.first).zip(&mut self.second)
+        {
             first.f_copy_(&find(&format!("first.{name}"))?)?;
             second.f_copy_(&find(&format!("second.{name}"))?)?;
         }

@@ -26,7 +26,8 @@ pub fn check(network: &Network, onnx: &[u8]) -> Result<f64> {
     for size in SIZES {
         for mask in [Mask::FindYourself, Mask::Given] {
             let inputs = random_inputs(network, size, mask);
-            let expected = network.forward(&inputs.iter().map(|(_, t)| t).collect::<Vec<_>>(), Mode::Evaluate);
+            let expected =
+                network.forward(&inputs.iter().map(|(_, t)| t).collect::<Vec<_>>(), Mode::Evaluate);
             let arrays: Vec<(&str, ArrayD<f32>)> =
                 inputs.iter().map(|(name, tensor)| Ok((*name, to_array(tensor)?))).collect::<Result<_>>()?;
             let views: Vec<_> = arrays.iter().map(|(name, array)| (*name, array.view())).collect();

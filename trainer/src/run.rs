@@ -46,6 +46,9 @@ pub struct RunOptions {
     /// Steps between two measurements and checkpoints.
     #[arg(long, default_value_t = 400)]
     pub every: u64,
+    /// Save and stop after this step, as if interrupted there.
+    #[arg(long)]
+    pub stop_after: Option<u64>,
     /// Go on from the run folder's checkpoint.
     #[arg(long)]
     pub resume: bool,
@@ -98,7 +101,8 @@ impl Run {
     /// When the folder cannot be made or written to.
     pub fn start(options: &RunOptions) -> Result<Self> {
         let folder = options.run.clone();
-        std::fs::create_dir_all(&folder).with_context(|| format!("cannot make the folder {}", folder.display()))?;
+        std::fs::create_dir_all(&folder)
+            .with_context(|| format!("cannot make the folder {}", folder.display()))?;
         let path = folder.join(files::METRICS);
         let metrics = OpenOptions::new()
             .create(true)
@@ -199,7 +203,11 @@ impl Run {
     /// Ends the bar.
     pub fn finish(&self, folder: &Path) {
         self.bar.finish_and_clear();
-        println!("trained for {:.0} minutes; the best weights are in {}", self.seconds() / 60.0, folder.display());
+        println!(
+            "trained for {:.0} minutes; the best weights are in {}",
+            self.seconds() / 60.0,
+            folder.display()
+        );
     }
 }
 

@@ -116,14 +116,17 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
     loop {
         let progress = run.progress(step);
         let done = progress >= 1.0;
-        if (step > 0 && step.is_multiple_of(options.run.every)) || done {
+        if (step > 0 && step.is_multiple_of(options.run.every))
+            || done
+            || options.run.stop_after == Some(step)
+        {
             average.copy_to(&average_store)?;
             let detection = measure(&averaged, &held_out.photos, device);
             let (threshold, iou) = detection.best_threshold();
             let loss = losses_since.drain(..).sum::<f64>() / options.run.every as f64;
             let figures = [
                 ("loss", loss),
-                ("held_out_iou", detection.iou(0.5)),
+                ("held_out_iou", detection.counts(0.5).iou()),
                 ("best_iou", iou),
                 ("best_threshold", f64::from(threshold)),
                 ("calibration_error", detection.calibration_error()),
@@ -143,7 +146,7 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
             run.put_progress(&mut checkpoint, step);
             checkpoint.save(&run.path(files::CHECKPOINT))?;
         }
-        if done {
+        if done || options.run.stop_after == Some(step) {
             break;
         }
         let batch = batches.next()?;

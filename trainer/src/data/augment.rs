@@ -45,6 +45,14 @@ impl Geometry {
         Geometry { side, matrix, centre }
     }
 
+    /// The largest square in the middle, pixel for pixel.
+    pub fn centre_square(photo: &Photo) -> Self {
+        let side = photo.width.min(photo.height);
+        let middle = |length: usize| (length - side) as f32 / 2.0;
+        let centre = [photo.width, photo.height].map(|length| middle(length).floor() + side as f32 / 2.0);
+        Geometry { side, matrix: [1.0, 0.0, 0.0, 1.0], centre }
+    }
+
     fn source(&self, x: usize, y: usize) -> (f32, f32) {
         let half = self.side as f32 / 2.0;
         let (dx, dy) = (x as f32 + 0.5 - half, y as f32 + 0.5 - half);
@@ -131,7 +139,8 @@ pub fn recolour(colour: &mut Plane, random: &mut Random) {
     if chance(random, 0.3) {
         let strength = uniform(random, 0.0, 0.05);
         for value in &mut colour.values {
-            *value = (*value + strength * (uniform(random, -1.0, 1.0) + uniform(random, -1.0, 1.0))).clamp(0.0, 1.0);
+            *value = (*value + strength * (uniform(random, -1.0, 1.0) + uniform(random, -1.0, 1.0)))
+                .clamp(0.0, 1.0);
         }
     }
 }
@@ -178,7 +187,7 @@ mod tests {
         let inside = |i: usize| (30..50).contains(&(i % width)) && (20..45).contains(&(i / width));
         let mask: Vec<u8> = (0..width * height).map(|i| if inside(i) { 255 } else { 0 }).collect();
         let rgb = mask.iter().flat_map(|&value| [value; 3]).collect();
-        Photo { stem: "marked".into(), width, height, rgb, mask }
+        Photo { width, height, rgb, mask }
     }
 
     #[test]

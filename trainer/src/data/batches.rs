@@ -43,7 +43,8 @@ impl Batches {
     /// # Errors
     /// When the thread that makes batches has died.
     pub fn next(&self) -> anyhow::Result<Vec<Tensor>> {
-        let batch = self.receiver.recv().map_err(|_| anyhow::anyhow!("the thread that makes batches has died"))?;
+        let batch =
+            self.receiver.recv().map_err(|_| anyhow::anyhow!("the thread that makes batches has died"))?;
         Ok(batch.into_iter().map(|tensor| tensor.to_device(self.device)).collect())
     }
 }
@@ -55,7 +56,8 @@ pub fn stack(samples: Vec<Vec<Plane>>) -> Vec<Tensor> {
         .map(|i| {
             let shape = &samples[0][i];
             let size = [samples.len(), shape.channels, shape.height, shape.width].map(|side| side as i64);
-            let values: Vec<f32> = samples.iter().flat_map(|sample| sample[i].values.iter().copied()).collect();
+            let values: Vec<f32> =
+                samples.iter().flat_map(|sample| sample[i].values.iter().copied()).collect();
             Tensor::from_slice(&values).view(size)
         })
         .collect()

@@ -95,7 +95,8 @@ fn blend(rusty: &mut Plane, host: &Plane, donor: &Plane, cover: &Plane, random: 
             .sum();
         sum / covered
     };
-    let adapted = (mean(host).max(0.05) / mean(donor).max(0.05)).powf(uniform(random, 0.2, 0.6)).clamp(0.6, 1.7);
+    let adapted =
+        (mean(host).max(0.05) / mean(donor).max(0.05)).powf(uniform(random, 0.2, 0.6)).clamp(0.6, 1.7);
     for channel in 0..3 {
         for i in 0..area {
             let at = channel * area + i;

@@ -10,8 +10,6 @@ use crate::random::{Purpose, index, stream};
 
 /// A photo and its mask.
 pub struct Photo {
-    /// File name without extension.
-    pub stem: String,
     /// Width in pixels.
     pub width: usize,
     /// Height in pixels.
@@ -47,11 +45,15 @@ impl PhotoSet {
     pub fn load(folder: &Path, long_side: u32) -> Result<Self> {
         let images = folder.join("images");
         let listing = std::fs::read_dir(&images).with_context(|| {
-            format!("cannot read {}: a data folder holds images/NAME.jpg and masks/NAME.png", images.display())
+            format!(
+                "cannot read {}: a data folder holds images/NAME.jpg and masks/NAME.png",
+                images.display()
+            )
         })?;
         let mut paths: Vec<PathBuf> = listing.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
         paths.sort();
-        let photos = paths.par_iter().map(|path| load_photo(path, folder, long_side)).collect::<Result<Vec<_>>>()?;
+        let photos =
+            paths.par_iter().map(|path| load_photo(path, folder, long_side)).collect::<Result<Vec<_>>>()?;
         if photos.is_empty() {
             bail!("{} holds no photos", images.display());
         }
@@ -101,5 +103,5 @@ fn load_photo(path: &Path, folder: &Path, long_side: u32) -> Result<Photo> {
         (rgb, mask)
     };
     let (width, height) = (width as usize, height as usize);
-    Ok(Photo { stem, width, height, rgb: rgb.into_raw(), mask: mask.into_raw() })
+    Ok(Photo { width, height, rgb: rgb.into_raw(), mask: mask.into_raw() })
 }

@@ -22,7 +22,12 @@ pub fn random_scene(side: usize, random: &mut Random) -> (Plane, Plane) {
 pub fn random_pair(side: usize, random: &mut Random) -> Pair {
     let scene = derust_render::scene(random.random(), side as u32, side as u32);
     let own = Plane::filled(1, side, side, 0.0);
-    Pair { rusty: from_rgb(&scene.rusty), target: from_rgb(&scene.clean), pasted: from_grey(&scene.mask), own }
+    Pair {
+        rusty: from_rgb(&scene.rusty),
+        target: from_rgb(&scene.clean),
+        pasted: from_grey(&scene.mask),
+        own,
+    }
 }
 
 fn from_rgb(picture: &RgbImage) -> Plane {

@@ -1,0 +1,148 @@
+//! The trainer as its users run it: real trainings, small, on rendered pictures.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output};
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A folder of rendered photos with masks.
+fn data(count: u64) -> TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["images", "masks"] {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+    }
+    for seed in 0..count {
+        let scene = derust_render::scene(seed + 100, 96, 96);
+        scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
+        scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
+    }
+    folder
+}
+
+fn trainer(arguments: &[&str]) -> Output {
+    Command::new(env!("CARGO_BIN_EXE_derust-trainer")).args(arguments).output().unwrap()
+}
+
+fn succeed(arguments: &[&str]) -> String {
+    let output = trainer(arguments);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{arguments:?}: {said}");
+    String::from_utf8(output.stdout).unwrap()
+}
+
+fn text(path: &Path) -> &str {
+    path.to_str().unwrap()
+}
+
+/// The lines of a run's metrics file.
+fn metrics(run: &Path) -> Vec<Value> {
+    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
+    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
+}
+
+fn figure(metrics: &[Value], name: &str) -> f64 {
+    metrics.last().unwrap()[name].as_f64().unwrap()
+}
+
+/// Trains with small samples and answers with the run's folder.
+fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
+    let run = data.path().join(run);
+    let mut arguments = vec![kind, "--data", text(data.path()), "--run", text(&run), "--side", "64"];
+    arguments.extend(["--batch", "8", "--held-out", "0.3"]);
+    arguments.extend(options);
+    succeed(&arguments);
+    run
+}
+
+#[test]
+fn segmentation_learns_and_frozen_weights_do_not() {
+    let data = data(32);
+    let steps = ["--steps", "60", "--every", "60"];
+    let learned = metrics(&train("segment", &data, "learned", &steps));
+    let frozen = [&steps[..], &["--learning-rate", "0"]].concat();
+    let frozen = metrics(&train("segment", &data, "frozen", &frozen));
+    let (learned, frozen) = (figure(&learned, "best_iou"), figure(&frozen, "best_iou"));
+    assert!(learned > frozen + 0.15, "IoU {learned} after training, {frozen} without");
+}
+
+#[test]
+fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
+    let data = data(32);
+    let steps = ["--steps", "80", "--every", "80", "--learning-rate"];
+    let learned = metrics(&train("derust", &data, "learned", &[&steps[..], &["2e-3"]].concat()));
+    let frozen = metrics(&train("derust", &data, "frozen", &[&steps[..], &["0"]].concat()));
+    let gain = |metrics: &[Value]| figure(metrics, "psnr") - figure(metrics, "input_psnr");
+    assert!(gain(&learned) > gain(&frozen) + 1.0, "{} dB trained, {} dB not", gain(&learned), gain(&frozen));
+    assert!(figure(&learned, "discriminator") > 0.0, "the discriminator never took part");
+}
+
+#[test]
+fn a_resumed_run_ends_as_an_uninterrupted_one() {
+    let data = data(16);
+    for kind in ["segment", "derust"] {
+        let whole = train(kind, &data, &format!("{kind}-whole"), &["--steps", "8", "--every", "4"]);
+        let parts = format!("{kind}-parts");
+        // Ends in the middle of the same schedule: the budget is that of the whole run.
+        train(kind, &data, &parts, &["--steps", "8", "--every", "4", "--stop-after", "4"]);
+        let parts = train(kind, &data, &parts, &["--steps", "8", "--every", "4", "--resume"]);
+        let without_time = |run: &Path| {
+            let mut lines = metrics(run);
+            for line in &mut lines {
+                line.as_object_mut().unwrap().remove("seconds");
+            }
+            lines
+        };
+        assert_eq!(without_time(&whole), without_time(&parts), "{kind}");
+    }
+}
+
+#[test]
+fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
+    let data = data(16);
+    let short = ["--steps", "2", "--every", "2"];
+    let find = train("segment", &data, "find", &short);
+    let fill = train("derust", &data, "fill", &short);
+    let (segment, derust) = (data.path().join("segment.onnx"), data.path().join("derust.onnx"));
+    let about = ["--name", "tiny", "--threshold", "0.5", "--version", "1.2.3"];
+    let export = |arguments: &[&str], output: &Path| {
+        let said = succeed(&[&["export"], arguments, &["-o", text(output)], &about].concat());
+        assert!(said.contains("ONNX Runtime agrees within"), "{said}");
+        let onnx: derust_manifest::onnx::Model =
+            prost::Message::decode(std::fs::read(output).unwrap().as_slice()).unwrap();
+        let manifest = onnx.property(derust_manifest::METADATA_KEY).unwrap();
+        let manifest = derust_manifest::Manifest::from_json(manifest).unwrap();
+        assert_eq!((manifest.name.as_str(), manifest.version.to_string().as_str()), ("tiny", "1.2.3"));
+        manifest.kind
+    };
+    let kind = export(&["segment", "--run", text(&find)], &segment);
+    assert_eq!(kind, derust_manifest::Kind::SegmentRust);
+    let kind = export(&["derust", "--segment-run", text(&find), "--run", text(&fill)], &derust);
+    assert_eq!(kind, derust_manifest::Kind::Derust);
+}
+
+#[test]
+fn what_cannot_be_done_is_said_in_one_line() {
+    let data = data(2);
+    let missing = data.path().join("missing");
+    std::fs::write(data.path().join("images/broken.png"), "no picture").unwrap();
+    let run = data.path().join("run");
+    let cases = [
+        (
+            vec!["segment", "--data", text(&missing), "--run", text(&run)],
+            "images/NAME.jpg and masks/NAME.png",
+        ),
+        (vec!["segment", "--data", text(data.path()), "--run", text(&run)], "broken"),
+        (
+            vec!["segment", "--data", text(data.path()), "--run", text(&run), "--device", "abacus"],
+            "use cpu or cuda",
+        ),
+        (vec!["export", "segment", "--run", text(&missing), "-o", "x.onnx", "--name", "x"], "train first"),
+    ];
+    for (arguments, hint) in cases {
+        let output = trainer(&arguments);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.contains(hint) && said.trim_end().lines().count() == 1, "{arguments:?}: {said}");
+    }
+}
