@@ -45,24 +45,28 @@ impl Camera {
     }
 
     /// The light after the lens: one binomial 3x3 filter of the given weight.
-    pub fn lens<const N: usize>(&self, light: &[[f32; N]], width: usize, height: usize) -> Vec<[f32; N]> {
+    pub fn lens<const N: usize>(&self, mut light: Vec<[f32; N]>, width: usize) -> Vec<[f32; N]> {
         let side = 0.25 * self.blur;
         let middle = 1.0 - 2.0 * side;
         let filter = |a: [f32; N], b: [f32; N], c: [f32; N]| -> [f32; N] {
             std::array::from_fn(|i| side * (a[i] + c[i]) + middle * b[i])
         };
-        let mut rows = Vec::with_capacity(light.len());
-        for row in light.chunks(width) {
-            rows.extend(
-                (0..width).map(|x| filter(row[x.saturating_sub(1)], row[x], row[(x + 1).min(width - 1)])),
-            );
+        for row in light.chunks_mut(width) {
+            let mut left = row[0];
+            for x in 0..width {
+                let here = row[x];
+                row[x] = filter(left, here, row[(x + 1).min(width - 1)]);
+                left = here;
+            }
         }
-        let mut out = Vec::with_capacity(light.len());
-        for y in 0..height {
-            let (up, at, down) = (y.saturating_sub(1) * width, y * width, (y + 1).min(height - 1) * width);
-            out.extend((0..width).map(|x| filter(rows[up + x], rows[at + x], rows[down + x])));
+        let mut above: Vec<[f32; N]> = light[..width].to_vec();
+        for at in 0..light.len() {
+            let here = light[at];
+            let below = light.get(at + width).copied().unwrap_or(here);
+            light[at] = filter(above[at % width], here, below);
+            above[at % width] = here;
         }
-        out
+        light
     }
 
     /// One pixel's sRGB codes. The same grain falls on every picture that this camera takes.

@@ -139,14 +139,18 @@ impl Clutter {
                 mix(scale(fourth, 1.0 + 0.2 * grain), scale(tone, lit), smoothstep(0.004, 0.009, edge))
             }
             Kind::Soil | Kind::Concrete => {
-                let stone = worley(u * 22.0, v * 22.0, seed ^ 5);
-                let pebble = to_unit(stone.id) > 0.8 && matches!(self.kind, Kind::Soil);
+                let stone = worley(u * 22.0 + 0.3 * grain, v * 22.0 + 0.4 * broad, seed ^ 5);
+                let pebble = to_unit(stone.id) > 0.87 && matches!(self.kind, Kind::Soil);
                 let tone = ramp(&[second, first, third], 0.5 + 0.6 * broad + 0.35 * grain);
                 if pebble {
                     let dome = smoothstep(0.4, 0.1, stone.first);
                     mix(
                         tone,
-                        scale(fourth, 0.7 + 0.5 * dome + 0.2 * grain),
+                        mix(
+                            tone,
+                            scale(fourth, 0.5 + 0.5 * dome + 0.3 * grain),
+                            0.35 + 0.5 * to_unit(stone.id << 9),
+                        ),
                         smoothstep(0.38, 0.32, stone.first),
                     )
                 } else {
@@ -161,11 +165,20 @@ impl Clutter {
                 )
             }
             Kind::Leaves => {
-                let (a, b) = (u + 0.06 * broad + 0.012 * grain, v * 1.4 + 0.07 * broad + 0.5 * u);
-                let leaf = worley(a * 11.0, b * 11.0, seed ^ 6);
-                let tone = ramp(&[fourth, second, first, third], to_unit(leaf.id) + 0.3 * grain);
-                let gap = smoothstep(0.0, 0.18, leaf.second - leaf.first);
-                scale(tone, (0.35 + 0.65 * gap) * (1.15 - 0.5 * leaf.first))
+                // Layers of fallen leaves, the upper ones hide the lower ones.
+                let mut colour = scale(fourth, 0.6 + 0.3 * grain);
+                for layer in 0..3u32 {
+                    let (a, b) = (u * 9.0 + 5.3 * layer as f32, v * 9.0 + 0.25 * grain);
+                    let leaf = worley(a, b, seed ^ (60 + layer));
+                    let tilt = to_unit(leaf.id) * 2.0 - 1.0;
+                    let shape =
+                        leaf.first * (1.0 + 0.35 * gradient(a * 2.0 + tilt, b * 2.0, leaf.id)) + 0.05 * grain;
+                    let tone =
+                        ramp(&[second, first, third], to_unit(leaf.id << 8) + 0.25 * grain + 0.2 * broad);
+                    let lit = (1.1 - 0.7 * shape) * (0.75 + 0.25 * layer as f32 / 2.0);
+                    colour = mix(scale(colour, 0.93), scale(tone, lit), smoothstep(0.46, 0.42, shape));
+                }
+                colour
             }
             Kind::Paint => {
                 let stripe = gradient(0.4, v * 1.6 + 0.2 * u, seed ^ 7);
@@ -212,6 +225,8 @@ pub fn clutter(seed: u64, width: u32, height: u32) -> RgbImage {
     let view = View::random(&mut rng, columns, rows, upright);
     let reach = crate::light::Light::random(&mut Rng::new(seed, 24)).reach(&view);
     let camera = Camera::random(&mut Rng::new(seed, 25));
+    // Dark browns are what is mistaken for rust most easily.
+    let camera = Camera { key: 0.65 * camera.key, ..camera };
     let light: Vec<Rgb> = (0..columns * rows)
         .map(|at| {
             let (u, v) = view.at((at % columns) as f32, (at / columns) as f32);
@@ -220,7 +235,7 @@ pub fn clutter(seed: u64, width: u32, height: u32) -> RgbImage {
         })
         .collect();
     let exposure = camera.exposure(&light);
-    let seen = camera.lens(&light, columns, rows);
+    let seen = camera.lens(light, columns);
     RgbImage::from_fn(width, height, |x, y| {
         let (x, y) = (x as usize, y as usize);
         Pixel(camera.develop(seen[y * columns + x], exposure, x, y, (columns, rows)))

@@ -129,7 +129,7 @@ impl Metal {
             dirt: srgb(84, 80, 66),
             gloss: 0.35,
             bump: 0.8,
-            dirt_amount: 0.35,
+            dirt_amount: 0.5,
             wear: 0.0,
             stripe: Some((-0.17, 0.045, srgb(222, 220, 208))),
             scratches: 0.35,
@@ -163,7 +163,7 @@ impl Metal {
     /// The finish at (u, v), where the object is open to light by `open` (dirt gathers where it is not).
     pub fn at(&self, u: f32, v: f32, blotch: f32, open: f32, view: &View) -> Finish {
         let seed = self.seed;
-        let grain = fbm(u * 38.0, v * 38.0, octaves(38.0, view.pitch, 3), seed ^ 1);
+        let grain = fbm(u * 38.0, v * 38.0, octaves(38.0, view.pitch, 2), seed ^ 1);
         let mut albedo = self.base;
         let mut gloss = self.gloss;
         let mut height = 0.0;
@@ -215,14 +215,16 @@ impl Metal {
         }
         if self.scratches > 0.0 {
             let bend = 0.06 * blotch;
-            let line = gradient(u * 1.7 + bend, (v + 0.35 * u + bend) * 45.0, seed ^ 5);
-            let fine = gradient((u - 0.6 * v) * 60.0, v * 2.1, seed ^ 6);
-            let scratch =
-                self.scratches * (smoothstep(0.86, 0.98, line) + 0.6 * smoothstep(0.84, 0.96, fine));
+            let line = if seed & 1 == 0 {
+                gradient(u * 1.7 + bend, (v + 0.35 * u + bend) * 45.0, seed ^ 5)
+            } else {
+                gradient((u - 0.6 * v) * 60.0, v * 2.1 + bend, seed ^ 6)
+            };
+            let scratch = self.scratches * smoothstep(0.84, 0.97, line);
             albedo = mix(albedo, [0.55, 0.55, 0.54], 0.5 * scratch.min(1.0));
         }
         if self.dirt_amount > 0.0 {
-            let drip = gradient(u * 24.0, v * 1.6, seed ^ 7) + 0.5 * gradient(u * 60.0, v * 4.0, seed ^ 8);
+            let drip = gradient(u * 28.0, v * 1.6, seed ^ 7);
             let dirt = 0.35 * smoothstep(-0.2, 0.9, blotch + 0.5 * drip) + 0.7 * (1.0 - open);
             let dirt = (dirt * self.dirt_amount).clamp(0.0, 0.85);
             albedo = mix(albedo, scale(self.dirt, 1.0 + 0.2 * grain), dirt);

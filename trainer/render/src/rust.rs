@@ -98,18 +98,18 @@ impl Habit {
     /// The sample picture's case: scabs at the seam and rivets, with streaks.
     pub fn sample() -> Self {
         Self {
-            area: 0.1,
-            patches: (2.3, 0.95),
-            ragged: 0.42,
-            pinholes: (19.0, 0.5),
+            area: 0.115,
+            patches: (2.1, 1.1),
+            ragged: 0.62,
+            pinholes: (19.0, 0.6),
             weak: 0.85,
             soft: 0.05,
             flash: 0.0,
-            age: 0.55,
-            halo: (0.022, 0.75),
-            streaks: (0.26, 0.95),
-            relief: 1.1,
-            red: 0.55,
+            age: 0.5,
+            halo: (0.02, 0.8),
+            streaks: (0.28, 1.0),
+            relief: 1.25,
+            red: 0.5,
         }
     }
 }
@@ -124,6 +124,9 @@ pub struct Growth {
     /// Thickness of the stain, 0..1.
     pub stain: Plane,
 }
+
+/// How far outside the rust, in depth, its neighbourhood shows it.
+pub const FRINGE: f32 = 0.14;
 
 /// The look of one case of rust.
 #[derive(Clone, Debug)]
@@ -181,16 +184,18 @@ impl Rust {
         });
         let fine = frequency * 6.0;
         let count = octaves(fine, view.pitch, 5);
-        let potential = Plane::from_fn(width, height, |x, y| {
+        let base = |at: usize| {
+            let weak = body.weak.data[at] * (0.7 + 1.1 * spread.data[at]) - 0.3;
+            weight * patch.data[at] + habit.weak * weak
+        };
+        let potential = |x: usize, y: usize| {
             let at = y * width + x;
             let (u, v) = view.at(x as f32, y as f32);
             let ragged = fbm(u * fine, v * fine, count, seed ^ 14);
-            let mut p = weight * patch.data[at]
-                + habit.ragged * ragged
-                + habit.weak * (body.weak.data[at] * (0.7 + 1.1 * spread.data[at]) - 0.3);
+            let mut p = base(at) + habit.ragged * ragged;
             if habit.pinholes.1 > 0.0 {
                 let (rate, weight) = habit.pinholes;
-                let shift = 0.25 / rate * ragged;
+                let shift = 0.4 / rate * ragged;
                 let cell = worley((u + shift) * rate, (v - shift) * rate, seed ^ 15);
                 // Few pinholes are big, most stay small.
                 let size = (cell.id >> 20) as f32 / 4096.0;
@@ -198,13 +203,20 @@ impl Rust {
                 p += weight * (smoothstep(0.1 + 0.55 * size, 0.0, cell.first) * (0.5 + size) - 0.15);
             }
             p
+        };
+        // A ninth of the pixels is enough to find the level.
+        let grid = (0..height).step_by(3).flat_map(|y| (0..width).step_by(3).map(move |x| (x, y)));
+        let on_metal = grid.filter(|&(x, y)| body.solid.data[y * width + x] > 0.5);
+        let level_of_area = upper_quantile(on_metal.map(|(x, y)| potential(x, y)).collect(), habit.area);
+        // Far below the level the fine noise cannot matter.
+        let reach = habit.ragged + 1.35 * habit.pinholes.1 + habit.soft.max(FRINGE);
+        let depth = Plane::from_fn(width, height, |x, y| {
+            let at = y * width + x;
+            if body.solid.data[at] <= 0.0 || base(at) + reach < level_of_area {
+                return -1.0;
+            }
+            (potential(x, y) - level_of_area).max(-1.0)
         });
-        let on_metal = |(p, solid): (&f32, &f32)| (*solid > 0.5).then_some(*p);
-        let candidates: Vec<f32> = potential.data.iter().zip(&body.solid.data).filter_map(on_metal).collect();
-        let stride = candidates.len() / 20_000 + 1;
-        let level_of_area = upper_quantile(candidates.into_iter().step_by(stride).collect(), habit.area);
-        let mut depth = potential;
-        depth.data.iter_mut().for_each(|p| *p = (*p - level_of_area).max(-9.0));
         let core = self.core(&depth, body, view);
         let stain = self.stain(&core, body, view, level);
         Growth { core, depth, stain }
@@ -271,7 +283,7 @@ impl Rust {
         for y in 0..height {
             let v = y as f32 * rate;
             let sway = 0.25 * gradient(v * 5.0, 0.5, self.seed ^ 41);
-            for x in 0..width {
+            for (x, value) in row.iter_mut().enumerate() {
                 let u = x as f32 * rate;
                 let from = x as f32 - sway;
                 let low = from.floor();
@@ -282,12 +294,12 @@ impl Rust {
                     gradient(u * 34.0, v * 0.6, self.seed ^ 42) + 0.6 * gradient(u * 90.0, v, self.seed ^ 43);
                 let open = smoothstep(-0.35, 0.75, channel);
                 let decay = 1.0 - rate / (length * (0.12 + 1.2 * open));
-                row[x] = (carried * decay.max(0.0)).max(core.data[y * width + x] * (0.25 + 0.75 * open));
+                let source = core.data[y * width + x] * (0.25 + 0.75 * open);
+                *value = (carried * decay.max(0.0)).max(source);
             }
-            for x in 0..width {
-                let s = &mut stain.data[y * width + x];
-                let streak = strength * row[x] * row[x].sqrt();
-                *s = *s + streak * (1.0 - *s).max(0.0);
+            for (s, value) in stain.data[y * width..].iter_mut().zip(&row) {
+                let streak = strength * value * value.sqrt();
+                *s += streak * (1.0 - *s).max(0.0);
             }
             std::mem::swap(&mut above, &mut row);
         }
@@ -323,7 +335,7 @@ impl Rust {
     pub fn stained(&self, albedo: Rgb, thickness: f32) -> Rgb {
         let filter = mix([0.78, 0.47, 0.16], [0.74, 0.34, 0.13], self.habit.red);
         let filtered = tint(albedo, filter);
-        mix(mix(albedo, filtered, thickness), self.stops[1], 0.55 * thickness * thickness)
+        mix(mix(albedo, filtered, thickness), self.stops[1], 0.65 * thickness * thickness)
     }
 
     /// Height of the rust's own relief compared with that of sound rust, see [`Habit::relief`].

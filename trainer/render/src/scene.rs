@@ -7,7 +7,7 @@ use crate::light::Light;
 use crate::metal::Metal;
 use crate::noise::{Rng, hash, smoothstep};
 use crate::plane::Plane;
-use crate::rust::{Growth, Habit, Rust};
+use crate::rust::{FRINGE, Growth, Habit, Rust};
 use crate::shape::{Body, Shape};
 use crate::view::View;
 use image::{GrayImage, Luma, Rgb as Pixel, RgbImage};
@@ -155,18 +155,18 @@ impl Setting {
         let clean = self.light_up(&sound, &body, &reach, None);
         let exposure = self.camera.exposure(&clean);
         let empty = GrayImage::new(width as u32, height as u32);
-        let seen_clean = self.camera.lens(&clean, width, height);
+
         let Some(rust) = &self.rust else {
-            let picture = self.develop(&seen_clean, exposure);
+            let picture = self.develop(&self.camera.lens(clean, width), exposure);
             return Scene { rusty: picture.clone(), clean: picture, mask: empty };
         };
         let growth = rust.grow(&body, &self.view, self.level);
         let (corroded, change) = self.corrode(&sound, rust, &growth);
         let rusty = self.light_up(&corroded, &body, &reach, Some((&clean, &change)));
-        let rusty = self.camera.lens(&rusty, width, height);
+        let rusty = self.camera.lens(rusty, width);
         let change: Vec<[f32; 1]> = change.data.iter().map(|&c| [c]).collect();
-        let change = self.camera.lens(&change, width, height);
-        let clean = self.develop(&seen_clean, exposure);
+        let change = self.camera.lens(change, width);
+        let clean = self.develop(&self.camera.lens(clean, width), exposure);
         let mut picture = clean.clone();
         let mut mask = empty;
         for (at, (pixel, mask)) in picture.pixels_mut().zip(mask.pixels_mut()).enumerate() {
@@ -214,6 +214,7 @@ impl Setting {
         let (width, height) = self.view.size;
         let mut surface = sound.clone();
         let mut change = Plane::filled(width, height, 0.0);
+        let near = growth.core.blurred(((0.0025 / self.view.pitch) as usize).clamp(1, 4));
         let coated = self.metal.coated();
         let to_pixels = 1.0 / self.view.pitch;
         for y in 0..height {
@@ -226,9 +227,9 @@ impl Setting {
                     (growth.core.data[at], growth.stain.data[at], growth.depth.data[at]);
                 // A coating blisters and breaks off just outside the rust.
                 let rim =
-                    if coated { smoothstep(-0.14, -0.02, depth) * smoothstep(0.1, 0.0, core) } else { 0.0 };
-                // Where the potential is flat the broken coating shows as a broad edge, where it is steep hardly at all.
-                let rim = if core > 0.0 || stain > 0.05 { rim } else { 0.0 };
+                    if coated { smoothstep(-FRINGE, -0.02, depth) * smoothstep(0.1, 0.0, core) } else { 0.0 };
+
+                let rim = rim * smoothstep(0.03, 0.2, near.data[at]);
                 let total = 1.0 - (1.0 - core) * (1.0 - stain) * (1.0 - 0.5 * rim);
 
                 if total < VISIBLE {
@@ -240,7 +241,7 @@ impl Setting {
                 let stained = rust.stained(ground, stain);
                 surface.albedo[at] = mix(stained, colour, core);
                 surface.gloss[at] *= (1.0 - core) * (1.0 - 0.6 * stain);
-                let step = if coated { 0.002 * rust.relief() * (rim - core) } else { 0.0 };
+                let step = if coated { 0.002 * rust.relief() * (rim - near.data[at]) } else { 0.0 };
                 surface.height.data[at] += (relief * core + step) * to_pixels;
                 surface.rust[at] = core;
                 change.data[at] = total;
@@ -285,7 +286,7 @@ impl Setting {
                     body.open.data[at],
                 );
                 out.push(match over {
-                    Some((clean, change)) => mix(clean[at], lit, smoothstep(VISIBLE, 0.4, change.data[at])),
+                    Some((clean, change)) => mix(clean[at], lit, smoothstep(VISIBLE, 0.42, change.data[at])),
                     None => lit,
                 });
             }
@@ -303,7 +304,7 @@ impl Setting {
 }
 
 /// Changes up to this are not seen.
-const VISIBLE: f32 = 0.1;
+const VISIBLE: f32 = 0.14;
 
 /// The surface of the object, pixel by pixel.
 #[derive(Clone)]

@@ -40,12 +40,16 @@ pub fn texture(seed: u64, width: u32, height: u32) -> RustTexture {
         for x in 0..columns {
             let at = y * columns + x;
             let (u, v) = view.at(x as f32, y as f32);
-            let (colour, height) = rust.look(u, v, growth.depth.data[at], &view);
+            // Beside its patches the rust looks like their border, so that other masks can be used as well.
+            let depth = growth.depth.data[at].max(-0.02) + 0.05;
+            let (colour, height) = rust.look(u, v, depth, &view);
             relief.data[at] = height / view.pitch;
             albedo.push(colour);
         }
     }
-    let light = Light::new([rng.range(-0.8, 0.8), rng.range(-0.9, 0.2), 0.8], [0.95, 0.93, 0.88], 0.35);
+    let strength = rng.range(0.45, 1.1);
+    let direct = [0.95, 0.93, 0.88].map(|c| c * strength);
+    let light = Light::new([rng.range(-0.8, 0.8), rng.range(-0.9, 0.2), 0.8], direct, 0.35 * strength);
     let at = |x: u32, y: u32| y as usize * columns + x as usize;
     let colour = RgbImage::from_fn(width, height, |x, y| {
         let slope = relief.slope(x as usize, y as usize);

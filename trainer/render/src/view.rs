@@ -25,7 +25,7 @@ impl View {
         let lean = if rng.chance(0.5) { (rng.range(-0.35, 0.35), rng.range(-0.5, 0.5)) } else { (0.0, 0.0) };
         let mut view = Self::frontal(width, height, zoom);
         (view.cosine, view.sine) = ((1.0 - t * t) / (1.0 + t * t), 2.0 * t / (1.0 + t * t));
-        view.lean = lean;
+        view.lean = (lean.0 / zoom, lean.1 / zoom);
         view.offset = (rng.range(-0.3, 0.3), rng.range(-0.3, 0.3));
         view
     }
