@@ -2,7 +2,7 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`test`], [`verify`] and
+//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`] and
 //! [`showcase`] run the product.
 
 use std::path::PathBuf;
