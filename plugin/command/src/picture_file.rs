@@ -1,7 +1,7 @@
 //! Picture files: PNG and JPEG to pixels in memory and back.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufReader, BufWriter, Write};
 use std::path::Path;
 
 use anyhow::{Context, bail};
@@ -34,8 +34,9 @@ pub struct PictureFile {
 impl PictureFile {
     /// Reads a PNG or JPEG file, whatever its name ends in.
     pub fn read(path: &Path) -> anyhow::Result<Self> {
-        let mut reader = ImageReader::open(path)
-            .and_then(ImageReader::with_guessed_format)
+        // The content says what a file is; its name may be wrong.
+        let mut reader = File::open(path)
+            .and_then(|file| ImageReader::new(BufReader::new(file)).with_guessed_format())
             .map_err(|error| anyhow::anyhow!("it cannot be read: {error}"))?;
         let format = match reader.format() {
             Some(format @ (ImageFormat::Png | ImageFormat::Jpeg)) => format,

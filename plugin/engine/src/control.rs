@@ -16,12 +16,19 @@ pub struct Control<'a> {
 #[derive(Clone, Copy)]
 struct Span {
     start: f32,
-    length: f32,
+    end: f32,
 }
 
 impl Default for Span {
     fn default() -> Self {
-        Span { start: 0.0, length: 1.0 }
+        Span { start: 0.0, end: 1.0 }
+    }
+}
+
+impl Span {
+    fn at(self, part: f32) -> f32 {
+        // The end is met exactly, so that a caller can wait for 1.
+        if part >= 1.0 { self.end } else { self.start + part * (self.end - self.start) }
     }
 }
 
@@ -38,10 +45,7 @@ impl<'a> Control<'a> {
 
     /// The same for a step of the work that goes from `start` to `end`, each 0 to 1.
     pub(crate) fn part(&self, start: f32, end: f32) -> Self {
-        let span = Span {
-            start: self.span.start + start * self.span.length,
-            length: (end - start) * self.span.length,
-        };
+        let span = Span { start: self.span.at(start), end: self.span.at(end) };
         Control { span, ..*self }
     }
 
@@ -51,7 +55,7 @@ impl<'a> Control<'a> {
             return Err(Cancelled);
         }
         if let Some(progress) = self.progress {
-            progress(self.span.start + self.span.length * done as f32 / total.max(1) as f32);
+            progress(self.span.at(done as f32 / total.max(1) as f32));
         }
         Ok(())
     }

@@ -92,6 +92,10 @@ impl Runtime {
     /// `onnxruntime/` of the build folder that holds the executable; in the system's library folders. The file is
     /// checked (ELF, this processor) before it is loaded. After a failure another path may be tried.
     ///
+    /// The first call sets `ORT_DISABLE_TELEMETRY` in the process's environment, unless it is set already: without
+    /// it ONNX Runtime writes into the user's cache folder and reports to its makers. A host whose other threads
+    /// change the environment calls this before it starts them.
+    ///
     /// # Errors
     /// When there is none, when it cannot be loaded or is too old, or when `path` names another library than the
     /// one that serves this process.
@@ -145,6 +149,7 @@ fn open(path: PathBuf) -> Result<Runtime, RuntimeError> {
     let unusable = |problem: String| RuntimeError::Unusable { path: path.clone(), problem };
     library_file::check(&path).map_err(unusable)?;
     let version = probe_version(&path).map_err(unusable)?;
+    forbid_telemetry();
     // `ort` panics or worse when it loads by itself, so it is told the path and asked for an answer.
     let environment = ort::init_from(&path)
         .map_err(|error| unusable(one_line(&error.to_string())))?
@@ -156,6 +161,21 @@ fn open(path: PathBuf) -> Result<Runtime, RuntimeError> {
         .map_err(|error| unusable(one_line(&error.to_string())))?;
     environment.set_log_level(ort::logging::LogLevel::Fatal);
     Ok(Runtime { shared: Arc::new(Shared { path, version, environment }) })
+}
+
+/// Keeps ONNX Runtime from writing a device identifier into the user's cache folder and sending events.
+///
+/// Builds from 1.29 on do both when the environment is made, before `DisableTelemetryEvents` can be called; only
+/// `ORT_DISABLE_TELEMETRY` stops that (microsoft/onnxruntime pull request 27379). Whoever sets the variable decides.
+fn forbid_telemetry() {
+    const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
+    if std::env::var_os(VARIABLE).is_none() {
+        // SAFETY: Rust's own readers of the environment are locked out meanwhile. A reader in C on another thread
+        // sees the list before or after: glibc copies it on a process's first change and never frees values. What
+        // remains is a host that changes its environment itself while other threads read it, which is unsound
+        // without us; `Runtime::load` tells hosts to load early.
+        unsafe { std::env::set_var(VARIABLE, "1") };
+    }
 }
 
 /// Asks the library for its version before `ort` relies on it.
