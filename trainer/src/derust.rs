@@ -75,7 +75,7 @@ impl Samples for Pairs {
         let pair = if chance(&mut random, RENDERED) {
             crate::data::rendered::random_pair(self.side, &mut random)
         } else {
-            self.from_photos(&mut random)
+            self.pasted_photos(&mut random)
         };
         let mut known = pair.own.clone();
         known.dilate(4);
@@ -96,7 +96,7 @@ impl Pairs {
         Pairs { photos, side, seed, purpose: Purpose::Training }
     }
 
-    fn from_photos(&self, random: &mut Random) -> pairs::Pair {
+    fn pasted_photos(&self, random: &mut Random) -> pairs::Pair {
         let mut host = pairs::pick(&self.photos, self.side, &GEOMETRY, 0.0..=0.5, random);
         recolour(&mut host.0, random);
         let donors: Vec<(Plane, Plane)> = (0..1 + index(random, 2))

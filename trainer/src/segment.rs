@@ -55,7 +55,7 @@ impl Samples for SegmentSamples {
         let (mut colour, mask) = if chance(&mut random, RENDERED) {
             crate::data::rendered::random_scene(self.side, &mut random)
         } else {
-            self.from_photos(&mut random)
+            self.pasted_photos(&mut random)
         };
         recolour(&mut colour, &mut random);
         vec![colour, mask]
@@ -63,7 +63,7 @@ impl Samples for SegmentSamples {
 }
 
 impl SegmentSamples {
-    fn from_photos(&self, random: &mut Random) -> (Plane, Plane) {
+    fn pasted_photos(&self, random: &mut Random) -> (Plane, Plane) {
         let photo = &self.photos[index(random, self.photos.len())];
         let host = Geometry::random(photo, self.side, &GEOMETRY, random).apply(photo);
         if !chance(random, PASTED) {
