@@ -46,6 +46,17 @@ pub fn run_quietly(command: &mut Command, what: &str) -> Result<()> {
     Ok(())
 }
 
+/// Runs `command` with its standard output shown and returned.
+pub fn run_and_read(command: &mut Command, what: &str) -> Result<String> {
+    let output = command.stderr(Stdio::inherit()).output().with_context(|| cannot_start(command, what))?;
+    let text = String::from_utf8_lossy(&output.stdout).into_owned();
+    print!("{text}");
+    if !output.status.success() {
+        bail!("{what} failed: {} ended with {}", shown(command), output.status);
+    }
+    Ok(text)
+}
+
 /// The line of `text` that says most: the first one that calls itself an error, else the last one.
 fn complaint(text: &str) -> &str {
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());

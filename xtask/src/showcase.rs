@@ -23,7 +23,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     }
     let picture = workspace.root.join(PICTURE);
     let mut cargo = process::cargo(workspace);
-    cargo.args(["run", "--quiet", "--release", "--package", "derust-tests", "--bin", "showcase", "--"]);
+    cargo.args(["run", "--quiet", "--release", "--package", "derust-showcase", "--"]);
     cargo.arg("-o").arg(&picture).arg(sample).arg(results.mask).arg(results.derusted);
     process::run(&mut cargo, "putting the pictures side by side")?;
     println!("written: {}", picture.display());
