@@ -16,6 +16,8 @@ use super::{Model, ModelError, Origin, SIZE_LIMIT, embedded, inspect};
 #[derive(Clone, Debug)]
 pub struct Store {
     folders: Vec<PathBuf>,
+    /// Whether the embedded models come last.
+    embedded: bool,
 }
 
 /// A model file that was looked at.
@@ -31,8 +33,8 @@ pub struct Candidate {
 }
 
 impl Store {
-    /// The caller's folders, then `$DERUST_MODELS`, the user's data folder, `models/` beside the executable, and
-    /// the system's folders.
+    /// The caller's folders, then `$DERUST_MODELS`, the user's data folder, `models/` beside the executable, the
+    /// system's folders, and last the embedded models.
     pub fn new(folders: &[PathBuf]) -> Self {
         let mut all = folders.to_vec();
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
@@ -46,12 +48,12 @@ impl Store {
         let executable = env::current_exe().ok();
         all.extend(executable.as_deref().and_then(Path::parent).map(|folder| folder.join("models")));
         all.extend(["/usr/local/share/derust/models", "/usr/share/derust/models"].map(PathBuf::from));
-        Store { folders: all }
+        Store { folders: all, embedded: true }
     }
 
-    /// Only these folders and the embedded models.
+    /// These folders and nothing else, not even the embedded models.
     pub fn only(folders: &[PathBuf]) -> Self {
-        Store { folders: folders.to_vec() }
+        Store { folders: folders.to_vec(), embedded: false }
     }
 
     /// The folders, whether they exist or not.
@@ -69,7 +71,7 @@ impl Store {
                 candidates.push(Candidate { origin: Origin::File(path), model, rank, added });
             }
         }
-        for (_, onnx) in embedded::MODELS {
+        for (_, onnx) in embedded::MODELS.iter().filter(|_| self.embedded) {
             let model = inspect(Cow::Borrowed(onnx), None);
             let rank = self.folders.len();
             candidates.push(Candidate {

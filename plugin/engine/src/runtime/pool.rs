@@ -78,3 +78,34 @@ impl Drop for Lease<'_> {
         self.pool.returned.notify_one();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::time::Duration;
+
+    use super::*;
+    use crate::fixtures::Network;
+
+    #[test]
+    fn a_caller_waits_for_a_session_and_a_failure_frees_its_place() {
+        let runtime = Runtime::load(None).unwrap();
+        let options = SessionOptions::default();
+        let onnx = Network::red_is_rust().to_onnx();
+        let pool = SessionPool::new(1);
+        assert!(pool.lease(&runtime, b"no network", &options).is_err());
+        let lease = pool.lease(&runtime, &onnx, &options).unwrap();
+        std::thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            let (pool, runtime, onnx, options) = (&pool, &runtime, &onnx, &options);
+            scope.spawn(move || {
+                let mut lease = pool.lease(runtime, onnx, options).unwrap();
+                sender.send(lease.session().input_names().count()).unwrap();
+            });
+            assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err(), "two leases of one session");
+            drop(lease);
+            assert_eq!(receiver.recv(), Ok(1));
+        });
+        assert_eq!(pool.state.lock().unwrap().made, 1);
+    }
+}
