@@ -3,7 +3,7 @@
 use std::fs::{self, File};
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::{Command, ExitCode, Stdio};
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -100,6 +100,10 @@ impl Results {
         ] {
             let mut command = Command::new(derust);
             command.args(arguments).arg("-o").arg(output).arg("--").arg(picture);
+            if *output == self.overlay {
+                // What was found has been said of the mask.
+                command.stdout(Stdio::null());
+            }
             if !command.status().with_context(|| format!("cannot start {}", derust.display()))?.success() {
                 return Ok(false);
             }
