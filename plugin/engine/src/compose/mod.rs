@@ -141,3 +141,21 @@ pub(crate) fn overlay(
 pub(crate) fn same_size(what: &'static str, got: (u32, u32), needed: (u32, u32)) -> Result<(), PixelsError> {
     if got == needed { Ok(()) } else { Err(PixelsError::Size { what, got, needed }) }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::{Channels, Depth, Layout};
+
+    #[test]
+    fn alphas_below_one_step_are_zeros() {
+        let fill = Array3::ones((3, 1, 3));
+        let alpha = ndarray::arr2(&[[0.0, 0.003, 0.5]]);
+        let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
+        let before = data.clone();
+        let mut target = PictureMut::new(&mut data, Layout::packed(3, 1, Channels::Rgb, Depth::F32)).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
+        assert_eq!(data[..24], before[..24]);
+        assert_ne!(data[24..], before[24..]);
+    }
+}
