@@ -167,10 +167,11 @@ pub fn train(options: &DerustOptions) -> Result<()> {
     let samples = Pairs::for_training(learn.photos, side, seed);
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
     let mut sums = StepLosses::default();
+    let first_step = step;
     loop {
         let progress = run.progress(step);
         let done = progress >= 1.0;
-        if (step > 0 && step.is_multiple_of(options.run.every))
+        if (step > first_step && step.is_multiple_of(options.run.every))
             || done
             || options.run.stop_after == Some(step)
         {

@@ -64,8 +64,8 @@ mod tests {
         let cross_entropy = -(0.9f64.ln() + 0.8f64.ln() + 0.6f64.ln() + 0.5f64.ln()) / 4.0;
         close(segmentation(&p, &m), cross_entropy + 1.0 - (2.0 * 1.5 + 1.0) / (2.2 + 2.0 + 1.0));
         close(weighted_mean(&p, &m), 1.5 / 3.0);
-        // Differences 0.1 -0.2 / -0.4 0.5: downwards -0.5 and 0.7 (weights 1, 0), to the right -0.3 and 0.9 (0, 0).
-        close(gradient_difference(&m, &p, &m), 0.5 / 2.0 + 0.0);
+        // Differences 0.1 -0.2 / 0.4 -0.5: downwards 0.3 -0.3 under 1 0, to the right -0.3 -0.9 under 0 0.
+        close(gradient_difference(&m, &p, &m), 0.3 / (1.0 + 1.0));
         close(hinge_discriminator(&p, &m, &p, &m), (0.1 + 0.4) / 3.0 + (1.9 + 1.6) / 3.0);
         close(hinge_generator(&p, &m), -0.5);
     }

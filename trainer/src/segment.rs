@@ -113,10 +113,11 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
     let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
     let mut losses_since = vec![];
+    let first_step = step;
     loop {
         let progress = run.progress(step);
         let done = progress >= 1.0;
-        if (step > 0 && step.is_multiple_of(options.run.every))
+        if (step > first_step && step.is_multiple_of(options.run.every))
             || done
             || options.run.stop_after == Some(step)
         {

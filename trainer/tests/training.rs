@@ -13,7 +13,7 @@ fn data(count: u64) -> TempDir {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
     for seed in 0..count {
-        let scene = derust_render::scene(seed + 100, 96, 96);
+        let scene = derust_render::scene(seed + 100, 160, 160);
         scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
         scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
     }
@@ -48,8 +48,8 @@ fn figure(metrics: &[Value], name: &str) -> f64 {
 /// Trains with small samples and answers with the run's folder.
 fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
     let run = data.path().join(run);
-    let mut arguments = vec![kind, "--data", text(data.path()), "--run", text(&run), "--side", "64"];
-    arguments.extend(["--batch", "8", "--held-out", "0.3"]);
+    let mut arguments = vec![kind, "--data", text(data.path()), "--run", text(&run), "--side", "96"];
+    arguments.extend(["--batch", "6", "--held-out", "0.3"]);
     arguments.extend(options);
     succeed(&arguments);
     run
@@ -58,7 +58,7 @@ fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
 #[test]
 fn segmentation_learns_and_frozen_weights_do_not() {
     let data = data(32);
-    let steps = ["--steps", "60", "--every", "60"];
+    let steps = ["--steps", "120", "--every", "120"];
     let learned = metrics(&train("segment", &data, "learned", &steps));
     let frozen = [&steps[..], &["--learning-rate", "0"]].concat();
     let frozen = metrics(&train("segment", &data, "frozen", &frozen));

@@ -139,10 +139,10 @@ pub fn recolour(colour: &mut Plane, random: &mut Random) {
     if chance(random, 0.3) {
         let strength = uniform(random, 0.0, 0.05);
         for value in &mut colour.values {
-            *value = (*value + strength * (uniform(random, -1.0, 1.0) + uniform(random, -1.0, 1.0)))
-                .clamp(0.0, 1.0);
+            *value += strength * (uniform(random, -1.0, 1.0) + uniform(random, -1.0, 1.0));
         }
     }
+    colour.values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
 }
 
 /// Relative luminance of sRGB primaries (ITU-R BT.709), here of encoded values.
