@@ -4,63 +4,84 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use derust_engine::filters::segment_rust::SegmentOptions;
-use derust_engine::{Control, Engine, EngineOptions};
+use derust_engine::{Control, Kind};
+use serde_json::{Map, json};
 
+use crate::batch::{self, Desk, Verb};
 use crate::cli::{Output, Segment};
-use crate::destination::Destinations;
-use crate::inputs;
-use crate::picture_file::{PictureFile, check_exists};
-use crate::report::Report;
+use crate::destination::Naming;
+use crate::picture_file::{Coding, PictureFile};
+use crate::report::Done;
 
 /// Finds the rust in every picture.
 ///
 /// # Errors
 /// When nothing can be done at all; what concerns one picture goes into the report.
 pub fn run(arguments: &Segment) -> anyhow::Result<ExitCode> {
-    let mut destinations = Destinations::new(&arguments.files)?;
-    let mut report = Report::default();
-    let pictures = inputs::pictures(&arguments.files.inputs, &mut report);
-    let engine = Engine::new(EngineOptions::default());
-    if !pictures.is_empty() {
-        engine.runtime()?;
-    }
-    for path in &pictures {
-        let outcome = segment(&engine, arguments, path, &mut destinations);
-        report.picture(path, outcome);
-    }
-    Ok(report.exit_code())
+    let one = |desk: &Desk<'_>, path: &Path, target: &Path, control: Control<'_>| {
+        segment(desk, arguments, path, target, control)
+    };
+    batch::run(&Verb {
+        files: &arguments.files,
+        work: &arguments.work,
+        naming: Naming { suffix: suffix(arguments.output), may_replace_input: false },
+        kind: Kind::SegmentRust,
+        extension: &|_, _| "png".to_owned(),
+        one: &one,
+    })
 }
 
-fn segment(
-    engine: &Engine,
-    arguments: &Segment,
-    path: &Path,
-    destinations: &mut Destinations<'_>,
-) -> anyhow::Result<String> {
-    check_exists(path)?;
-    let suffix = match arguments.output {
+fn suffix(output: Output) -> &'static str {
+    match output {
         Output::Mask => "mask",
         Output::Probability => "probability",
         Output::Overlay => "overlay",
-    };
-    let target = destinations.choose(path, suffix, "png")?;
-    let file = PictureFile::read(path)?;
-    let options = SegmentOptions {
-        model: arguments.model.clone(),
-        threshold: arguments.threshold,
-        ..Default::default()
-    };
-    let control = Control::default();
-    let found = engine.segment(&file.picture()?, &options, control)?;
-    let survey = found.survey(control)?;
-    let mut result = if arguments.output == Output::Overlay { file } else { file.blank_gray() };
-    let mut pixels = result.picture_mut()?;
-    match arguments.output {
-        Output::Mask => found.write_mask(&mut pixels, control)?,
-        Output::Probability => found.write_probability(&mut pixels, control)?,
-        Output::Overlay => found.write_overlay(&mut pixels, control)?,
     }
-    result.write(&target)?;
+}
+
+fn segment(
+    desk: &Desk<'_>,
+    arguments: &Segment,
+    path: &Path,
+    target: &Path,
+    control: Control<'_>,
+) -> anyhow::Result<Done> {
+    let opened = PictureFile::open(path)?;
+    let _memory = desk.memory.take(opened.memory());
+    let mut file = opened.decode()?;
+    let options = SegmentOptions {
+        model: arguments.work.model.clone(),
+        threshold: arguments.threshold,
+        scale: arguments.work.scale.into(),
+    };
+    let found = desk.engine.segment(&file.picture()?, &options, control)?;
+    let survey = found.survey(&file.picture()?, control)?;
+    let mut notes = file.take_notes();
+    let size = file.size();
+    let result = match arguments.output {
+        Output::Overlay => {
+            let mut result = file;
+            found.write_overlay(&mut result.picture_mut()?, control)?;
+            result
+        }
+        Output::Mask => {
+            let mut result = file.blank_gray();
+            found.write_mask(&file.picture()?, &mut result.picture_mut()?, control)?;
+            result
+        }
+        Output::Probability => {
+            let mut result = file.blank_gray();
+            found.write_probability(&file.picture()?, &mut result.picture_mut()?, control)?;
+            result
+        }
+    };
+    notes.extend(result.write(target, &Coding::default())?);
+    let facts = Map::from_iter([
+        ("rust_fraction".to_owned(), json!(survey.fraction())),
+        ("iso_4628_3".to_owned(), json!(survey.iso_4628_3())),
+        ("astm_d610".to_owned(), json!(survey.astm_d610())),
+    ]);
     let (percent, grade) = (100.0 * survey.fraction(), survey.iso_4628_3());
-    Ok(format!("{percent:.1} % rust (Ri {grade}), {suffix} written to {}", target.display()))
+    let said = format!("{percent:.1} % rust (Ri {grade}), {}", suffix(arguments.output));
+    Ok(Done { said, facts, size, notes })
 }

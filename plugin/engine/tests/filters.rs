@@ -61,7 +61,7 @@ fn probabilities(network: Network, data: &[u8], layout: Layout) -> Vec<u8> {
     let mut gray = vec![0; (width * height) as usize];
     let mut target =
         PictureMut::new(&mut gray, Layout::packed(width, height, Channels::Gray, Depth::U8)).unwrap();
-    found.write_probability(&mut target, Control::default()).unwrap();
+    found.write_probability(&picture, &mut target, Control::default()).unwrap();
     gray
 }
 
@@ -150,7 +150,7 @@ fn a_large_picture_is_analysed_at_the_models_scale() {
     let picture = Picture::new(&data, rgb(200, 100)).unwrap();
     let found = engine(&[network]).segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
     assert_eq!(found.probability().dim(), (25, 50));
-    let survey = found.survey(Control::default()).unwrap();
+    let survey = found.survey(&picture, Control::default()).unwrap();
     assert_eq!((survey.pixels, survey.rust_pixels, survey.patches.len()), (20_000, 20_000, 1));
     assert_eq!((survey.patches[0].width, survey.patches[0].height), (200, 100));
 }
@@ -320,7 +320,7 @@ fn threads_share_an_engine() {
         for _ in 0..8 {
             scope.spawn(|| {
                 let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
-                assert_eq!(found.survey(Control::default()).unwrap().rust_pixels, 64 * 64);
+                assert_eq!(found.survey(&picture, Control::default()).unwrap().rust_pixels, 64 * 64);
             });
         }
     });

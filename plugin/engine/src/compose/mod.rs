@@ -1,16 +1,22 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
+mod guided;
 mod upsample;
 
-use ndarray::{Array2, Array3, Axis};
+use ndarray::{Array3, Axis};
 
 use crate::control::Control;
 use crate::error::Error;
+use crate::pixels::luma;
 use crate::pixels::{Picture, PictureMut, PixelsError};
+pub(crate) use guided::GuidedPlane;
 use upsample::Upsampler;
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.
 const SMALLEST_ALPHA: f32 = 1.0 / 255.0;
+
+/// How far, in luma, the picture's own fine detail may move a fill that is coarser than the picture.
+const DETAIL: f32 = 0.06;
 
 /// The colour of the overlay, and how much of it lies over a pixel that is surely rust.
 const OVERLAY: ([f32; 3], f32) = ([1.0, 0.0, 0.25], 0.6);
@@ -27,18 +33,59 @@ pub enum MaskMode {
 
 /// Where the alpha of a removal comes from.
 pub(crate) enum AlphaSource<'a> {
-    /// Found, at the working scale.
-    Found(&'a Array2<f32>),
+    /// Found.
+    Found(&'a GuidedPlane),
     /// Found, and multiplied by the caller's mask.
-    Limited(&'a Array2<f32>, &'a Picture<'a>),
+    Limited(&'a GuidedPlane, &'a Picture<'a>),
     /// The caller's mask alone.
     Mask(&'a Picture<'a>),
 }
 
-/// Blends `fill` [3, height, width], at the working scale, into `target`:
-/// result = picture + alpha x strength x (fill - picture).
+/// The picture without rust, at the working scale.
+#[derive(Clone, Debug)]
+pub(crate) struct Fill {
+    /// [3, height, width], red first, sRGB-encoded, 0 to 1.
+    colours: Array3<f32>,
+    /// The luma of the picture that it was made from, [1, height, width]; absent where both scales are the same.
+    luma: Option<Array3<f32>>,
+}
+
+impl Fill {
+    /// `fill` was made from `picture`, both [3, height, width] at the working scale of a picture of width and height
+    /// `size`.
+    pub(crate) fn new(fill: Array3<f32>, picture: &Array3<f32>, size: (u32, u32)) -> Self {
+        let (_, height, width) = fill.dim();
+        let same_scale = (size.1 as usize, size.0 as usize) == (height, width);
+        let luma = (!same_scale)
+            .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])))
+            .map(|plane| plane.insert_axis(Axis(0)));
+        Fill { colours: fill, luma }
+    }
+
+    /// [3, height, width].
+    pub(crate) fn colours(&self) -> &Array3<f32> {
+        &self.colours
+    }
+
+    /// Row `y` at the scale of `upsampler`; where the fill is coarser than the picture, the picture's own fine detail
+    /// (what reducing took away from `picture_row`) is laid over it, so that grain, edges and print survive.
+    fn read(&self, upsampler: &Upsampler, y: u32, picture_row: &[[f32; 3]], out: &mut [[f32; 3]]) {
+        for (c, plane) in self.colours.axis_iter(Axis(0)).enumerate() {
+            upsampler.read_channel(plane, y, c, out);
+        }
+        let Some(reduced) = &self.luma else { return };
+        let mut smooth = vec![0.0; out.len()];
+        upsampler.read(reduced.index_axis(Axis(0), 0), y, &mut smooth);
+        for ((fill, colour), smooth) in out.iter_mut().zip(picture_row).zip(smooth) {
+            let detail = DETAIL * ((luma(*colour) - smooth) / DETAIL).tanh();
+            fill.iter_mut().for_each(|value| *value = (*value + detail).clamp(0.0, 1.0));
+        }
+    }
+}
+
+/// Blends `fill` into `target`, which holds the picture: result = picture + alpha x strength x (fill - picture).
 pub(crate) fn removal(
-    fill: &Array3<f32>,
+    fill: &Fill,
     alpha: &AlphaSource<'_>,
     strength: f32,
     target: &mut PictureMut<'_>,
@@ -48,19 +95,25 @@ pub(crate) fn removal(
     if let AlphaSource::Limited(_, mask) | AlphaSource::Mask(mask) = alpha {
         same_size("mask", mask.size(), target.size())?;
     }
-    let (_, fill_height, fill_width) = fill.dim();
+    let (_, fill_height, fill_width) = fill.colours.dim();
     let upsampler = Upsampler::new((fill_width as u32, fill_height as u32), target.size());
+    let mut found = match alpha {
+        AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())),
+        AlphaSource::Mask(_) => None,
+    };
+    let mut picture_row = vec![[0.0; 3]; width as usize];
     let mut amount = vec![0.0; width as usize];
     let mut coverage = vec![0.0; width as usize];
     let mut colours = vec![[0.0; 3]; width as usize];
     for y in 0..height {
         control.row(y, height)?;
+        target.as_picture().read_colours(y, &mut picture_row);
+        if let Some(found) = &mut found {
+            found.read(y, &picture_row, &mut amount);
+        }
         match alpha {
-            AlphaSource::Found(found) => upsampler.read(found.view(), y, &mut amount),
-            AlphaSource::Limited(found, mask) => {
-                upsampler.read(found.view(), y, &mut amount);
-                mask.read_coverage(y, &mut coverage);
-            }
+            AlphaSource::Found(_) => {}
+            AlphaSource::Limited(_, mask) => mask.read_coverage(y, &mut coverage),
             AlphaSource::Mask(mask) => mask.read_coverage(y, &mut amount),
         }
         amount.iter_mut().filter(|alpha| **alpha < SMALLEST_ALPHA).for_each(|alpha| *alpha = 0.0);
@@ -71,26 +124,27 @@ pub(crate) fn removal(
         if amount.iter().all(|alpha| *alpha == 0.0) {
             continue;
         }
-        for (c, plane) in fill.axis_iter(Axis(0)).enumerate() {
-            upsampler.read_channel(plane, y, c, &mut colours);
-        }
+        fill.read(&upsampler, y, &picture_row, &mut colours);
         target.blend(y, &amount, &colours);
     }
     Ok(control.step(1, 1)?)
 }
 
-/// Calls `use_row` with each row of `plane` at the size `to`.
+/// Calls `use_row` with each row of `plane` at the size of `picture`, along whose edges it is enlarged.
 pub(crate) fn for_each_row(
-    plane: &Array2<f32>,
-    to: (u32, u32),
+    plane: &GuidedPlane,
+    picture: &Picture<'_>,
     control: Control<'_>,
     mut use_row: impl FnMut(u32, &[f32]),
 ) -> Result<(), Error> {
-    let upsampler = Upsampler::new((plane.ncols() as u32, plane.nrows() as u32), to);
-    let mut row = vec![0.0; to.0 as usize];
-    for y in 0..to.1 {
-        control.row(y, to.1)?;
-        upsampler.read(plane.view(), y, &mut row);
+    let (width, height) = picture.size();
+    let mut reader = plane.reader(picture.size());
+    let mut picture_row = vec![[0.0; 3]; width as usize];
+    let mut row = vec![0.0; width as usize];
+    for y in 0..height {
+        control.row(y, height)?;
+        picture.read_colours(y, &mut picture_row);
+        reader.read(y, &picture_row, &mut row);
         use_row(y, &row);
     }
     Ok(control.step(1, 1)?)
@@ -98,13 +152,14 @@ pub(crate) fn for_each_row(
 
 /// Writes white where `probability` reaches `threshold`, black elsewhere.
 pub(crate) fn mask(
-    probability: &Array2<f32>,
+    probability: &GuidedPlane,
     threshold: f32,
+    picture: &Picture<'_>,
     target: &mut PictureMut<'_>,
     control: Control<'_>,
 ) -> Result<(), Error> {
     let mut row = vec![0.0; target.size().0 as usize];
-    for_each_row(probability, target.size(), control, |y, values| {
+    for_each_row(probability, picture, control, |y, values| {
         row.iter_mut().zip(values).for_each(|(out, value)| *out = f32::from(u8::from(*value >= threshold)));
         target.write_coverage(y, &row);
     })
@@ -112,29 +167,36 @@ pub(crate) fn mask(
 
 /// Writes the probability, black for 0 and white for 1.
 pub(crate) fn probability(
-    probability: &Array2<f32>,
+    probability: &GuidedPlane,
+    picture: &Picture<'_>,
     target: &mut PictureMut<'_>,
     control: Control<'_>,
 ) -> Result<(), Error> {
-    for_each_row(probability, target.size(), control, |y, values| target.write_coverage(y, values))
+    for_each_row(probability, picture, control, |y, values| target.write_coverage(y, values))
 }
 
 /// Colours what reaches `threshold` in `target`, which holds the picture; the surer the stronger.
 pub(crate) fn overlay(
-    probability: &Array2<f32>,
+    probability: &GuidedPlane,
     threshold: f32,
     target: &mut PictureMut<'_>,
     control: Control<'_>,
 ) -> Result<(), Error> {
     let (colour, most) = OVERLAY;
-    let width = target.size().0 as usize;
-    let colours = vec![colour; width];
-    let mut amount = vec![0.0; width];
-    for_each_row(probability, target.size(), control, |y, values| {
+    let (width, height) = target.size();
+    let colours = vec![colour; width as usize];
+    let mut reader = probability.reader(target.size());
+    let mut picture_row = vec![[0.0; 3]; width as usize];
+    let mut amount = vec![0.0; width as usize];
+    for y in 0..height {
+        control.row(y, height)?;
+        target.as_picture().read_colours(y, &mut picture_row);
+        reader.read(y, &picture_row, &mut amount);
         let strength = |value: f32| if value >= threshold { most * value } else { 0.0 };
-        amount.iter_mut().zip(values).for_each(|(out, value)| *out = strength(*value));
+        amount.iter_mut().for_each(|value| *value = strength(*value));
         target.blend(y, &amount, &colours);
-    })
+    }
+    Ok(control.step(1, 1)?)
 }
 
 /// Refuses pictures that do not lie upon one another.
@@ -146,16 +208,35 @@ pub(crate) fn same_size(what: &'static str, got: (u32, u32), needed: (u32, u32))
 mod tests {
     use super::*;
     use crate::pixels::{Channels, Depth, Layout};
+    use ndarray::{Array2, arr2};
 
     #[test]
     fn alphas_below_one_step_are_zeros() {
-        let fill = Array3::ones((3, 1, 3));
-        let alpha = ndarray::arr2(&[[0.0, 0.003, 0.5]]);
+        let fill = Fill::new(Array3::ones((3, 1, 3)), &Array3::zeros((3, 1, 3)), (3, 1));
+        let alpha = arr2(&[[0.0, 0.003, 0.5]]);
+        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, 1, 3)).view(), (3, 1));
         let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
         let before = data.clone();
         let mut target = PictureMut::new(&mut data, Layout::packed(3, 1, Channels::Rgb, Depth::F32)).unwrap();
         removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
         assert_eq!(data[..24], before[..24]);
         assert_ne!(data[24..], before[24..]);
+    }
+
+    #[test]
+    fn fine_detail_of_the_picture_lies_over_a_coarse_fill_but_only_so_much() {
+        // Faint stripes on the left, strong ones on the right; reduced to half, both are even.
+        let stripes: Vec<u8> = (0..32).map(|x| [100, if x < 16 { 104 } else { 240 }][x % 2]).collect();
+        let reduced = arr2(&[[102.0 / 255.0; 8], [170.0 / 255.0; 8]]).into_shape_with_order((1, 16)).unwrap();
+        let reduced = reduced.broadcast((3, 1, 16)).unwrap().to_owned();
+        let fill = Fill::new(Array3::from_elem((3, 1, 16), 0.5), &reduced, (32, 1));
+        let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1));
+        let mut data: Vec<u8> = stripes.iter().flat_map(|value| [*value; 3]).collect();
+        let mut target = PictureMut::new(&mut data, Layout::packed(32, 1, Channels::Rgb, Depth::U8)).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
+        let step = |x: usize| i32::from(data[3 * (x + 1)]) - i32::from(data[3 * x]);
+        assert!((3..=5).contains(&step(6)), "{}", step(6));
+        let most = (2.0 * DETAIL * 255.0) as i32;
+        assert!((most - 6..=most).contains(&step(24)), "{} of at most {most}", step(24));
     }
 }

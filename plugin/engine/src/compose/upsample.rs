@@ -1,4 +1,4 @@
-//! From the working scale back to the picture's: the one place that decides how planes are enlarged.
+//! From the working scale back to the picture's, between the nearest four values.
 
 use ndarray::ArrayView2;
 

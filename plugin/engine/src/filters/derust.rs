@@ -4,7 +4,7 @@ use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
 use super::Scale;
-use crate::compose::{self, AlphaSource, MaskMode};
+use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
 use crate::control::Control;
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut};
@@ -27,10 +27,9 @@ pub struct RemoveOptions {
 /// What is to be removed from a picture, and what takes its place.
 #[derive(Clone, Debug)]
 pub struct Removal {
-    /// [3, height, width] at the working scale.
-    fill: Array3<f32>,
-    /// [height, width] at the working scale; absent where the caller's mask is the alpha.
-    alpha: Option<Array2<f32>>,
+    fill: Fill,
+    /// Absent where the caller's mask is the alpha.
+    alpha: Option<GuidedPlane>,
     /// Width and height of the picture's region.
     size: (u32, u32),
 }
@@ -98,7 +97,9 @@ impl Engine {
         } else {
             found.alpha
         };
-        Ok(Removal { fill, alpha, size: picture.size() })
+        let size = picture.size();
+        let alpha = alpha.map(|alpha| GuidedPlane::new(alpha, colours.view(), size));
+        Ok(Removal { fill: Fill::new(fill, &colours, size), alpha, size })
     }
 
     /// An alpha with a soft edge around the segment-rust model's threshold; none if the mask can stand in.
@@ -131,17 +132,18 @@ impl Removal {
     /// The picture without rust, red first, sRGB-encoded, 0 to 1, at the scale at which the network worked:
     /// [3, height, width].
     pub fn fill(&self) -> &Array3<f32> {
-        &self.fill
+        self.fill.colours()
     }
 
     /// What was found, 0 to 1, at the scale at which the network worked: [height, width]; absent where the caller's
     /// mask is the alpha.
     pub fn alpha(&self) -> Option<&Array2<f32>> {
-        self.alpha.as_ref()
+        self.alpha.as_ref().map(GuidedPlane::plane)
     }
 
     /// Replaces the rust in `target`, which holds the picture: result = picture + alpha x strength x (fill -
-    /// picture). Where alpha or strength is zero, pixels stay bit for bit the same.
+    /// picture). Where alpha or strength is zero, pixels stay bit for bit the same. Alpha's edges follow the
+    /// picture's; where the network worked at a smaller scale, the picture's fine detail is laid over the fill.
     ///
     /// `strength` goes from 0 to 1. `mask` is the one that the analysis was made with, or another of its size.
     ///

@@ -4,6 +4,7 @@ use derust_manifest::Kind;
 use ndarray::Array2;
 
 use super::Scale;
+use crate::compose::GuidedPlane;
 use crate::control::Control;
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut};
@@ -24,8 +25,7 @@ pub struct SegmentOptions {
 /// Where rust is in a picture. Everything that can be asked of it costs no inference.
 #[derive(Clone, Debug)]
 pub struct Segmentation {
-    /// [height, width] at the working scale.
-    probability: Array2<f32>,
+    probability: GuidedPlane,
     /// Width and height of the picture's region.
     size: (u32, u32),
     threshold: f32,
@@ -65,6 +65,7 @@ impl Engine {
             problem: "it gives no probability".into(),
         })?;
         let threshold = options.threshold.unwrap_or(manifest.threshold);
+        let probability = GuidedPlane::new(probability, colours.view(), picture.size());
         Ok(Segmentation { probability, size: picture.size(), threshold })
     }
 }
@@ -88,25 +89,37 @@ impl Segmentation {
 
     /// The probability at the scale at which the network worked, [height, width].
     pub fn probability(&self) -> &Array2<f32> {
-        &self.probability
+        self.probability.plane()
     }
 
-    /// Writes the mask into a picture of the same size: white is rust, black is not.
+    /// Writes the mask into `target`: white is rust, black is not. Its edges follow those of `picture`, the one that
+    /// was looked at.
     ///
     /// # Errors
-    /// When the size differs or the caller stops the call.
-    pub fn write_mask(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
-        compose::same_size("target", target.size(), self.size)?;
-        compose::mask(&self.probability, self.threshold, target, control)
+    /// When a size differs or the caller stops the call.
+    pub fn write_mask(
+        &self,
+        picture: &Picture<'_>,
+        target: &mut PictureMut<'_>,
+        control: Control<'_>,
+    ) -> Result<(), Error> {
+        self.check_sizes(picture, target)?;
+        compose::mask(&self.probability, self.threshold, picture, target, control)
     }
 
-    /// Writes the probability into a picture of the same size: black is 0, white is 1.
+    /// Writes the probability into `target`: black is 0, white is 1. Its edges follow those of `picture`, the one
+    /// that was looked at.
     ///
     /// # Errors
-    /// When the size differs or the caller stops the call.
-    pub fn write_probability(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
-        compose::same_size("target", target.size(), self.size)?;
-        compose::probability(&self.probability, target, control)
+    /// When a size differs or the caller stops the call.
+    pub fn write_probability(
+        &self,
+        picture: &Picture<'_>,
+        target: &mut PictureMut<'_>,
+        control: Control<'_>,
+    ) -> Result<(), Error> {
+        self.check_sizes(picture, target)?;
+        compose::probability(&self.probability, picture, target, control)
     }
 
     /// Colours the rust in `target`, which holds the picture.
@@ -118,13 +131,19 @@ impl Segmentation {
         compose::overlay(&self.probability, self.threshold, target, control)
     }
 
-    /// Areas, patches and grades.
+    fn check_sizes(&self, picture: &Picture<'_>, target: &PictureMut<'_>) -> Result<(), Error> {
+        compose::same_size("picture", picture.size(), self.size)?;
+        Ok(compose::same_size("target", target.size(), self.size)?)
+    }
+
+    /// Areas, patches and grades of what [`Self::write_mask`] would write.
     ///
     /// # Errors
-    /// When the caller stops the call.
-    pub fn survey(&self, control: Control<'_>) -> Result<Survey, Error> {
+    /// When the picture's size differs or the caller stops the call.
+    pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
+        compose::same_size("picture", picture.size(), self.size)?;
         let mut surveyor = Surveyor::default();
-        compose::for_each_row(&self.probability, self.size, control, |_, row| {
+        compose::for_each_row(&self.probability, picture, control, |_, row| {
             surveyor.row(row, self.threshold)
         })?;
         Ok(surveyor.finish())

@@ -26,7 +26,7 @@ pub(super) fn displayable(value: f32) -> f32 {
 }
 
 /// Luma of an encoded colour (weights of ITU-R BT.709).
-pub(super) fn luma([red, green, blue]: [f32; 3]) -> f32 {
+pub(crate) fn luma([red, green, blue]: [f32; 3]) -> f32 {
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 

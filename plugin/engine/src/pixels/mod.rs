@@ -4,6 +4,7 @@ mod colour;
 mod row;
 mod sample;
 
+pub(crate) use colour::luma;
 use sample::Sample;
 
 /// What the channels of a pixel are, in the order in which they lie in memory.
