@@ -236,7 +236,7 @@ mod tests {
         removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
         let step = |x: usize| i32::from(data[3 * (x + 1)]) - i32::from(data[3 * x]);
         assert!((3..=5).contains(&step(6)), "{}", step(6));
-        let most = (2.0 * DETAIL * 255.0) as i32;
+        let most = (2.0 * DETAIL * 255.0).ceil() as i32;
         assert!((most - 6..=most).contains(&step(24)), "{} of at most {most}", step(24));
     }
 }
