@@ -6,14 +6,14 @@ use std::process::{Command, Output};
 use serde_json::Value;
 use tempfile::TempDir;
 
-/// A folder of rendered photos with masks.
-fn data(count: u64) -> TempDir {
+/// A folder of rendered photos with masks, `side` pixels wide and high.
+fn data(count: u64, side: u32) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["images", "masks"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
     for seed in 0..count {
-        let scene = derust_render::scene(seed + 100, 160, 160);
+        let scene = derust_render::scene(seed + 100, side, side);
         scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
         scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
     }
@@ -57,7 +57,7 @@ fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
 
 #[test]
 fn segmentation_learns_and_frozen_weights_do_not() {
-    let data = data(32);
+    let data = data(32, 320);
     let steps = ["--steps", "120", "--every", "120"];
     let learned = metrics(&train("segment", &data, "learned", &steps));
     let frozen = [&steps[..], &["--learning-rate", "0"]].concat();
@@ -68,7 +68,7 @@ fn segmentation_learns_and_frozen_weights_do_not() {
 
 #[test]
 fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
-    let data = data(32);
+    let data = data(32, 160);
     let steps = ["--steps", "80", "--every", "80", "--learning-rate"];
     let learned = metrics(&train("derust", &data, "learned", &[&steps[..], &["2e-3"]].concat()));
     let frozen = metrics(&train("derust", &data, "frozen", &[&steps[..], &["0"]].concat()));
@@ -79,7 +79,7 @@ fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
 
 #[test]
 fn a_resumed_run_ends_as_an_uninterrupted_one() {
-    let data = data(16);
+    let data = data(16, 160);
     for kind in ["segment", "derust"] {
         let whole = train(kind, &data, &format!("{kind}-whole"), &["--steps", "8", "--every", "4"]);
         let parts = format!("{kind}-parts");
@@ -99,7 +99,7 @@ fn a_resumed_run_ends_as_an_uninterrupted_one() {
 
 #[test]
 fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
-    let data = data(16);
+    let data = data(16, 160);
     let short = ["--steps", "2", "--every", "2"];
     let find = train("segment", &data, "find", &short);
     let fill = train("derust", &data, "fill", &short);
@@ -123,7 +123,7 @@ fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
 
 #[test]
 fn what_cannot_be_done_is_said_in_one_line() {
-    let data = data(2);
+    let data = data(2, 64);
     let missing = data.path().join("missing");
     std::fs::write(data.path().join("images/broken.png"), "no picture").unwrap();
     let run = data.path().join("run");
