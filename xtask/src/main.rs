@@ -2,8 +2,8 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`] and
-//! [`showcase`] run the product.
+//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`],
+//! [`train`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -21,6 +21,7 @@ mod system_library;
 mod tally;
 mod test;
 mod tools;
+mod train;
 mod verify;
 mod wheel;
 mod workspace;
@@ -56,6 +57,8 @@ enum Task {
     },
     /// Run what takes long: all tests, strictly, and the shipped networks measured on photos ($DERUST_DATA).
     Verify,
+    /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
+    Train(train::Options),
     /// Make the picture of the README again, with the shipped networks.
     Showcase,
 }
@@ -83,6 +86,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Demo { photo } => demo::run(&workspace, photo.as_deref()),
         Task::Test { strict } => test::run(&workspace, strict),
         Task::Verify => verify::run(&workspace),
+        Task::Train(options) => train::run(&workspace, &options),
         Task::Showcase => showcase::run(&workspace),
     }
 }

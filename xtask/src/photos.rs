@@ -17,17 +17,26 @@ pub fn folder() -> Result<Option<PathBuf>> {
 
 /// The validation photos, `images/` and `masks/`, below that folder.
 pub fn validation() -> Result<PathBuf> {
+    with_masks("val")
+}
+
+/// The training photos, `images/` and `masks/`, below that folder.
+pub fn training() -> Result<PathBuf> {
+    with_masks("train")
+}
+
+fn with_masks(part: &str) -> Result<PathBuf> {
     let data = folder()?.with_context(|| {
         format!(
-            "{VARIABLE} is not set; it names the folder with corrosion/val/images and corrosion/val/masks"
+            "{VARIABLE} is not set; it names the folder with corrosion/{part}/images and corrosion/{part}/masks"
         )
     })?;
-    let photos = data.join("corrosion").join("val");
-    for part in ["images", "masks"] {
-        let needed = photos.join(part);
+    let photos = data.join("corrosion").join(part);
+    for folder in ["images", "masks"] {
+        let needed = photos.join(folder);
         ensure!(
             needed.is_dir(),
-            "{} is no folder; {VARIABLE} names the folder that holds corrosion/val/{part}",
+            "{} is no folder; {VARIABLE} names the folder that holds corrosion/{part}/{folder}",
             needed.display()
         );
     }

@@ -2,11 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, ExitCode};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use serde_json::Value;
 
+use crate::train::trainer;
 use crate::workspace::Workspace;
 use crate::{demo, photos, process, test};
 
@@ -49,12 +50,6 @@ fn measure_removal(workspace: &Workspace, derust: &Path, photos: &Path) -> Resul
     trainer.args(["evaluate", "derust", "--command"]).arg(derust).arg("--pairs").arg(&pairs);
     let report = process::run_and_read(&mut trainer, "measuring the removal of rust")?;
     hold("the gain inside pasted rust, in dB,", figure(&report, "gain")?, LEAST_GAIN)
-}
-
-fn trainer(workspace: &Workspace) -> Command {
-    let mut cargo = process::cargo(workspace);
-    cargo.args(["run", "--quiet", "--release", "--package", "derust-trainer", "--"]);
-    cargo
 }
 
 /// Pairs of an earlier run would be measured along with the new ones.

@@ -1,0 +1,105 @@
+//! `cargo xtask train`: makes the shipped models again, from the training photos to the model files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, ExitCode};
+
+use anyhow::{Context, Result};
+use clap::Args;
+
+use crate::workspace::Workspace;
+use crate::{libtorch, onnxruntime, photos, process};
+
+/// What the models name as the data that they learned from, with the attribution that its licence asks for.
+const TRAINED_ON: &str = "1,027 photos of corroded metal with masks from \"corrosion-instance-segmentation-sfcpc\", \
+     version 16, by cawilai-interns-july-2023 (Roboflow Universe), CC BY 4.0; resized and drawn as masks; \
+     and pictures rendered by derust";
+
+/// Name of the shipped segment-rust model.
+const SEGMENTER: &str = "corrosion-unet";
+/// Name of the shipped derust model.
+const GENERATOR: &str = "corrosion-gan";
+
+/// Options of `train`; the defaults make the shipped models.
+#[derive(Args)]
+pub struct Options {
+    /// Folder for the runs and the models.
+    #[arg(long)]
+    out: Option<PathBuf>,
+    /// Steps of the segmentation network.
+    #[arg(long, default_value = "4000")]
+    segment_steps: String,
+    /// Steps of the derust network.
+    #[arg(long, default_value = "3500")]
+    derust_steps: String,
+    /// Version that the models get.
+    #[arg(long, default_value = "0.1.0")]
+    model_version: String,
+    /// Where to compute: `cpu` or `cuda`.
+    #[arg(long, default_value = "cpu")]
+    device: String,
+    /// Go on from the checkpoints of an interrupted call.
+    #[arg(long)]
+    resume: bool,
+}
+
+/// Trains both networks, one after the other, and exports them.
+pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
+    let photos = photos::training()?;
+    onnxruntime::provide(workspace)?;
+    libtorch::provide(workspace)?;
+    let out = options.out.clone().unwrap_or_else(|| workspace.target.join("train"));
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let (segment, derust) = (out.join("segment"), out.join("derust"));
+
+    let mut command = training(workspace, "segment", &photos, &segment, options);
+    command.args(["--steps", &options.segment_steps, "--batch", "12", "--side", "224"]);
+    process::run(&mut command, "training the segmentation network")?;
+    let mut command = training(workspace, "derust", &photos, &derust, options);
+    command.args([
+        "--steps",
+        &options.derust_steps,
+        "--batch",
+        "8",
+        "--side",
+        "192",
+        "--learning-rate",
+        "1e-3",
+    ]);
+    process::run(&mut command, "training the derust network")?;
+
+    let mut command = export(workspace, "segment", options, SEGMENTER, &out.join("segment-rust.onnx"));
+    command.arg("--run").arg(&segment);
+    process::run(&mut command, "exporting the segment-rust model")?;
+    let mut command = export(workspace, "derust", options, GENERATOR, &out.join("derust.onnx"));
+    command.arg("--segment-run").arg(&segment).arg("--run").arg(&derust);
+    process::run(&mut command, "exporting the derust model")?;
+    println!("the models are in {}; copy them into plugin/models to ship them", out.display());
+    Ok(ExitCode::SUCCESS)
+}
+
+fn training(workspace: &Workspace, kind: &str, photos: &Path, run: &Path, options: &Options) -> Command {
+    let mut command = trainer(workspace);
+    command.arg(kind).arg("--data").arg(photos).arg("--run").arg(run).args(["--device", &options.device]);
+    if options.resume && run.join("last.safetensors").is_file() {
+        command.arg("--resume");
+    }
+    command
+}
+
+/// The arguments that every export shares; the caller adds the runs.
+fn export(workspace: &Workspace, kind: &str, options: &Options, name: &str, file: &Path) -> Command {
+    let mut command = trainer(workspace);
+    command.args(["export", kind, "--name", name, "--version", &options.model_version]);
+    command.args(["--trained-on", TRAINED_ON, "--output"]).arg(file);
+    command
+}
+
+/// The trainer, built in release.
+pub fn trainer(workspace: &Workspace) -> Command {
+    let mut cargo = process::cargo(workspace);
+    // Waiting threads of libgomp would take the processor from those that work.
+    cargo.env("GOMP_SPINCOUNT", "0");
+    cargo.args(["run", "--quiet", "--release", "--package", "derust-trainer", "--"]);
+    cargo
+}
