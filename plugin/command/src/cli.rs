@@ -1,13 +1,41 @@
 //! What can be typed. Names and defaults are a contract.
 
+use std::num::NonZero;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 
+/// What people want most, before anything else.
+const EXAMPLES: &str = "\
+Examples:
+  derust remove photo.jpg                        photo-derusted.jpg without the rust
+  derust segment photo.jpg                       photo-mask.png, and how much rust there is
+  derust segment photo.jpg --output overlay      the picture with the rust coloured
+  derust remove in/ --recursive --out-dir out    a folder and all folders in it
+  derust remove 'in/*.tif' --out-dir out         a pattern, in quotes
+  derust remove in/ --out-dir out --resume       go on after a stop
+  derust segment in/ --out-dir masks --json      one line of JSON per picture
+";
+
+const REMOVE_EXAMPLES: &str = "\
+Examples:
+  derust remove photo.jpg
+  derust remove photo.jpg -o clean.jpg --strength 0.7
+  derust remove photo.tif --mask brush.png --mask-mode replace
+  derust remove in/ --recursive --out-dir out --resume
+";
+
+const SEGMENT_EXAMPLES: &str = "\
+Examples:
+  derust segment photo.jpg
+  derust segment photo.jpg --output probability -o map.png
+  derust segment 'site/*.jpg' --out-dir masks --json > areas.jsonl
+";
+
 /// Finds rust in pictures and takes it away.
 #[derive(Debug, Parser)]
-#[command(name = "derust", version, about)]
+#[command(name = "derust", version, about, before_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
@@ -18,19 +46,32 @@ pub struct Cli {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Find rust: write a mask, the probability, or an overlay
+    #[command(before_help = SEGMENT_EXAMPLES)]
     Segment(Segment),
     /// Take rust away: write the picture without it
+    #[command(before_help = REMOVE_EXAMPLES)]
     Remove(Remove),
     /// List the models and say which of them serve
     Models,
     /// Say what this program is made of and what it found on this machine
     Info,
+    /// Write the completions for a shell to standard output
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Write the manual page to standard output, or all pages into a folder
+    Man {
+        /// Write a page for the command and for each of its verbs into this folder
+        #[arg(long, value_name = "DIR")]
+        out_dir: Option<PathBuf>,
+    },
 }
 
 /// Pictures in, pictures out.
-#[derive(Debug, Args)]
+#[derive(Clone, Debug, Default, Args)]
 pub struct Files {
-    /// PNG or JPEG pictures, or folders of them
+    /// Pictures, folders of them, or patterns such as 'in/*.jpg'
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
     /// Write the result of the one picture here
@@ -39,9 +80,51 @@ pub struct Files {
     /// Write the results into this folder
     #[arg(long, value_name = "DIR")]
     pub out_dir: Option<PathBuf>,
-    /// Replace results that exist already (never the input)
+    /// Take the folders in the folders too; --out-dir gets the same folders
+    #[arg(short, long)]
+    pub recursive: bool,
+    /// Replace results that exist already; `remove` may replace the input itself
     #[arg(long)]
     pub force: bool,
+    /// Skip pictures whose result exists already
+    #[arg(long, conflicts_with = "force")]
+    pub resume: bool,
+}
+
+/// How the work is done and what is said about it.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Work {
+    /// Use the model of this name
+    #[arg(long, value_name = "NAME")]
+    pub model: Option<String>,
+    /// Look for models in this folder first
+    #[arg(long, value_name = "DIR")]
+    pub models: Option<PathBuf>,
+    /// The scale at which pictures are analysed
+    #[arg(long, value_name = "SCALE", value_enum, default_value_t)]
+    pub scale: Scale,
+    /// Threads to compute with [default: the number of processors]
+    #[arg(long, value_name = "N")]
+    pub threads: Option<NonZero<usize>>,
+    /// Say what came of each picture as a line of JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Say nothing but what failed
+    #[arg(short, long, conflicts_with_all = ["json", "verbose"])]
+    pub quiet: bool,
+    /// Say what is used, and how large pictures are and how long they took
+    #[arg(short, long)]
+    pub verbose: bool,
+}
+
+/// The scale at which pictures are analysed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Scale {
+    /// The one that the model knows; large pictures are reduced for it
+    #[default]
+    Model,
+    /// The picture's own
+    Native,
 }
 
 /// `derust segment`.
@@ -56,9 +139,9 @@ pub struct Segment {
     /// Probability from which on a pixel counts as rust, between 0 and 1 [default: the model's]
     #[arg(long, value_name = "T", value_parser = threshold)]
     pub threshold: Option<f32>,
-    /// Use the model of this name
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
+    /// How the work is done and what is said about it.
+    #[command(flatten)]
+    pub work: Work,
 }
 
 /// What `derust segment` writes.
@@ -87,9 +170,12 @@ pub struct Remove {
     /// Whether the mask limits what is found, or stands in for it
     #[arg(long, value_name = "MODE", value_enum, default_value_t = MaskMode::Limit, requires_if("replace", "mask"))]
     pub mask_mode: MaskMode,
-    /// Use the model of this name
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
+    /// JPEG quality, 1 to 100 [default: that of the input, or 95]
+    #[arg(long, value_name = "Q", value_parser = clap::value_parser!(u8).range(1..=100))]
+    pub quality: Option<u8>,
+    /// How the work is done and what is said about it.
+    #[command(flatten)]
+    pub work: Work,
 }
 
 /// How `--mask` acts.
@@ -99,6 +185,15 @@ pub enum MaskMode {
     Limit,
     /// Everything white in the mask is treated as rust
     Replace,
+}
+
+impl From<Scale> for derust_engine::filters::Scale {
+    fn from(scale: Scale) -> Self {
+        match scale {
+            Scale::Model => derust_engine::filters::Scale::Model,
+            Scale::Native => derust_engine::filters::Scale::Native,
+        }
+    }
 }
 
 fn threshold(text: &str) -> Result<f32, String> {
@@ -134,8 +229,11 @@ mod tests {
             "derust segment a.png b.png --out-dir out --output overlay --threshold 0.3 --model m",
             "derust remove a.png -o b.png --strength 0.5 --mask m.png --mask-mode replace",
             "derust remove a.png --mask-mode limit",
+            "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
             "derust info",
+            "derust completions zsh",
+            "derust man --out-dir pages",
         ] {
             assert!(parse(good).is_ok(), "{good}: {:?}", parse(good));
         }
@@ -148,6 +246,10 @@ mod tests {
             "derust segment a.png --output text",
             "derust remove a.png --strength 1.1",
             "derust remove a.png --mask-mode replace",
+            "derust remove a.png --threads 0",
+            "derust remove a.png --resume --force",
+            "derust remove a.png --quiet --json",
+            "derust completions cmd",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

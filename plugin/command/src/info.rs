@@ -24,6 +24,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
         let absent = if folder.is_dir() { "" } else { " (not there)" };
         say(format_args!("  {}{absent}", folder.display()));
     }
+    // The licence of jpeg-encoder asks for this sentence.
+    say("this software is based in part on the work of the Independent JPEG Group");
     Ok(match runtime {
         Ok(_) => ExitCode::SUCCESS,
         Err(error) => report::failed(&error.into()),

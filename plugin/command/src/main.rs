@@ -1,17 +1,23 @@
 //! The `derust` command: finds rust in picture files and takes it away.
 //!
-//! A call goes from [`cli`] through [`inputs`] and [`destination`] to [`segment`] or [`remove`], which read and
-//! write files with [`picture_file`] and leave the pixels to the engine.
+//! A call goes from [`cli`] to [`segment`] or [`remove`]. [`batch`] finds the pictures ([`inputs`]), decides where
+//! results go ([`destination`]), has several pictures worked on at a time within the [`memory`], and reports. The
+//! verbs read and write files with [`picture_file`] and leave the pixels to the engine. [`stop`] is Ctrl-C.
 
+mod batch;
 mod cli;
 mod destination;
+mod documents;
 mod info;
 mod inputs;
+mod memory;
 mod models;
 mod picture_file;
+mod progress;
 mod remove;
 mod report;
 mod segment;
+mod stop;
 
 use std::process::ExitCode;
 
@@ -23,6 +29,8 @@ fn main() -> ExitCode {
         cli::Command::Remove(arguments) => remove::run(&arguments),
         cli::Command::Models => models::run(),
         cli::Command::Info => info::run(),
+        cli::Command::Completions { shell } => documents::completions(shell),
+        cli::Command::Man { out_dir } => documents::manual(out_dir.as_deref()),
     };
     outcome.unwrap_or_else(|error| report::failed(&error))
 }

@@ -5,67 +5,76 @@ use std::process::ExitCode;
 
 use anyhow::Context;
 use derust_engine::filters::derust::RemoveOptions;
-use derust_engine::{Control, Engine, EngineOptions, MaskMode};
+use derust_engine::{Control, Kind, MaskMode};
+use serde_json::{Map, json};
 
+use crate::batch::{self, Desk, Verb};
 use crate::cli::{self, Remove};
-use crate::destination::Destinations;
-use crate::inputs;
-use crate::picture_file::{PictureFile, check_exists};
-use crate::report::Report;
+use crate::destination::Naming;
+use crate::picture_file::{Coding, Format, PictureFile};
+use crate::report::Done;
 
 /// Takes the rust out of every picture.
 ///
 /// # Errors
 /// When nothing can be done at all; what concerns one picture goes into the report.
 pub fn run(arguments: &Remove) -> anyhow::Result<ExitCode> {
-    let mut destinations = Destinations::new(&arguments.files)?;
-    let mut report = Report::default();
-    let mask = match &arguments.mask {
-        Some(path) => {
-            let read = check_exists(path).and_then(|()| PictureFile::read(path));
-            Some(read.with_context(|| path.display().to_string())?)
-        }
-        None => None,
+    let mask = arguments.mask.as_ref().map(|path| {
+        let opened = PictureFile::open(path).and_then(|opened| opened.decode());
+        opened.with_context(|| path.display().to_string())
+    });
+    let mask = mask.transpose()?;
+    let one = |desk: &Desk<'_>, path: &Path, target: &Path, control: Control<'_>| {
+        remove(desk, arguments, path, mask.as_ref(), target, control)
     };
-    let pictures = inputs::pictures(&arguments.files.inputs, &mut report);
-    let engine = Engine::new(EngineOptions::default());
-    if !pictures.is_empty() {
-        engine.runtime()?;
-    }
-    for path in &pictures {
-        let outcome = remove(&engine, arguments, path, mask.as_ref(), &mut destinations);
-        report.picture(path, outcome);
-    }
-    Ok(report.exit_code())
+    batch::run(&Verb {
+        files: &arguments.files,
+        work: &arguments.work,
+        naming: Naming { suffix: "derusted", may_replace_input: true },
+        kind: Kind::Derust,
+        extension: &extension,
+        one: &one,
+    })
+}
+
+/// The result has the format of the input, and the input's own ending where that says so.
+fn extension(path: &Path, format: Format) -> String {
+    let own = path.extension().and_then(|extension| extension.to_str());
+    let own = own.filter(|_| Format::of_extension(path) == Some(format));
+    own.unwrap_or(format.extension()).to_owned()
 }
 
 fn remove(
-    engine: &Engine,
+    desk: &Desk<'_>,
     arguments: &Remove,
     path: &Path,
     mask: Option<&PictureFile>,
-    destinations: &mut Destinations<'_>,
-) -> anyhow::Result<String> {
-    check_exists(path)?;
-    let file = PictureFile::read(path)?;
-    let target = destinations.choose(path, "derusted", own_extension(path).unwrap_or(file.extension()))?;
+    target: &Path,
+    control: Control<'_>,
+) -> anyhow::Result<Done> {
+    let opened = PictureFile::open(path)?;
+    let _memory = desk.memory.take(opened.memory());
+    let mut file = opened.decode()?;
+    file.check_target(target)?;
     let mask_mode = match arguments.mask_mode {
         cli::MaskMode::Limit => MaskMode::Limit,
         cli::MaskMode::Replace => MaskMode::Replace,
     };
-    let options = RemoveOptions { model: arguments.model.clone(), mask_mode, ..Default::default() };
+    let options =
+        RemoveOptions { model: arguments.work.model.clone(), mask_mode, scale: arguments.work.scale.into() };
     let mask = mask.map(PictureFile::picture).transpose()?;
-    let control = Control::default();
-    let removal = engine.analyse_removal(&file.picture()?, mask.as_ref(), &options, control)?;
+    let removal = desk.engine.analyse_removal(&file.picture()?, mask.as_ref(), &options, control)?;
     let mut result = file.clone();
     removal.compose(mask.as_ref(), arguments.strength, &mut result.picture_mut()?, control)?;
-    let percent = 100.0 * result.changed_fraction(&file);
-    result.write(&target)?;
-    Ok(format!("{percent:.1} % of the picture treated, written to {}", target.display()))
-}
-
-/// The input's own extension, when it is one that results can have.
-fn own_extension(path: &Path) -> Option<&str> {
-    let extension = path.extension()?.to_str()?;
-    ["png", "jpg", "jpeg"].iter().any(|known| known.eq_ignore_ascii_case(extension)).then_some(extension)
+    let changed = result.changed_fraction(&file);
+    let mut notes = file.take_notes();
+    let size = file.size();
+    drop((file, removal));
+    notes.extend(result.write(target, &Coding { jpeg_quality: arguments.quality })?);
+    Ok(Done {
+        said: format!("{:.1} % of the picture treated,", 100.0 * changed),
+        facts: Map::from_iter([("treated_fraction".to_owned(), json!(changed))]),
+        size,
+        notes,
+    })
 }

@@ -1,0 +1,206 @@
+//! Many pictures, several at a time, reported in the order in which they were named.
+
+use std::collections::BTreeMap;
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::anyhow;
+use derust_engine::models::Store;
+use derust_engine::runtime::SessionOptions;
+use derust_engine::{Control, Engine, EngineOptions, Error, Kind};
+
+use crate::cli::{Files, Work};
+use crate::destination::{Destination, Destinations, Naming};
+use crate::inputs::{self, Input};
+use crate::memory::Memory;
+use crate::picture_file::{Format, MEMORY_LIMIT};
+use crate::progress::{self, Share};
+use crate::report::{Done, Report};
+use crate::stop;
+
+/// What a verb does with the pictures of a call.
+pub struct Verb<'a> {
+    /// Which pictures, and where results go.
+    pub files: &'a Files,
+    /// How the work is done.
+    pub work: &'a Work,
+    /// What results are called.
+    pub naming: Naming<'a>,
+    /// The kind of model that is needed.
+    pub kind: Kind,
+    /// How the name of the result ends, for an input of this format.
+    pub extension: &'a (dyn Fn(&Path, Format) -> String + Sync),
+    /// Works on one picture and writes its result.
+    pub one: &'a (dyn Fn(&Desk<'_>, &Path, &Path, Control<'_>) -> anyhow::Result<Done> + Sync),
+}
+
+/// What every picture of a call is worked on with.
+#[derive(Debug)]
+pub struct Desk<'a> {
+    /// Finds rust and takes it away.
+    pub engine: &'a Engine,
+    /// The memory that pictures share.
+    pub memory: &'a Memory,
+}
+
+/// What came of a picture, and how long it took.
+type Outcome = (anyhow::Result<Done>, Duration);
+
+/// Works on every picture of a call.
+///
+/// # Errors
+/// When nothing can be done at all; what concerns one picture goes into the report.
+pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
+    stop::listen()?;
+    let mut report = Report::new(verb.work);
+    let pictures = inputs::pictures(verb.files, &mut report);
+    let mut destinations = Destinations::new(verb.files, &pictures, verb.naming)?;
+    let planned: Vec<(Input, anyhow::Result<Destination>)> = pictures
+        .into_iter()
+        .map(|input| {
+            let destination = Format::of_file(&input.path)
+                .and_then(|format| destinations.choose(&input, &(verb.extension)(&input.path, format)));
+            (input, destination)
+        })
+        .collect();
+    let to_do: Vec<(usize, &Path, &Path)> = planned
+        .iter()
+        .enumerate()
+        .filter_map(|(i, (input, destination))| match destination {
+            Ok(Destination::Write(target)) => Some((i, input.path.as_path(), target.as_path())),
+            _ => None,
+        })
+        .collect();
+
+    let threads = verb.work.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
+    let workers = threads.min(to_do.len()).max(1);
+    let engine = engine(verb.work, workers, threads / workers)?;
+    if !to_do.is_empty() {
+        let runtime = engine.runtime()?;
+        check_model(&engine, verb.kind, verb.work.model.as_deref())?;
+        report.detail(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
+        report.detail(format_args!("{threads} threads, {workers} pictures at a time"));
+    }
+    let bar = progress::bar(verb.work, to_do.len());
+    report.attach(bar.clone());
+    let memory = Memory::new(MEMORY_LIMIT);
+    let desk = Desk { engine: &engine, memory: &memory };
+    let mut done = planned.iter().filter(|(_, d)| matches!(d, Ok(Destination::Done(_)))).count();
+    let next = AtomicUsize::new(0);
+    thread::scope(|scope| {
+        let (send, outcomes) = mpsc::channel::<(usize, Outcome)>();
+        for _ in 0..workers {
+            let (send, next, to_do, desk, bar) = (send.clone(), &next, &to_do, &desk, &bar);
+            scope.spawn(move || {
+                while let Some(&(i, path, target)) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
+                    if stop::requested() {
+                        break;
+                    }
+                    let begin = Instant::now();
+                    let share = Share::new(bar);
+                    let progress = |part| share.set(part);
+                    let control = Control::new(Some(&progress), Some(stop::flag()));
+                    let work = || (verb.one)(desk, path, target, control);
+                    // A decoder that fails on a broken file in an unforeseen way must not take the others along.
+                    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                        Err(anyhow!("the picture cannot be worked on; it may be broken"))
+                    });
+                    if send.send((i, (outcome, begin.elapsed()))).is_err() {
+                        break;
+                    }
+                }
+            });
+        }
+        drop(send);
+        let mut early = BTreeMap::new();
+        for (i, (input, destination)) in planned.iter().enumerate() {
+            match destination {
+                Err(error) => report.failure(&input.path, error),
+                Ok(Destination::Done(target)) => report.skipped(&input.path, target),
+                Ok(Destination::Write(target)) => {
+                    while !early.contains_key(&i) {
+                        match outcomes.recv() {
+                            Ok((finished, outcome)) => drop(early.insert(finished, outcome)),
+                            Err(mpsc::RecvError) => break,
+                        }
+                    }
+                    match early.remove(&i) {
+                        Some((Ok(outcome), took)) => {
+                            done += 1;
+                            report.done(&input.path, target, &outcome, took);
+                        }
+                        Some((Err(error), _)) if !stop::requested() => report.failure(&input.path, &error),
+                        _ => {}
+                    }
+                }
+            }
+        }
+    });
+    bar.finish_and_clear();
+    if stop::requested() && done < planned.len() {
+        report.stopped(done, planned.len());
+        return Ok(stop::exit_code());
+    }
+    Ok(report.exit_code())
+}
+
+fn engine(work: &Work, sessions: usize, threads: usize) -> anyhow::Result<Engine> {
+    check_model_folders(work)?;
+    let mut options = EngineOptions { sessions, ..EngineOptions::default() };
+    options.store = Store::new(work.models.as_slice());
+    options.session = SessionOptions { threads: NonZero::new(threads) };
+    Ok(Engine::new(options))
+}
+
+/// A folder of models that somebody named and that is not there is a mistake, not an empty one.
+fn check_model_folders(work: &Work) -> anyhow::Result<()> {
+    if let Some(folder) = work.models.as_deref().filter(|folder| !folder.is_dir()) {
+        anyhow::bail!("{}: there is no such folder of models", folder.display());
+    }
+    let named = std::env::var_os("DERUST_MODELS").unwrap_or_default();
+    let absent =
+        std::env::split_paths(&named).find(|folder| !folder.as_os_str().is_empty() && !folder.is_dir());
+    match absent {
+        Some(folder) => Err(anyhow!(
+            "{}: there is no such folder of models; make it, or change the variable DERUST_MODELS that names it",
+            folder.display()
+        )),
+        None => Ok(()),
+    }
+}
+
+/// Says what is wrong with the models before the first picture is read, and once for all pictures.
+fn check_model(engine: &Engine, kind: Kind, name: Option<&str>) -> anyhow::Result<()> {
+    let entries = engine.models();
+    let usable = |entry: &&derust_engine::ModelEntry| entry.candidate.model.is_ok();
+    let manifests =
+        || entries.iter().filter(usable).filter_map(|e| e.candidate.model.as_ref().ok().map(|m| &m.manifest));
+    if manifests().any(|manifest| manifest.kind == kind && name.is_none_or(|name| name == manifest.name)) {
+        return Ok(());
+    }
+    if let Some(other) = manifests().find(|manifest| name == Some(manifest.name.as_str())) {
+        anyhow::bail!(
+            "the model `{}` is a {} model, and a {kind} model is needed; `derust models` lists what there is",
+            other.name,
+            other.kind
+        );
+    }
+    let mut problem = Error::NoModel {
+        kind,
+        name: name.map(str::to_owned),
+        folders: engine.model_folders().map(Path::to_owned).collect(),
+    }
+    .to_string();
+    for entry in &entries {
+        if let Err(error) = &entry.candidate.model {
+            problem += &format!("; {} does not serve: {error}", entry.candidate.origin);
+        }
+    }
+    Err(anyhow!(problem))
+}

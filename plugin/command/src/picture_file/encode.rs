@@ -1,0 +1,166 @@
+//! From pixels to a file.
+
+use std::fs::{self, File};
+use std::io::{BufWriter, Write};
+use std::path::Path;
+
+use anyhow::{anyhow, bail};
+use derust_engine::pixels::{Depth, Transfer};
+use image::codecs::bmp::BmpEncoder;
+use image::codecs::openexr::OpenExrEncoder;
+use image::{ExtendedColorType, ImageEncoder};
+use image_webp::WebPEncoder;
+
+use super::{Format, PictureFile, Pixels, bmp, jpeg, png, tiff};
+use crate::stop::Stoppable;
+
+/// How files are coded, where the caller has a say.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Coding {
+    /// 1 to 100; the input's when absent.
+    pub jpeg_quality: Option<u8>,
+}
+
+type Writer<'a> = BufWriter<Stoppable<&'a mut File>>;
+
+impl PictureFile {
+    /// Whether the picture can be written under this name.
+    ///
+    /// # Errors
+    /// When the ending names no format, or one that would lose bits or transparency.
+    pub fn check_target(&self, path: &Path) -> anyhow::Result<Format> {
+        let Some(format) = Format::of_extension(path) else {
+            bail!("{}: results can be written as .png, .jpg, .tif, .webp, .bmp or .exr", path.display());
+        };
+        let refuse = |what: &str| bail!("{}: {what}; name a .png or .tif file", path.display());
+        let Pixels { depth, .. } = self.pixels;
+        match format {
+            Format::Jpeg if depth != Depth::U8 || self.pixels.has_alpha() => {
+                refuse("JPEG keeps neither 16 bits nor transparency")
+            }
+            Format::WebP if depth != Depth::U8 => refuse("WebP keeps no more than 8 bits"),
+            Format::Bmp if depth != Depth::U8 => refuse("BMP keeps no more than 8 bits"),
+            Format::Exr if depth != Depth::F32 || self.pixels.channels < 3 => {
+                refuse("OpenEXR holds float colours only")
+            }
+            format => Ok(format),
+        }
+    }
+
+    /// Writes the picture in the format that the name of `path` asks for, under another name first, so that there
+    /// is never half a file. Answers with what a person should know about it.
+    ///
+    /// # Errors
+    /// When the format does not fit, the file cannot be written, or the work is to end; then nothing is left.
+    pub fn write(mut self, path: &Path, coding: &Coding) -> anyhow::Result<Vec<String>> {
+        let format = self.check_target(path)?;
+        let place = |error: std::io::Error| anyhow!("{}: it cannot be written: {error}", path.display());
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        let mut builder = tempfile::Builder::new();
+        builder.prefix(".derust-").suffix(".part");
+        #[cfg(unix)]
+        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+        let mut file = builder.tempfile_in(folder).map_err(place)?;
+        let mut writer = BufWriter::new(Stoppable(file.as_file_mut()));
+        let notes = self
+            .encode(format, coding, &mut writer)
+            .map_err(|error| anyhow!("{}: it cannot be written: {error}", path.display()))?;
+        writer.flush().map_err(place)?;
+        drop(writer);
+        file.as_file().sync_data().map_err(place)?;
+        // A file that is replaced keeps its permissions.
+        if let Ok(old) = fs::metadata(path) {
+            file.as_file().set_permissions(old.permissions()).map_err(place)?;
+        }
+        file.persist(path).map_err(|error| place(error.error))?;
+        Ok(notes)
+    }
+
+    fn encode(
+        &mut self,
+        format: Format,
+        coding: &Coding,
+        writer: &mut Writer<'_>,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut notes = Vec::new();
+        if format == Format::Png && self.pixels.depth == Depth::F32 {
+            self.reduce_to_16_bits();
+            notes.push("float values became 16 bits".into());
+        }
+        let size = self.size();
+        match format {
+            Format::Png => png::write(writer, size, self.pixels, &mut self.data, &self.metadata)?,
+            Format::Jpeg => {
+                let gray = self.pixels.channels == 1;
+                let (file, more) = jpeg::write(size, gray, &self.data, &self.metadata, coding.jpeg_quality)?;
+                notes.extend(more);
+                writer.write_all(&file)?;
+            }
+            Format::Tiff => notes.extend(tiff::write(writer, size, self.pixels, &self.data, &self.metadata)?),
+            Format::WebP => self.encode_webp(writer)?,
+            Format::Bmp => {
+                BmpEncoder::new(writer).encode(&self.data, size.0, size.1, self.colour())?;
+                if let Some(resolution) = self.metadata.resolution {
+                    bmp::write_resolution(writer, resolution)?;
+                }
+                if self.metadata.icc.is_some() || self.metadata.exif.is_some() || self.metadata.xmp.is_some()
+                {
+                    notes.push("BMP has no place for a colour profile, EXIF and XMP".into());
+                }
+            }
+            Format::Exr => {
+                OpenExrEncoder::new(writer).write_image(&self.data, size.0, size.1, self.colour())?
+            }
+        }
+        Ok(notes)
+    }
+
+    fn encode_webp(&self, writer: &mut Writer<'_>) -> anyhow::Result<()> {
+        let mut encoder = WebPEncoder::new(writer);
+        let metadata = &self.metadata;
+        metadata.icc.iter().for_each(|icc| encoder.set_icc_profile(icc.clone()));
+        metadata.exif.iter().for_each(|exif| encoder.set_exif_metadata(exif.clone()));
+        metadata.xmp.iter().for_each(|xmp| encoder.set_xmp_metadata(xmp.clone()));
+        let colour = match self.pixels.channels {
+            1 => image_webp::ColorType::L8,
+            2 => image_webp::ColorType::La8,
+            3 => image_webp::ColorType::Rgb8,
+            _ => image_webp::ColorType::Rgba8,
+        };
+        if self.width > 16_384 || self.height > 16_384 {
+            bail!("WebP holds no more than 16384 pixels along a side; name a .png or .tif file");
+        }
+        Ok(encoder.encode(&self.data, self.width, self.height, colour)?)
+    }
+
+    fn colour(&self) -> ExtendedColorType {
+        match (self.pixels.channels, self.pixels.depth) {
+            (1, _) => ExtendedColorType::L8,
+            (2, _) => ExtendedColorType::La8,
+            (3, Depth::F32) => ExtendedColorType::Rgb32F,
+            (3, _) => ExtendedColorType::Rgb8,
+            (_, Depth::F32) => ExtendedColorType::Rgba32F,
+            _ => ExtendedColorType::Rgba8,
+        }
+    }
+
+    /// Float values become 16 bits, sRGB-encoded; what is beyond black and white is cut.
+    fn reduce_to_16_bits(&mut self) {
+        let Pixels { channels, transfer, .. } = self.pixels;
+        let has_alpha = self.pixels.has_alpha();
+        let reduced = self.data.chunks_exact(4).enumerate().flat_map(|(i, value)| {
+            let value = f32::from_ne_bytes([value[0], value[1], value[2], value[3]]);
+            let is_alpha = has_alpha && i % channels == channels - 1;
+            let encoded = match transfer {
+                // IEC 61966-2-1.
+                Transfer::Linear if !is_alpha && value <= 0.003_130_8 => value * 12.92,
+                Transfer::Linear if !is_alpha => 1.055 * value.powf(1.0 / 2.4) - 0.055,
+                _ => value,
+            };
+            // A value that is no number becomes black.
+            ((encoded.clamp(0.0, 1.0) * 65535.0 + 0.5) as u16).to_ne_bytes()
+        });
+        self.data = reduced.collect();
+        (self.pixels.depth, self.pixels.transfer) = (Depth::U16, Transfer::Srgb);
+    }
+}

@@ -1,0 +1,295 @@
+//! TIFF files (TIFF 6.0): many kinds of pixels, and tags, which are EXIF's too.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufReader, Seek, Write};
+
+use ::tiff::ColorType;
+use ::tiff::decoder::{Decoder, Limits};
+use ::tiff::encoder::colortype::{self, ColorType as Written};
+use ::tiff::encoder::{Compression, DeflateLevel, Rational, TiffEncoder, TiffValue};
+use ::tiff::tags::{CompressionMethod, ExtraSamples, IfdPointer, Predictor, Tag};
+use anyhow::{anyhow, bail};
+use derust_engine::pixels::{AlphaKind, Depth};
+
+use super::Pixels;
+use super::decode::MEMORY_LIMIT;
+use super::exif;
+use super::metadata::{Metadata, Own, Resolution, Unit};
+use super::tags::Tags;
+use crate::stop::Stoppable;
+
+const XMP: Tag = Tag::Unknown(700);
+
+/// What a file says of its first picture.
+#[derive(Debug)]
+pub struct Header {
+    /// Width and height in pixels, as stored.
+    pub size: (u32, u32),
+    /// What the decoded pixels are.
+    pub pixels: Pixels,
+    /// What belongs to the picture.
+    pub metadata: Metadata,
+    /// What a person should know.
+    pub notes: Vec<String>,
+}
+
+/// How pixels are stored that are decoded as something else.
+enum Conversion {
+    None,
+    /// Numbers of colours; the colours are red, green, blue, 16 bits each.
+    Palette(Vec<[u16; 3]>),
+    Cmyk,
+    /// One bit each.
+    Bilevel,
+}
+
+/// A file whose pixels are still to be decoded.
+pub struct Reader {
+    decoder: Decoder<BufReader<Stoppable<File>>>,
+    conversion: Conversion,
+    size: (u32, u32),
+    depth: Depth,
+}
+
+fn broken(error: impl std::fmt::Display) -> anyhow::Error {
+    anyhow!("the picture cannot be decoded: {error}")
+}
+
+/// Looks at the first picture of a file.
+///
+/// # Errors
+/// When the file is broken or its pixels are of a kind that nobody expects in a photograph.
+pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Header)> {
+    let tags = Tags::read(&mut file);
+    file.rewind()?;
+    let mut limits = Limits::default();
+    limits.decoding_buffer_size = MEMORY_LIMIT as usize;
+    limits.intermediate_buffer_size = MEMORY_LIMIT as usize;
+    limits.ifd_value_size = 64 << 20;
+    let mut decoder = Decoder::new(file).map_err(broken)?.with_limits(limits);
+    let size = decoder.dimensions().map_err(broken)?;
+    let colour = decoder.colortype().map_err(broken)?;
+    let float = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(broken)?;
+    let float = match float.as_deref().and_then(<[u16]>::first) {
+        None | Some(1 | 4) => false,
+        Some(3) => true,
+        Some(_) => bail!("TIFF pixels with signed or complex values cannot be worked on"),
+    };
+    let mut notes = Vec::new();
+    let mut conversion = Conversion::None;
+    let (channels, bits) = match colour {
+        ColorType::Gray(1) => {
+            conversion = Conversion::Bilevel;
+            (1, 8)
+        }
+        ColorType::Gray(bits) => (1, bits),
+        ColorType::GrayA(bits) => (2, bits),
+        ColorType::RGB(bits) => (3, bits),
+        ColorType::RGBA(bits) => (4, bits),
+        ColorType::YCbCr(8) => (3, 8),
+        ColorType::CMYK(bits @ (8 | 16)) => {
+            conversion = Conversion::Cmyk;
+            notes.push("its CMYK colours became RGB".into());
+            (3, bits)
+        }
+        ColorType::Palette(8) => {
+            let colours = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(broken)?;
+            let third = colours.len() / 3;
+            let colour = |i: usize| [colours[i], colours[third + i], colours[2 * third + i]];
+            conversion = Conversion::Palette((0..third).map(colour).collect());
+            notes.push("its indexed colours became RGB".into());
+            (3, 8)
+        }
+        other => bail!("TIFF pixels of the kind {other:?} cannot be worked on"),
+    };
+    let depth = match (bits, float) {
+        (8, false) => Depth::U8,
+        (16, false) => Depth::U16,
+        (32, true) => Depth::F32,
+        _ => bail!("TIFF pixels of {bits} bits cannot be worked on; 8, 16 and 32-bit float can"),
+    };
+    let mut pixels = Pixels::new(channels, depth);
+    let extra = decoder.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples).map_err(broken)?;
+    if pixels.has_alpha() && extra.as_deref().and_then(<[u16]>::first) == Some(&1) {
+        pixels.alpha = AlphaKind::Premultiplied;
+    }
+    if decoder.more_images() {
+        notes.push("only the first of its pictures was worked on".into());
+    }
+    let bytes = |decoder: &mut Decoder<_>, tag| {
+        decoder.find_tag(tag).ok().flatten().and_then(|value| value.into_u8_vec().ok())
+    };
+    let mut metadata = Metadata { xmp: bytes(&mut decoder, XMP), ..Metadata::default() };
+    if !matches!(conversion, Conversion::Cmyk) {
+        metadata.icc = bytes(&mut decoder, Tag::IccProfile);
+    }
+    let number = |decoder: &mut Decoder<_>, tag| decoder.find_tag_unsigned::<u16>(tag).ok().flatten();
+    let compression = number(&mut decoder, Tag::Compression).unwrap_or(1);
+    let predicted = number(&mut decoder, Tag::Predictor) == Some(Predictor::Horizontal.to_u16());
+    metadata.own = Own::Tiff { compression, predicted };
+    metadata.exif = tags.and_then(|tags| tags.to_exif().ok());
+    metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
+    Ok((Reader { decoder, conversion, size, depth }, Header { size, pixels, metadata, notes }))
+}
+
+impl Reader {
+    /// Decodes the pixels into `data`, which has room for them.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn decode(mut self, mut data: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        let planes = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(broken)?;
+        let planar = planes == Some(2) && !matches!(self.conversion, Conversion::Bilevel);
+        if planar {
+            bail!(
+                "a TIFF file with a plane for each colour cannot be worked on; save it with its colours interleaved"
+            );
+        }
+        let pixels = self.size.0 as usize * self.size.1 as usize;
+        match self.conversion {
+            Conversion::None => self.decoder.read_image_bytes(&mut data).map_err(broken)?,
+            Conversion::Palette(colours) => {
+                let mut numbers = vec![0; pixels];
+                self.decoder.read_image_bytes(&mut numbers).map_err(broken)?;
+                for (pixel, number) in data.chunks_exact_mut(3).zip(numbers) {
+                    let colour = colours.get(usize::from(number)).copied().unwrap_or_default();
+                    pixel.iter_mut().zip(colour).for_each(|(value, wide)| *value = (wide >> 8) as u8);
+                }
+            }
+            Conversion::Bilevel => {
+                let row = (self.size.0 as usize).div_ceil(8);
+                let mut bits = vec![0; row * self.size.1 as usize];
+                self.decoder.read_image_bytes(&mut bits).map_err(broken)?;
+                for (pixels, bits) in data.chunks_exact_mut(self.size.0 as usize).zip(bits.chunks_exact(row))
+                {
+                    for (x, pixel) in pixels.iter_mut().enumerate() {
+                        *pixel = if bits[x / 8] & (0x80 >> (x % 8)) == 0 { 0 } else { 255 };
+                    }
+                }
+            }
+            Conversion::Cmyk => {
+                let value = self.depth.bytes();
+                let mut inks = vec![0; pixels * 4 * value];
+                self.decoder.read_image_bytes(&mut inks).map_err(broken)?;
+                for (rgb, cmyk) in data.chunks_exact_mut(3 * value).zip(inks.chunks_exact(4 * value)) {
+                    let ink = |i: usize| match self.depth {
+                        Depth::U8 => u32::from(cmyk[i]) * 257,
+                        _ => u32::from(u16::from_ne_bytes([cmyk[2 * i], cmyk[2 * i + 1]])),
+                    };
+                    for c in 0..3 {
+                        // Without a profile: what neither the ink nor black takes away.
+                        let light = ((65_535 - ink(c)) * (65_535 - ink(3)) + 32_767) / 65_535;
+                        match self.depth {
+                            Depth::U8 => rgb[c] = ((light + 128) / 257) as u8,
+                            _ => rgb[2 * c..2 * c + 2].copy_from_slice(&(light as u16).to_ne_bytes()),
+                        }
+                    }
+                }
+            }
+        }
+        Ok(data)
+    }
+}
+
+/// Writes a whole file, compressed as the one that the picture comes from. Answers with notes.
+///
+/// # Errors
+/// When it cannot be written.
+pub fn write(
+    writer: impl Write + Seek,
+    size: (u32, u32),
+    pixels: Pixels,
+    data: &[u8],
+    metadata: &Metadata,
+) -> anyhow::Result<Vec<String>> {
+    let gray = pixels.channels < 3;
+    match pixels.depth {
+        Depth::U8 if gray => encode::<colortype::Gray8>(writer, size, pixels, data, metadata),
+        Depth::U8 => encode::<colortype::RGB8>(writer, size, pixels, data, metadata),
+        Depth::U16 if gray => encode::<colortype::Gray16>(writer, size, pixels, data, metadata),
+        Depth::U16 => encode::<colortype::RGB16>(writer, size, pixels, data, metadata),
+        Depth::F32 if gray => encode::<colortype::Gray32Float>(writer, size, pixels, data, metadata),
+        Depth::F32 => encode::<colortype::RGB32Float>(writer, size, pixels, data, metadata),
+    }
+}
+
+fn encode<C: Written>(
+    writer: impl Write + Seek,
+    (width, height): (u32, u32),
+    pixels: Pixels,
+    data: &[u8],
+    metadata: &Metadata,
+) -> anyhow::Result<Vec<String>>
+where
+    C::Inner: bytemuck::Pod,
+    [C::Inner]: TiffValue,
+{
+    let (compression, predicted) = match metadata.own {
+        Own::Tiff { compression, predicted } => (compression, predicted),
+        _ => (CompressionMethod::LZW.to_u16(), true),
+    };
+    let compression = match CompressionMethod::from_u16_exhaustive(compression) {
+        CompressionMethod::None => Compression::Uncompressed,
+        CompressionMethod::Deflate | CompressionMethod::OldDeflate => {
+            Compression::Deflate(DeflateLevel::Balanced)
+        }
+        CompressionMethod::PackBits => Compression::Packbits,
+        _ => Compression::Lzw,
+    };
+    // The encoder's prediction knows neither alpha nor float.
+    let can_predict = matches!(compression, Compression::Lzw | Compression::Deflate(_))
+        && !pixels.has_alpha()
+        && pixels.depth != Depth::F32;
+    let predictor = if predicted && can_predict { Predictor::Horizontal } else { Predictor::None };
+    let mut tiff = TiffEncoder::new(writer)?.with_compression(compression).with_predictor(predictor);
+    let mut notes = Vec::new();
+    let tags = metadata.exif.as_deref().and_then(|exif| Tags::read(&mut std::io::Cursor::new(exif)));
+    if metadata.exif.is_some() && tags.is_none() {
+        notes.push("its EXIF is broken and was left out".into());
+    }
+    let directories = tags.as_ref().map(|tags| tags.write_details(&mut tiff)).transpose()?;
+    let mut image = tiff.new_image::<C>(width, height)?;
+    if pixels.has_alpha() {
+        image.extra_samples(&[match pixels.alpha {
+            AlphaKind::Straight => ExtraSamples::UnassociatedAlpha,
+            AlphaKind::Premultiplied => ExtraSamples::AssociatedAlpha,
+        }])?;
+    }
+    if let Some(Resolution { x, y, unit }) = metadata.resolution {
+        use ::tiff::tags::ResolutionUnit;
+        image.resolution_unit(match unit {
+            Unit::None => ResolutionUnit::None,
+            Unit::Inch => ResolutionUnit::Inch,
+            Unit::Centimetre => ResolutionUnit::Centimeter,
+        });
+        image.x_resolution(rational(x));
+        image.y_resolution(rational(y));
+    }
+    let directory = image.encoder();
+    if let Some(tags) = &tags {
+        tags.write_main(directory)?;
+    }
+    directories.iter().flatten().try_for_each(|(tag, IfdPointer(at))| {
+        directory.write_tag(*tag, u32::try_from(*at).unwrap_or_default())
+    })?;
+    if let Some(icc) = &metadata.icc {
+        let entry = directory.write_entry_bytes(::tiff::tags::Type::UNDEFINED, icc)?;
+        directory.extend_from(&[(Tag::IccProfile, entry)].into_iter().collect());
+    }
+    if let Some(xmp) = &metadata.xmp {
+        directory.write_tag(XMP, xmp.as_slice())?;
+    }
+    // A vector of bytes may lie at any address; copied only where it does not fit the numbers.
+    let numbers: Cow<'_, [C::Inner]> = match bytemuck::try_cast_slice(data) {
+        Ok(numbers) => Cow::Borrowed(numbers),
+        Err(_) => Cow::Owned(bytemuck::pod_collect_to_vec(data)),
+    };
+    image.write_data(&numbers)?;
+    Ok(notes)
+}
+
+fn rational(value: f64) -> Rational {
+    let d = if value.fract() == 0.0 { 1 } else { 10_000 };
+    Rational { n: (value * f64::from(d)).round().clamp(0.0, f64::from(u32::MAX)) as u32, d }
+}

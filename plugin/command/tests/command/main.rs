@@ -1,0 +1,5 @@
+//! The `derust` command as people run it, with real ONNX Runtime and tiny networks.
+
+mod desk;
+mod failures;
+mod verbs;
