@@ -58,6 +58,10 @@ type Outcome = (anyhow::Result<Done>, Duration);
 /// When nothing can be done at all; what concerns one picture goes into the report.
 pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     stop::listen()?;
+    if !verb.work.verbose {
+        // A picture's failure is one line; who wants to know more asks for it.
+        std::panic::set_hook(Box::new(|_| {}));
+    }
     let mut report = Report::new(verb.work);
     let pictures = inputs::pictures(verb.files, &mut report);
     let mut destinations = Destinations::new(verb.files, &pictures, verb.naming)?;

@@ -39,7 +39,7 @@ pub struct Opened {
 /// What the pixels come from.
 enum Source {
     Image(Box<dyn ImageDecoder>),
-    Tiff(tiff::Reader),
+    Tiff(Box<tiff::Reader>),
 }
 
 fn broken(error: impl std::fmt::Display) -> anyhow::Error {
@@ -77,7 +77,7 @@ impl PictureFile {
                 if header.animated {
                     notes.push("only the first of its pictures was worked on".into());
                 }
-                let decoder = PngDecoder::with_limits(file()?, limits()).map_err(broken)?;
+                let decoder = PngDecoder::with_limits(file()?, beside_pixels()).map_err(broken)?;
                 Source::Image(Box::new(decoder))
             }
             Format::WebP => {
@@ -99,8 +99,15 @@ impl PictureFile {
             Format::Tiff => {
                 let (reader, header) = tiff::open(file()?)?;
                 let tiff::Header { size, pixels, metadata, notes } = header;
-                return Opened { format, size, pixels, metadata, notes, source: Source::Tiff(reader) }
-                    .checked();
+                return Opened {
+                    format,
+                    size,
+                    pixels,
+                    metadata,
+                    notes,
+                    source: Source::Tiff(Box::new(reader)),
+                }
+                .checked();
             }
         };
         let Source::Image(mut decoder) = source else { bail!("the picture cannot be decoded") };
@@ -136,6 +143,13 @@ fn limits() -> Limits {
     limits.max_image_width = Some(SIDE_LIMIT);
     limits.max_image_height = Some(SIDE_LIMIT);
     limits.max_alloc = Some(MEMORY_LIMIT);
+    limits
+}
+
+/// What a PNG decoder may set aside beside the pixels: packed profiles and texts are favourites of bomb makers.
+fn beside_pixels() -> Limits {
+    let mut limits = limits();
+    limits.max_alloc = Some(64 << 20);
     limits
 }
 

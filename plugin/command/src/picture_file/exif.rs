@@ -33,8 +33,8 @@ struct Directory {
 }
 
 /// Resets what no longer holds for a picture that has been turned upright and changed, and answers with how it was
-/// to be turned: the orientation becomes 1, the thumbnail of the old picture is no longer pointed at, and the
-/// numbers of pixels across and down change places if the sides do. A broken structure stays as it is.
+/// to be turned: the orientation becomes 1, the thumbnail of the old picture is no longer pointed at, and what
+/// is said of across and down changes places if the sides do. A broken structure stays as it is.
 pub fn make_upright(exif: &mut [u8]) -> Orientation {
     let Some((mut structure, first)) = Structure::open(exif) else { return Orientation::UPRIGHT };
     let entry = structure.find(first, ORIENTATION);
@@ -46,6 +46,12 @@ pub fn make_upright(exif: &mut [u8]) -> Orientation {
     let next = first.start + first.entries * ENTRY;
     if let Some(next) = structure.bytes.get_mut(next..next + 4) {
         next.fill(0);
+    }
+    if orientation.swaps_sides()
+        && let (Some(x), Some(y)) = (structure.find(first, X_RESOLUTION), structure.find(first, Y_RESOLUTION))
+    {
+        // Fractions lie elsewhere; the entries swap the places that they point at.
+        (0..ENTRY).skip(2).for_each(|byte| structure.bytes.swap(x + byte, y + byte));
     }
     let details = structure.find(first, EXIF_DIRECTORY).and_then(|entry| structure.unsigned(entry));
     if let Some(details) = details.and_then(|at| structure.directory(at as usize))

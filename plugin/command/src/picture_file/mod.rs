@@ -45,7 +45,7 @@ impl Pixels {
     }
 
     fn has_alpha(self) -> bool {
-        self.channels % 2 == 0
+        self.channels.is_multiple_of(2)
     }
 }
 

@@ -117,6 +117,32 @@ impl Tags {
     }
 }
 
+/// Where the lower byte of a tag's first small number lies in a TIFF structure, and what it is.
+pub fn place(file: &mut (impl Read + Seek), tag: u16) -> Option<(u64, u8)> {
+    let mut start = [0; 8];
+    file.rewind().ok()?;
+    file.read_exact(&mut start).ok()?;
+    let source = Source { big_endian: start.starts_with(b"MM"), file };
+    if !matches!(&start[..4], b"II*\0" | b"MM\0*") {
+        return None;
+    }
+    let mut at = u64::from(source.u32(&start[4..])?);
+    let mut count = [0; 2];
+    source.file.seek(SeekFrom::Start(at)).ok()?;
+    source.file.read_exact(&mut count).ok()?;
+    at += 2;
+    for _ in 0..source.u16(&count)? {
+        let mut raw = [0; 12];
+        source.file.read_exact(&mut raw).ok()?;
+        if source.u16(&raw)? == tag {
+            let lower = if source.big_endian { 9 } else { 8 };
+            return Some((at + lower, raw[lower as usize]));
+        }
+        at += 12;
+    }
+    None
+}
+
 fn write(
     entries: &[Entry],
     directory: &mut DirectoryEncoder<'_, impl Write + Seek, TiffKindStandard>,

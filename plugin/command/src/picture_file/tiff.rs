@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::fs::File;
-use std::io::{BufReader, Seek, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use ::tiff::ColorType;
 use ::tiff::decoder::{Decoder, Limits};
@@ -16,10 +16,15 @@ use super::Pixels;
 use super::decode::MEMORY_LIMIT;
 use super::exif;
 use super::metadata::{Metadata, Own, Resolution, Unit};
-use super::tags::Tags;
+use super::tags::{self, Tags};
 use crate::stop::Stoppable;
 
 const XMP: Tag = Tag::Unknown(700);
+
+/// The tag that says what values mean, and two of its values.
+const PHOTOMETRIC: u16 = 262;
+const GRAY: u8 = 1;
+const PALETTE: u8 = 3;
 
 /// What a file says of its first picture.
 #[derive(Debug)]
@@ -37,19 +42,48 @@ pub struct Header {
 /// How pixels are stored that are decoded as something else.
 enum Conversion {
     None,
+    Cmyk,
     /// Numbers of colours; the colours are red, green, blue, 16 bits each.
     Palette(Vec<[u16; 3]>),
-    Cmyk,
     /// One bit each.
     Bilevel,
 }
 
 /// A file whose pixels are still to be decoded.
 pub struct Reader {
-    decoder: Decoder<BufReader<Stoppable<File>>>,
+    decoder: Decoder<Patched<BufReader<Stoppable<File>>>>,
     conversion: Conversion,
     size: (u32, u32),
     depth: Depth,
+}
+
+/// A file in which one byte reads as another.
+struct Patched<F> {
+    file: F,
+    /// Where the byte is, and what it reads as.
+    patch: Option<(u64, u8)>,
+    /// Where the file is read from next.
+    at: u64,
+}
+
+impl<F: Read> Read for Patched<F> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let count = self.file.read(buffer)?;
+        if let Some((place, value)) = self.patch
+            && let Some(index) = place.checked_sub(self.at).filter(|index| *index < count as u64)
+        {
+            buffer[index as usize] = value;
+        }
+        self.at += count as u64;
+        Ok(count)
+    }
+}
+
+impl<F: Seek> Seek for Patched<F> {
+    fn seek(&mut self, position: SeekFrom) -> io::Result<u64> {
+        self.at = self.file.seek(position)?;
+        Ok(self.at)
+    }
 }
 
 fn broken(error: impl std::fmt::Display) -> anyhow::Error {
@@ -62,7 +96,12 @@ fn broken(error: impl std::fmt::Display) -> anyhow::Error {
 /// When the file is broken or its pixels are of a kind that nobody expects in a photograph.
 pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Header)> {
     let tags = Tags::read(&mut file);
+    let photometric = tags::place(&mut file, PHOTOMETRIC);
     file.rewind()?;
+    let indexed = photometric.is_some_and(|(_, value)| value == PALETTE);
+    // The decoder has no palettes; told that numbers are grays, it reads the numbers.
+    let patch = photometric.filter(|_| indexed).map(|(at, _)| (at, GRAY));
+    let file = Patched { file, patch, at: 0 };
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MEMORY_LIMIT as usize;
     limits.intermediate_buffer_size = MEMORY_LIMIT as usize;
@@ -79,6 +118,15 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
     let mut notes = Vec::new();
     let mut conversion = Conversion::None;
     let (channels, bits) = match colour {
+        ColorType::Gray(8) if indexed => {
+            let colours = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(broken)?;
+            let third = colours.len() / 3;
+            let colour = |i: usize| [0, 1, 2].map(|c| colours[c * third + i]);
+            conversion = Conversion::Palette((0..third).map(colour).collect());
+            notes.push("its indexed colours became RGB".into());
+            (3, 8)
+        }
+        ColorType::Gray(_) if indexed => bail!("a TIFF palette of other than 8 bits cannot be worked on"),
         ColorType::Gray(1) => {
             conversion = Conversion::Bilevel;
             (1, 8)
@@ -92,14 +140,6 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
             conversion = Conversion::Cmyk;
             notes.push("its CMYK colours became RGB".into());
             (3, bits)
-        }
-        ColorType::Palette(8) => {
-            let colours = decoder.get_tag_u16_vec(Tag::ColorMap).map_err(broken)?;
-            let third = colours.len() / 3;
-            let colour = |i: usize| [colours[i], colours[third + i], colours[2 * third + i]];
-            conversion = Conversion::Palette((0..third).map(colour).collect());
-            notes.push("its indexed colours became RGB".into());
-            (3, 8)
         }
         other => bail!("TIFF pixels of the kind {other:?} cannot be worked on"),
     };
@@ -140,14 +180,25 @@ impl Reader {
     /// When the file is broken.
     pub fn decode(mut self, mut data: Vec<u8>) -> anyhow::Result<Vec<u8>> {
         let planes = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(broken)?;
-        let planar = planes == Some(2) && !matches!(self.conversion, Conversion::Bilevel);
-        if planar {
+        let planar = planes == Some(2)
+            && data.len() > self.size.0 as usize * self.size.1 as usize * self.depth.bytes();
+        if planar && !matches!(self.conversion, Conversion::None) {
             bail!(
-                "a TIFF file with a plane for each colour cannot be worked on; save it with its colours interleaved"
+                "a TIFF file with a plane for each ink cannot be worked on; save it with its colours interleaved"
             );
         }
         let pixels = self.size.0 as usize * self.size.1 as usize;
         match self.conversion {
+            Conversion::None if planar => {
+                let mut planes = vec![0; data.len()];
+                self.decoder.read_image_bytes(&mut planes).map_err(broken)?;
+                let (value, plane) = (self.depth.bytes(), pixels * self.depth.bytes());
+                let channels = data.len() / plane;
+                for (c, plane) in planes.chunks_exact(plane).enumerate() {
+                    let places = data.chunks_exact_mut(value).skip(c).step_by(channels);
+                    places.zip(plane.chunks_exact(value)).for_each(|(to, from)| to.copy_from_slice(from));
+                }
+            }
             Conversion::None => self.decoder.read_image_bytes(&mut data).map_err(broken)?,
             Conversion::Palette(colours) => {
                 let mut numbers = vec![0; pixels];
@@ -244,7 +295,7 @@ where
     let predictor = if predicted && can_predict { Predictor::Horizontal } else { Predictor::None };
     let mut tiff = TiffEncoder::new(writer)?.with_compression(compression).with_predictor(predictor);
     let mut notes = Vec::new();
-    let tags = metadata.exif.as_deref().and_then(|exif| Tags::read(&mut std::io::Cursor::new(exif)));
+    let tags = metadata.exif.as_deref().and_then(|exif| Tags::read(&mut io::Cursor::new(exif)));
     if metadata.exif.is_some() && tags.is_none() {
         notes.push("its EXIF is broken and was left out".into());
     }

@@ -2,4 +2,6 @@
 
 mod desk;
 mod failures;
+mod formats;
+mod habits;
 mod verbs;
