@@ -15,27 +15,24 @@ Examples:
   derust remove in/ --recursive --out-dir out    a folder and all folders in it
   derust remove 'in/*.tif' --out-dir out         a pattern, in quotes
   derust remove in/ --out-dir out --resume       go on after a stop
-  derust segment in/ --out-dir masks --json      one line of JSON per picture
-";
+  derust segment in/ --out-dir masks --json      one line of JSON per picture";
 
 const REMOVE_EXAMPLES: &str = "\
 Examples:
   derust remove photo.jpg
   derust remove photo.jpg -o clean.jpg --strength 0.7
   derust remove photo.tif --mask brush.png --mask-mode replace
-  derust remove in/ --recursive --out-dir out --resume
-";
+  derust remove in/ --recursive --out-dir out --resume";
 
 const SEGMENT_EXAMPLES: &str = "\
 Examples:
   derust segment photo.jpg
   derust segment photo.jpg --output probability -o map.png
-  derust segment 'site/*.jpg' --out-dir masks --json > areas.jsonl
-";
+  derust segment 'site/*.jpg' --out-dir masks --json > areas.jsonl";
 
 /// Finds rust in pictures and takes it away.
 #[derive(Debug, Parser)]
-#[command(name = "derust", version, about, before_help = EXAMPLES)]
+#[command(name = "derust", version, about = "Finds rust in pictures and takes it away", before_help = EXAMPLES)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]

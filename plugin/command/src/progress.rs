@@ -16,8 +16,10 @@ pub fn bar(work: &Work, pictures: usize) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::with_draw_target(Some(STEPS * pictures as u64), ProgressDrawTarget::stderr());
-    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %, {eta} left{msg}");
+    let style = ProgressStyle::with_template("{bar:30} {percent:>3} %, {eta} left");
     bar.set_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+    // Before the first picture has come far enough to be seen, too.
+    bar.tick();
     bar
 }
 

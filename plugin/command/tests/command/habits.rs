@@ -3,7 +3,7 @@
 use std::ffi::OsStr;
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
-use std::process::Stdio;
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use derust_engine::fixtures::{Convolution, Network};
@@ -154,6 +154,30 @@ fn help_shows_examples_first_and_there_are_completions_and_manual_pages() {
     assert!(page.contains("strength"), "{page}");
 }
 
+#[test]
+fn a_terminal_shows_a_bar_with_the_time_left_and_a_pipe_does_not() {
+    let desk = Desk::new();
+    nested(&desk);
+    let output = desk.run(&["segment", "in", "--out-dir", "1"]);
+    assert_eq!((output.status.success(), output.stderr.as_slice()), (true, &b""[..]));
+    // Lends the command a terminal.
+    let on_terminal = |options: &str, folder: &str| {
+        let line = format!("{} segment in --out-dir {folder} {options}", env!("CARGO_BIN_EXE_derust"));
+        let command = desk.command(&[]);
+        let mut terminal = Command::new("script");
+        terminal.args(["-qec", &line, "/dev/null"]).current_dir(desk.folder.path());
+        terminal.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        terminal.env("TERM", "xterm").stdin(Stdio::null());
+        let output = terminal.output().ok()?;
+        assert!(output.status.success(), "{output:?}");
+        Some(String::from_utf8_lossy(&output.stdout).into_owned())
+    };
+    let Some(shown) = on_terminal("", "2") else { return eprintln!("skipped: there is no `script`") };
+    assert!(shown.contains(" %, ") && shown.contains(" left"), "{shown:?}");
+    assert!(shown.contains("in/a.png: 25.0 % rust"), "{shown:?}");
+    assert!(!on_terminal("--quiet", "3").unwrap().contains(" left"));
+}
+
 /// Ctrl-C in the middle of many pictures: it ends soon, what is done stays, nothing is half-written, and `--resume`
 /// does the rest.
 #[test]
@@ -174,7 +198,7 @@ fn ctrl_c_ends_the_work_within_a_tile() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let stop = std::process::Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    let stop = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
     assert!(stop.success());
     let stopped = Instant::now();
     let output = child.wait_with_output().unwrap();
