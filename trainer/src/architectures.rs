@@ -29,7 +29,7 @@ pub fn segmenter(width: f64) -> Graph {
     let channels = |base: i64| ((base as f64 * width / 8.0).round() as i64).max(1) * 8;
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
-    let centred = g.push(Op::Affine { scale: 4.0, shift: -2.0 }, &[image]);
+    let centred = g.affine(image, 4.0, -2.0);
 
     let half = g.conv_norm_relu(centred, channels(16), 2);
     let quarter = g.conv_norm_relu(half, channels(40), 2);
@@ -55,16 +55,45 @@ pub fn segmenter(width: f64) -> Graph {
     g
 }
 
+/// Levels of the pyramid from which a first fill is made; the coarsest pixel covers 128 pixels.
+const PYRAMID: usize = 7;
+
+/// A first fill: the colours around the mask, spread into it. Averages of what is known are taken at ever coarser
+/// levels, and where a level knows too little the next coarser one shows through (push-pull, Gortler et al. 1996,
+/// "The Lumigraph").
+fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
+    let mut known = g.affine(mask, -1.0, 1.0);
+    let mut colour = g.push(Op::Multiply, &[image, known]);
+    let mut levels = vec![];
+    for _ in 0..PYRAMID {
+        levels.push((colour, known));
+        (colour, known) = (g.push(Op::Halve, &[colour]), g.push(Op::Halve, &[known]));
+    }
+    // Grey where nothing at all is known.
+    let (sum, weight) = (g.affine(colour, 1.0, 0.5e-3), g.affine(known, 1.0, 1e-3));
+    let mut fill = g.push(Op::Divide, &[sum, weight]);
+    for (colour, known) in levels.into_iter().rev() {
+        let coarser = g.push(Op::ResizeLike, &[fill, colour]);
+        let unknown = g.affine(known, -1.0, 1.0);
+        let shown = g.push(Op::Multiply, &[coarser, unknown]);
+        fill = g.push(Op::Add, &[colour, shown]);
+    }
+    fill
+}
+
 /// The generator of the derust network: from the picture and a mask of what to treat it makes the picture without
-/// rust. It sees what the rust left visible, so it can keep edges and print that show through.
+/// rust. It starts from the colours around the mask, and sees what the rust left visible, so it can keep edges and
+/// print that show through.
 ///
 /// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1, output `fill` `[n, 3, h, w]`.
 pub fn generator() -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
-    let centred = g.push(Op::Affine { scale: 2.0, shift: -1.0 }, &[image]);
-    let full = g.push(Op::Concat, &[centred, mask]);
+    let surroundings = spread_surroundings(&mut g, image, mask);
+    let centred = g.affine(image, 2.0, -1.0);
+    let centred_surroundings = g.affine(surroundings, 2.0, -1.0);
+    let full = g.push(Op::Concat, &[centred, mask, centred_surroundings]);
 
     let half = g.conv_norm_relu(full, 24, 2);
     let quarter = g.conv_norm_relu(half, 48, 2);
@@ -82,8 +111,11 @@ pub fn generator() -> Graph {
     }
     let joined = g.join(x, full);
     let x = g.conv_norm_relu(joined, 16, 1);
-    let rgb = g.conv(x, 3, 3);
-    let fill = g.push(Op::Sigmoid, &[rgb]);
+    let change = g.conv(x, 3, 3);
+    // Small at first, so that training starts near the surroundings.
+    let change = g.affine(change, 0.1, 0.0);
+    let sum = g.push(Op::Add, &[surroundings, change]);
+    let fill = g.push(Op::Clip, &[sum]);
     g.output(names::FILL, fill);
     g
 }
@@ -128,7 +160,7 @@ pub fn derust(segmenter: &Graph, generator: &Graph, ramp: AlphaRamp) -> Graph {
     let mask = g.input(names::MASK, 1);
     let probability = g.embed("find", segmenter, &[image])[0];
     let scale = 1.0 / (ramp.to - ramp.from);
-    let steep = g.push(Op::Affine { scale, shift: -ramp.from * scale }, &[probability]);
+    let steep = g.affine(probability, scale, -ramp.from * scale);
     let found = g.push(Op::Clip, &[steep]);
     let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
     let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);

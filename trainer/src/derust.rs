@@ -21,7 +21,7 @@ use crate::run::{Run, RunOptions, files, learning_rate};
 use crate::segment::LONG_SIDE;
 
 const AVERAGE_DECAY: f64 = 0.998;
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [230.0, 480.0], stretch: 1.4, turn: 15.0 };
+const GEOMETRY: GeometryRange = GeometryRange { long_side: [200.0, 420.0], stretch: 1.4, turn: 15.0 };
 /// Part of the samples that is rendered.
 const RENDERED: f32 = 0.2;
 /// Pairs on which a run is measured.

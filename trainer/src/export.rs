@@ -80,7 +80,8 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let network = Network::new(&store.root(), segmenter(width_of(&best)?));
             best.restore_store("weights", &store)?;
             let outputs = vec![output(names::PROBABILITY, OutputRole::Probability)];
-            write(&network, about, Kind::SegmentRust, outputs, threshold_of(&best, about)?)
+            let working = Working { long_side: long_side_of(&best)?, threshold: threshold_of(&best, about)? };
+            write(&network, about, Kind::SegmentRust, outputs, working)
         }
         ExportCommand::Derust { segment_run, run, ramp, about } => {
             let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
@@ -92,12 +93,19 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;
             let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
-            write(&network, about, Kind::Derust, outputs, threshold)
+            let working = Working { long_side: long_side_of(&find)?, threshold };
+            write(&network, about, Kind::Derust, outputs, working)
         }
     }
 }
 
-fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, threshold: f32) -> Result<()> {
+/// At which scale a network works, and from where on it counts rust.
+struct Working {
+    long_side: u32,
+    threshold: f32,
+}
+
+fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, working: Working) -> Result<()> {
     let inputs = network.graph.inputs().map(|id| {
         let role =
             if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
@@ -121,8 +129,8 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, thr
         inputs: inputs.collect(),
         outputs,
         tile: Tile { size: LONG_SIDE, overlap: LONG_SIDE / 4, multiple: SIZE_MULTIPLE },
-        long_side: Some(LONG_SIDE),
-        threshold,
+        long_side: Some(working.long_side),
+        threshold: working.threshold,
     };
     manifest.check()?;
     let storage = if about.full_weights { WeightStorage::Float32 } else { WeightStorage::Float16 };
@@ -134,11 +142,13 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, thr
     std::fs::rename(&partial, &about.output)
         .with_context(|| format!("cannot write {}", about.output.display()))?;
     println!(
-        "{}: {} {}, {:.1} MB, threshold {threshold}, ONNX Runtime agrees within {difference:.1e}",
+        "{}: {} {}, {:.1} MB, at {} px, threshold {}, ONNX Runtime agrees within {difference:.1e}",
         about.output.display(),
         about.name,
         about.version,
-        bytes.len() as f64 / 1e6
+        bytes.len() as f64 / 1e6,
+        working.long_side,
+        working.threshold
     );
     Ok(())
 }
@@ -154,6 +164,10 @@ fn best_weights(run: &Path) -> Result<Checkpoint> {
 
 fn width_of(best: &Checkpoint) -> Result<f64> {
     Ok(best.get("run", "width")?.double_value(&[0]))
+}
+
+fn long_side_of(best: &Checkpoint) -> Result<u32> {
+    Ok(u32::try_from(best.get("run", "long_side")?.int64_value(&[0]))?)
 }
 
 fn threshold_of(best: &Checkpoint, about: &About) -> Result<f32> {

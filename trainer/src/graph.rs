@@ -67,6 +67,12 @@ pub enum Op {
         /// Side of the window in pixels.
         side: i64,
     },
+    /// Mean over windows of three pixels at every second pixel, counting only pixels inside the picture.
+    Halve,
+    /// Product of two inputs; a single channel multiplies all channels of the other.
+    Multiply,
+    /// First input over second; a single channel divides all channels of the other.
+    Divide,
     /// Bilinear, to the height and width of the second input.
     ResizeLike,
     /// Channels of all inputs, one after the other.
@@ -124,6 +130,9 @@ impl Graph {
             Op::Clip => "clip",
             Op::MaxFilter { .. } => "max",
             Op::MeanFilter { .. } => "mean",
+            Op::Halve => "halve",
+            Op::Multiply => "multiply",
+            Op::Divide => "divide",
             Op::ResizeLike => "resize",
             Op::Concat => "concat",
             Op::Add => "add",
@@ -173,6 +182,11 @@ impl Graph {
         let y = self.conv_norm(y, channels, 1, dilation);
         let sum = self.push(Op::Add, &[x, y]);
         self.push(Op::Relu, &[sum])
+    }
+
+    /// `scale * x + shift`.
+    pub fn affine(&mut self, x: NodeId, scale: f64, shift: f64) -> NodeId {
+        self.push(Op::Affine { scale, shift }, &[x])
     }
 
     /// `x` brought to the size of `skip` and joined with it.

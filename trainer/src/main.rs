@@ -36,6 +36,8 @@ struct Arguments {
 enum Command {
     /// Train the network that finds rust.
     Segment(segment::SegmentOptions),
+    /// Choose working scale and threshold for a segmentation run, on the photos that it set aside.
+    Calibrate(segment::CalibrateOptions),
     /// Train the network that fills the place of rust.
     Derust(derust::DerustOptions),
     /// Write a contact sheet of the samples that a training sees.
@@ -53,6 +55,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Segment(options) => segment::train(&options),
+        Command::Calibrate(options) => segment::calibrate(&options),
         Command::Derust(options) => derust::train(&options),
         Command::Preview(options) => preview::write(&options),
         Command::Export(command) => export::export(&command),

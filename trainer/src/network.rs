@@ -114,6 +114,9 @@ impl Network {
             Op::MeanFilter { side } => {
                 x[0].avg_pool2d([*side; 2], [1; 2], [side / 2; 2], false, false, None::<i64>)
             }
+            Op::Halve => x[0].avg_pool2d([3; 2], [2; 2], [1; 2], false, false, None::<i64>),
+            Op::Multiply => x[0] * x[1],
+            Op::Divide => x[0] / x[1],
             Op::ResizeLike => {
                 let size = x[1].size();
                 x[0].upsample_bilinear2d([size[2], size[3]], false, None, None)

@@ -94,8 +94,11 @@ impl Writer<'_> {
                 let (low, high) = (self.scalar(0.0), self.scalar(1.0));
                 self.push(id, "Clip", vec![inputs[0].clone(), low, high], vec![]);
             }
-            Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side)),
-            Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side)),
+            Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side, 1)),
+            Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side, 1)),
+            Op::Halve => self.push(id, "AveragePool", inputs, window(3, 2)),
+            Op::Multiply => self.push(id, "Mul", inputs, vec![]),
+            Op::Divide => self.push(id, "Div", inputs, vec![]),
             Op::ResizeLike => self.resize(id, &inputs),
             Op::Concat => self.push(id, "Concat", inputs, vec![Attribute::int("axis", 1)]),
             Op::Add => self.push(id, "Add", inputs, vec![]),
@@ -182,10 +185,10 @@ impl Writer<'_> {
     }
 }
 
-fn window(side: i64) -> Vec<Attribute> {
+fn window(side: i64, stride: i64) -> Vec<Attribute> {
     vec![
         Attribute::ints("kernel_shape", &[side; 2]),
-        Attribute::ints("strides", &[1; 2]),
+        Attribute::ints("strides", &[stride; 2]),
         Attribute::ints("pads", &[side / 2; 4]),
     ]
 }

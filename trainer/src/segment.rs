@@ -1,10 +1,11 @@
 //! Trains the segmentation network.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use tch::{Tensor, nn};
+use tch::{Device, Tensor, nn};
 
 use crate::architectures::segmenter;
 use crate::average::WeightAverage;
@@ -19,8 +20,10 @@ use crate::optimiser::{AdamSettings, AdamW};
 use crate::random::{Purpose, Random, chance, index, stream};
 use crate::run::{Run, RunOptions, files, learning_rate};
 
-/// Long side at which photos are analysed; samples vary around it.
+/// Long side at which photos are kept in memory.
 pub const LONG_SIDE: u32 = 384;
+/// Long side at which a run is measured while it goes on.
+const MEASURED_SIDE: u32 = 256;
 const AVERAGE_DECAY: f64 = 0.998;
 
 /// Options of `segment`.
@@ -122,7 +125,7 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
             || options.run.stop_after == Some(step)
         {
             average.copy_to(&average_store)?;
-            let detection = measure(&averaged, &held_out.photos, device);
+            let detection = measure(&averaged, &held_out.photos, MEASURED_SIDE, device);
             let (threshold, iou) = detection.best_threshold();
             let loss = losses_since.drain(..).sum::<f64>() / options.run.every as f64;
             let figures = [
@@ -138,6 +141,7 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
                 best.put_store("weights", &average_store);
                 best.put("run", [("threshold".into(), Tensor::from_slice(&[threshold]))]);
                 best.put("run", [("width".into(), Tensor::from_slice(&[options.width]))]);
+                best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
                 best.save(&run.path(files::BEST))?;
             }
             let mut checkpoint = Checkpoint::default();
@@ -167,17 +171,77 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
         run.show(step, format!("step {step} loss {loss:.3}"));
     }
     run.finish(&run.path(files::BEST));
+    calibrate(&CalibrateOptions {
+        data: options.run.data.clone(),
+        run: options.run.run.clone(),
+        held_out: options.run.held_out,
+        seed: options.run.seed,
+    })
+}
+
+/// Options of `calibrate`; data, part and seed are those of the run.
+#[derive(Args, Clone, Debug)]
+pub struct CalibrateOptions {
+    /// Folder with images/ and masks/.
+    #[arg(long)]
+    pub data: PathBuf,
+    /// The run's folder.
+    #[arg(long)]
+    pub run: PathBuf,
+    /// The run's part of the photos that was set aside.
+    #[arg(long, default_value_t = 0.1)]
+    pub held_out: f32,
+    /// The run's seed.
+    #[arg(long, default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// Long sides, in pixels, among which the one is chosen at which photos are analysed.
+const LONG_SIDES: [u32; 6] = [192, 224, 256, 288, 320, 384];
+
+/// Chooses working scale and threshold for a run's best weights, on the held-out photos alone.
+///
+/// # Errors
+/// When the photos or the weights cannot be read, or the weights cannot be written.
+pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
+    let held_out = PhotoSet::load(&options.data, LONG_SIDE)?.divide(options.held_out, options.seed).1;
+    let path = options.run.join(files::BEST);
+    let mut best = Checkpoint::load(&path)?;
+    let store = nn::VarStore::new(Device::Cpu);
+    let width = best.get("run", "width")?.double_value(&[0]);
+    let network = Network::new(&store.root(), segmenter(width));
+    best.restore_store("weights", &store)?;
+    let mut chosen = (0.0, LONG_SIDE, 0.5);
+    for long_side in LONG_SIDES {
+        let detection = measure(&network, &held_out.photos, long_side, Device::Cpu);
+        let (threshold, iou) = detection.best_threshold();
+        let error = detection.calibration_error();
+        println!("{long_side} px: IoU {iou:.3} at threshold {threshold:.3}, calibration error {error:.3}");
+        if iou > chosen.0 {
+            chosen = (iou, long_side, threshold);
+        }
+    }
+    let (_, long_side, threshold) = chosen;
+    best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(long_side)]))]);
+    best.put("run", [("threshold".into(), Tensor::from_slice(&[threshold]))]);
+    best.save(&path)?;
+    println!("photos will be analysed at {long_side} px, and count as rust from {threshold:.3} on");
     Ok(())
 }
 
-/// Runs a segmentation network over whole photos.
-pub fn measure(network: &Network, photos: &[Photo], device: tch::Device) -> Detection {
+/// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size.
+pub fn measure(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Detection {
     let _no_grad = tch::no_grad_guard();
     let mut detection = Detection::default();
     for photo in photos {
         let (image, mask) = photo_tensors(photo);
+        let own = [photo.height as i64, photo.width as i64];
+        let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
+        let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
+        let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
         let probability = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
-        detection.add(&probability.to_device(tch::Device::Cpu), &mask);
+        let probability = probability.upsample_bilinear2d(own, false, None, None);
+        detection.add(&probability.to_device(Device::Cpu), &mask);
     }
     detection
 }
