@@ -139,7 +139,7 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
                             done += 1;
                             report.done(&input.path, target, &outcome, took);
                         }
-                        Some((Err(error), _)) if !stop::requested() => report.failure(&input.path, &error),
+                        Some((Err(error), _)) if !stop::caused(&error) => report.failure(&input.path, &error),
                         _ => {}
                     }
                 }

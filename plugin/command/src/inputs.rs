@@ -10,6 +10,7 @@ use walkdir::WalkDir;
 use crate::cli::Files;
 use crate::picture_file::Format;
 use crate::report::Report;
+use crate::stop;
 
 /// Endings of the results that are written beside pictures; a folder's results are not its pictures.
 pub const SUFFIXES: [&str; 4] = ["mask", "probability", "overlay", "derusted"];
@@ -76,6 +77,9 @@ fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Res
         .sort_by_file_name()
         .into_iter();
     while let Some(entry) = entries.next() {
+        if stop::requested() {
+            return Ok(found);
+        }
         let entry = match entry {
             Ok(entry) => entry,
             Err(error) if error.depth() == 0 => return Err(error).context("the folder cannot be read"),

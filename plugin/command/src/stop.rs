@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
+use derust_engine::Cancelled;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
@@ -29,6 +30,12 @@ pub fn requested() -> bool {
     REQUESTED.load(Ordering::Relaxed)
 }
 
+/// Whether it was for this that something failed.
+pub fn caused(error: &anyhow::Error) -> bool {
+    // Codecs hand the error of [`Stoppable`] on as text.
+    requested() && format!("{error:#}").contains(&Cancelled.to_string())
+}
+
 /// The exit code of a stopped call.
 pub fn exit_code() -> ExitCode {
     ExitCode::from(EXIT_CODE)
@@ -40,7 +47,7 @@ pub struct Stoppable<T>(pub T);
 
 fn go_on() -> io::Result<()> {
     // Not `ErrorKind::Interrupted`, after which readers try again.
-    if requested() { Err(io::Error::other("stopped")) } else { Ok(()) }
+    if requested() { Err(io::Error::other(Cancelled)) } else { Ok(()) }
 }
 
 impl<T: Read> Read for Stoppable<T> {

@@ -2,7 +2,8 @@
 
 use std::fs;
 
-use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, Rgba};
+use derust_engine::fixtures::Network;
+use image::{DynamicImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage, Rgba};
 
 use crate::desk::{Desk, open, rusty};
 
@@ -148,4 +149,21 @@ fn models_and_info_say_what_is_there() {
     let output = desk.command(&["info"]).env("ORT_DYLIB_PATH", "/nowhere/x.so").output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(String::from_utf8(output.stderr).unwrap().lines().count(), 1);
+}
+
+#[test]
+fn the_scale_decides_whether_the_smallest_patches_are_found() {
+    let desk = Desk::new();
+    let mut network = Network::red_is_rust();
+    network.manifest.name = "reduced".into();
+    network.manifest.long_side = Some(16);
+    fs::write(desk.at("models/reduced.onnx"), network.to_onnx()).unwrap();
+    let mut picture = RgbImage::from_pixel(64, 64, Rgb([80; 3]));
+    picture.put_pixel(33, 20, Rgb([250, 10, 20]));
+    picture.save(desk.at("p.png")).unwrap();
+    let found = |scale: &str| {
+        desk.succeed(&["segment", "p.png", "--model", "reduced", "--scale", scale, "-o", "m.png", "--force"]);
+        open(&desk.at("m.png")).into_luma8().pixels().filter(|pixel| pixel.0 == [255]).count()
+    };
+    assert_eq!((found("native"), found("model")), (1, 0));
 }
