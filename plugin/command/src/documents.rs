@@ -1,5 +1,6 @@
 //! Shell completions and manual pages, made from the definition of the command.
 
+use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
@@ -29,13 +30,35 @@ pub fn manual(folder: Option<&Path>) -> anyhow::Result<ExitCode> {
     let command = Cli::command();
     let Some(folder) = folder else {
         let mut page = Vec::new();
+        let examples = examples(&command);
         Man::new(command).render(&mut page)?;
+        page.extend_from_slice(examples.as_bytes());
         return to_standard_output(&page);
     };
-    std::fs::create_dir_all(folder)
-        .and_then(|()| clap_mangen::generate_to(command, folder))
+    write_pages(command, folder)
         .with_context(|| format!("{}: the pages cannot be written", folder.display()))?;
     Ok(ExitCode::SUCCESS)
+}
+
+fn write_pages(command: clap::Command, folder: &Path) -> io::Result<()> {
+    fs::create_dir_all(folder)?;
+    let mut pages = vec![("derust.1".to_owned(), examples(&command))];
+    pages.extend(
+        command.get_subcommands().map(|verb| (format!("derust-{}.1", verb.get_name()), examples(verb))),
+    );
+    clap_mangen::generate_to(command, folder)?;
+    for (page, examples) in pages {
+        fs::OpenOptions::new().append(true).open(folder.join(page))?.write_all(examples.as_bytes())?;
+    }
+    Ok(())
+}
+
+/// The examples as a section of a manual page, line by line as they are.
+fn examples(command: &clap::Command) -> String {
+    let Some(help) = command.get_before_help() else { return String::new() };
+    let help = help.to_string();
+    let lines = help.lines().skip(1).map(|line| line.trim_start().replace('\\', r"\e").replace('-', r"\-"));
+    format!(".SH EXAMPLES\n.nf\n{}\n.fi\n", lines.collect::<Vec<_>>().join("\n"))
 }
 
 fn to_standard_output(text: &[u8]) -> anyhow::Result<ExitCode> {

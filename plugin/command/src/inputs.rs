@@ -59,11 +59,13 @@ fn matches(input: &Path) -> anyhow::Result<Vec<PathBuf>> {
     };
     let options = glob::MatchOptions { require_literal_leading_dot: true, ..Default::default() };
     let found = glob::glob_with(pattern, options).map_err(|error| anyhow!("it is no pattern: {error}"))?;
-    let found: Vec<PathBuf> = found.filter_map(Result::ok).filter(|path| !is_result(path)).collect();
+    let found: Vec<PathBuf> = found.filter_map(Result::ok).collect();
     if found.is_empty() {
         bail!("no file matches the pattern");
     }
-    Ok(found)
+    // A pattern that fits results only means them.
+    let (results, pictures): (Vec<_>, Vec<_>) = found.into_iter().partition(|path| is_result(path));
+    Ok(if pictures.is_empty() { results } else { pictures })
 }
 
 fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Result<Vec<Input>> {

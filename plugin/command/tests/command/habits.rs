@@ -46,10 +46,14 @@ fn patterns_stand_for_the_files_that_fit() {
     rusty(16, 16).save(desk.at("in/b.jpg")).unwrap();
     rusty(16, 16).save(desk.at("in/[x].png")).unwrap();
     assert_eq!(firsts(&desk.succeed(&["segment", "in/*/?.png", "--out-dir", "1"])), ["in/sub/a.png"]);
+    desk.succeed(&["remove", "in/b.jpg"]);
     let said = desk.succeed(&["remove", "in/**/b.*", "--out-dir", "2"]);
     assert_eq!(firsts(&said), ["in/b.jpg", "in/sub/deep/b.png"]);
     // What exists under this name is no pattern.
     assert_eq!(firsts(&desk.succeed(&["segment", "in/[x].png", "--out-dir", "3"])), ["in/[x].png"]);
+    // Results fit too, and are left out unless nothing else fits.
+    let said = desk.succeed(&["segment", "in/b*.jpg", "in/b-*.jpg", "--out-dir", "4"]);
+    assert_eq!(firsts(&said), ["in/b.jpg", "in/b-derusted.jpg"]);
     let complaint = desk.fail(1, &["segment", "in/*.tif"]);
     assert!(complaint.contains("in/*.tif") && complaint.contains("pattern"), "{complaint}");
     assert!(desk.fail(1, &["segment", "in/a**b"]).contains("pattern"));
@@ -151,7 +155,7 @@ fn help_shows_examples_first_and_there_are_completions_and_manual_pages() {
     assert!(desk.succeed(&["man"]).contains(".TH derust"));
     desk.succeed(&["man", "--out-dir", "pages"]);
     let page = fs::read_to_string(desk.at("pages/derust-remove.1")).unwrap();
-    assert!(page.contains("strength"), "{page}");
+    assert!(page.contains("strength") && page.contains("\nderust remove photo.jpg\n"), "{page}");
 }
 
 #[test]
