@@ -32,7 +32,7 @@ pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
 
     println!();
     for skip in &skipped {
-        println!("skipped the tests of {}: {}", skip.packages.join(", "), skip.reason);
+        println!("skipped {}: {}", skip.what, skip.reason);
     }
     let fine = tally.failed == 0 && !(strict && tally.skipped > 0);
     if tally.failed == 0 && !fine {
@@ -42,25 +42,31 @@ pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
     Ok(if fine { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// Packages whose tests cannot run here, and why.
+/// What cannot be tested here, and why.
 struct Skip {
-    packages: Vec<&'static str>,
+    what: String,
+    /// Packages that are left out altogether.
+    packages: &'static [&'static str],
     reason: String,
 }
 
 /// Puts in place what the tests need; returns what has to be left out.
 fn prepare(workspace: &Workspace) -> Vec<Skip> {
     let mut skipped = Vec::new();
-    let mut need = |packages: &[&'static str], tools: &[Tool], provide: &dyn Fn() -> Result<()>| {
+    let mut need = |what: &str, packages, tools: &[Tool], provide: &dyn Fn() -> Result<()>| {
         if let Err(error) = provide_with(tools, provide) {
-            skipped.push(Skip { packages: packages.to_vec(), reason: format!("{error:#}") });
+            skipped.push(Skip { what: what.into(), packages, reason: format!("{error:#}") });
         }
     };
-    need(&RUN_NETWORKS, &[tools::PIP], &|| onnxruntime::provide(workspace).map(drop));
-    need(&LINK_LIBTORCH, &[tools::PIP, tools::CXX], &|| {
+    let packages = |packages: &[&str]| format!("the tests of {}", packages.join(", "));
+    need(&packages(&RUN_NETWORKS), &RUN_NETWORKS, &[tools::PIP], &|| {
+        onnxruntime::provide(workspace).map(drop)
+    });
+    need(&packages(&LINK_LIBTORCH), &LINK_LIBTORCH, &[tools::PIP, tools::CXX], &|| {
         tools::CXX.require()?;
         libtorch::provide(workspace).map(drop)
     });
+    need("comparing metadata by exiftool", &[], &[tools::EXIFTOOL], &|| tools::EXIFTOOL.require());
     skipped
 }
 
@@ -74,7 +80,7 @@ fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>) -> 
     let mut cargo = process::cargo(workspace);
     // One call for all packages: they are compiled once, with one set of features.
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
-    for package in skipped.iter().flat_map(|skip| &skip.packages) {
+    for package in skipped.iter().flat_map(|skip| skip.packages) {
         cargo.args(["--exclude", package]);
     }
     // libgomp's waiting threads would take the time of the working ones where the machine is busy.

@@ -20,6 +20,10 @@ pub const PIP: Tool =
 /// Compiles the trainer's bridge to libtorch.
 pub const CXX: Tool = Tool { name: "a C++ compiler", probe: ("c++", &["--version"]), package: "g++" };
 
+/// Reads back what belongs to a picture, in the tests of the command.
+pub const EXIFTOOL: Tool =
+    Tool { name: "exiftool", probe: ("exiftool", &["-ver"]), package: "libimage-exiftool-perl" };
+
 impl Tool {
     /// Whether the machine has it.
     pub fn is_there(&self) -> bool {
