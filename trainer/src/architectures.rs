@@ -85,8 +85,10 @@ fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
 /// rust. It starts from the colours around the mask, and sees what the rust left visible, so it can keep edges and
 /// print that show through.
 ///
+/// `change` is the part of what it wants to change that it may change: 1 in training.
+///
 /// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1, output `fill` `[n, 3, h, w]`.
-pub fn generator() -> Graph {
+pub fn generator(change: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
@@ -111,10 +113,10 @@ pub fn generator() -> Graph {
     }
     let joined = g.join(x, full);
     let x = g.conv_norm_relu(joined, 16, 1);
-    let change = g.conv(x, 3, 3);
+    let wanted = g.conv(x, 3, 3);
     // Small at first, so that training starts near the surroundings.
-    let change = g.affine(change, 0.1, 0.0);
-    let sum = g.push(Op::Add, &[surroundings, change]);
+    let changed = g.affine(wanted, 0.1 * change, 0.0);
+    let sum = g.push(Op::Add, &[surroundings, changed]);
     let fill = g.push(Op::Clip, &[sum]);
     g.output(names::FILL, fill);
     g

@@ -259,9 +259,9 @@ impl Models {
         let average_store = nn::VarStore::new(device);
         let settings = AdamSettings { beta1: 0.5, beta2: 0.99, weight_decay: 0.0, clip_norm: 5.0 };
         Models {
-            generator: Network::new(&generator_store.root(), generator()),
+            generator: Network::new(&generator_store.root(), generator(1.0)),
             discriminator: Network::new(&discriminator_store.root(), discriminator()),
-            averaged: Network::new(&average_store.root(), generator()),
+            averaged: Network::new(&average_store.root(), generator(1.0)),
             average: WeightAverage::new(&generator_store, AVERAGE_DECAY),
             generator_optimiser: AdamW::new(&generator_store, settings),
             discriminator_optimiser: AdamW::new(&discriminator_store, settings),

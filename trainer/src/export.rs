@@ -40,6 +40,9 @@ pub enum ExportCommand {
         /// How far below and above the threshold alpha starts and ends to rise.
         #[arg(long, default_value_t = 0.1)]
         ramp: f64,
+        /// Part of the generator's change that the model makes; the rest stays with the colours around the rust.
+        #[arg(long, default_value_t = 1.0)]
+        change: f64,
         #[command(flatten)]
         about: About,
     },
@@ -83,17 +86,18 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let working = Working { long_side: long_side_of(&best)?, threshold: threshold_of(&best, about)? };
             write(&network, about, Kind::SegmentRust, outputs, working)
         }
-        ExportCommand::Derust { segment_run, run, ramp, about } => {
+        ExportCommand::Derust { segment_run, run, ramp, change, about } => {
             let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
             let threshold = threshold_of(&find, about)?;
             let middle = f64::from(threshold);
             let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };
-            let graph = derust(&segmenter(width_of(&find)?), &generator(), ramp);
+            let graph = derust(&segmenter(width_of(&find)?), &generator(*change), ramp);
             let network = Network::new(&store.root(), graph);
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;
             let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
-            let working = Working { long_side: long_side_of(&find)?, threshold };
+            // A fill loses more by a small scale than a mask does.
+            let working = Working { long_side: LONG_SIDE, threshold };
             write(&network, about, Kind::Derust, outputs, working)
         }
     }

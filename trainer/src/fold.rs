@@ -91,7 +91,7 @@ mod tests {
     #[test]
     fn a_folded_network_computes_the_same() {
         tch::manual_seed(3);
-        for graph in [segmenter(0.25), generator(), discriminator()] {
+        for graph in [segmenter(0.25), generator(1.0), discriminator()] {
             let store = nn::VarStore::new(Device::Cpu);
             let network = Network::new(&store.root(), graph);
             let options = (Kind::Float, Device::Cpu);

@@ -27,10 +27,10 @@ pub struct Options {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Steps of the segmentation network.
-    #[arg(long, default_value = "4000")]
+    #[arg(long, default_value = "3129")]
     segment_steps: String,
     /// Steps of the derust network.
-    #[arg(long, default_value = "3500")]
+    #[arg(long, default_value = "1543")]
     derust_steps: String,
     /// Version that the models get.
     #[arg(long, default_value = "0.1.0")]
@@ -73,6 +73,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     process::run(&mut command, "exporting the segment-rust model")?;
     let mut command = export(workspace, "derust", options, GENERATOR, &out.join("derust.onnx"));
     command.arg("--segment-run").arg(&segment).arg("--run").arg(&derust);
+    command.args(["--threshold", "0.3", "--change", "0.5"]);
     process::run(&mut command, "exporting the derust model")?;
     println!("the models are in {}; copy them into plugin/models to ship them", out.display());
     Ok(ExitCode::SUCCESS)

@@ -13,7 +13,7 @@ use image::{GrayImage, RgbImage};
 
 /// How well rust is found at least, as intersection over union of all pixels together.
 const RENDERED_IOU: f64 = 0.30;
-const PHOTOGRAPHED_IOU: f64 = 0.30;
+const PHOTOGRAPHED_IOU: f64 = 0.45;
 
 /// Inside the rust, the squared distance to the clean picture shrinks at least to this part.
 const REMAINING_ERROR: f64 = 0.80;

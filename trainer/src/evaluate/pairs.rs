@@ -16,8 +16,10 @@ pub mod folders {
     pub const RUSTY: &str = "rusty";
     /// Without it.
     pub const CLEAN: &str = "clean";
-    /// White where rust was pasted.
+    /// White where pasted rust covers more than half of what was there: where is measured.
     pub const PASTED: &str = "pasted";
+    /// White where any rust was pasted: the mask that a person would give.
+    pub const MASK: &str = "mask";
     /// White where the host has rust of its own, widened; nothing is measured there.
     pub const OWN: &str = "own";
 }
@@ -28,7 +30,7 @@ pub struct PairsOptions {
     /// Folder with images/ and masks/.
     #[arg(long)]
     data: PathBuf,
-    /// Folder to write to: rusty/, clean/, pasted/ and own/ with NUMBER.png in each.
+    /// Folder to write to: rusty/, clean/, pasted/, mask/ and own/ with NUMBER.png in each.
     #[arg(short, long)]
     output: PathBuf,
     /// Pairs to make.
@@ -50,7 +52,7 @@ const SMALLEST: f32 = 0.01;
 /// When the photos cannot be read or the folder cannot be written to.
 pub fn write_pairs(options: &PairsOptions) -> Result<()> {
     let photos = PhotoSet::load(&options.data, LARGEST_SIDE)?.photos;
-    for name in [folders::RUSTY, folders::CLEAN, folders::PASTED, folders::OWN] {
+    for name in [folders::RUSTY, folders::CLEAN, folders::PASTED, folders::MASK, folders::OWN] {
         let folder = options.output.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
     }
@@ -85,7 +87,8 @@ fn write_pair(pair: &pairs::Pair, output: &Path, name: &str) -> Result<()> {
     let save_rgb = |plane: &Plane, folder: &str| save(to_rgb(plane), &output.join(folder).join(name));
     save_rgb(&pair.rusty, folders::RUSTY)?;
     save_rgb(&pair.target, folders::CLEAN)?;
-    save(to_mask(&pair.pasted, 0.1), &output.join(folders::PASTED).join(name))?;
+    save(to_mask(&pair.pasted, 0.5), &output.join(folders::PASTED).join(name))?;
+    save(to_mask(&pair.pasted, 0.02), &output.join(folders::MASK).join(name))?;
     save(to_mask(&own, 0.5), &output.join(folders::OWN).join(name))
 }
 

@@ -55,8 +55,10 @@ pub fn evaluate(options: &RemovalOptions) -> Result<()> {
         };
         let (before, after) = (open(path.clone())?, open(png(&results, stem))?);
         let clean = open(of(folders::CLEAN))?;
-        let (pasted, own) = (open_gray(&of(folders::PASTED))?, open_gray(&of(folders::OWN))?);
-        figures.push(compare(&before, &after, &clean, &pasted, &own));
+        let [pasted, mask, own] =
+            [folders::PASTED, folders::MASK, folders::OWN].map(|name| open_gray(&of(name)));
+        let (pasted, mask, own) = (pasted?, mask?, own?);
+        figures.push(compare(&before, &after, &clean, &pasted, &touched(&mask, &own)));
     }
     report(&figures);
     Ok(())
@@ -71,7 +73,7 @@ fn remove(options: &RemovalOptions, rusty: &[PathBuf], results: &Path) -> Result
         return options.command.run(&arguments);
     }
     for path in rusty {
-        let mask = png(&options.pairs.join(folders::PASTED), path.file_stem().unwrap_or_default());
+        let mask = png(&options.pairs.join(folders::MASK), path.file_stem().unwrap_or_default());
         let mut arguments = vec!["remove".as_ref(), path.as_os_str(), "--mask".as_ref(), mask.as_os_str()];
         arguments.extend(["--mask-mode", "replace"].map(OsStr::new));
         arguments.extend(out_dir);
@@ -80,12 +82,21 @@ fn remove(options: &RemovalOptions, rusty: &[PathBuf], results: &Path) -> Result
     Ok(())
 }
 
+/// Where a picture has rust, pasted or its own.
+fn touched(pasted: &GrayImage, own: &GrayImage) -> GrayImage {
+    let mut touched = pasted.clone();
+    for (pixel, own) in touched.pixels_mut().zip(own.pixels()) {
+        pixel.0[0] = pixel.0[0].max(own.0[0]);
+    }
+    touched
+}
+
 fn compare(
     before: &RgbImage,
     after: &RgbImage,
     clean: &RgbImage,
     pasted: &GrayImage,
-    own: &GrayImage,
+    touched: &GrayImage,
 ) -> Figures {
     let error = |picture: &RgbImage, counts: &dyn Fn(usize) -> bool| {
         let (mut sum, mut count) = (0.0, 0usize);
@@ -98,7 +109,7 @@ fn compare(
         psnr(sum / (255.0 * 255.0) / count.max(1) as f64)
     };
     let inside = |i: usize| pasted.as_raw()[i] > 0;
-    let outside = |i: usize| pasted.as_raw()[i] == 0 && own.as_raw()[i] == 0;
+    let outside = |i: usize| touched.as_raw()[i] == 0;
     let similarity = |picture: &RgbImage| {
         let map = similarity_map(picture, clean);
         let (sum, count) = map
