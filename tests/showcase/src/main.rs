@@ -1,6 +1,7 @@
 //! Puts pictures of one scene side by side: before, mask, after.
 
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 
 use anyhow::{Context, Result, ensure};
 use clap::Parser;
@@ -26,8 +27,17 @@ struct Arguments {
     pictures: Vec<PathBuf>,
 }
 
-fn main() -> Result<()> {
-    let arguments = Arguments::parse();
+fn main() -> ExitCode {
+    match run(&Arguments::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(arguments: &Arguments) -> Result<()> {
     let pictures = arguments.pictures.iter().map(|path| read(path)).collect::<Result<Vec<_>>>()?;
     write(&strip(&pictures)?, &arguments.output)
 }
