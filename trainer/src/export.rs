@@ -43,6 +43,10 @@ pub enum ExportCommand {
         /// Part of the generator's change that the model makes; the rest stays with the colours around the rust.
         #[arg(long, default_value_t = 1.0)]
         change: f64,
+        /// Long side, in pixels, at which photos are analysed, in place of the segmentation run's: a fill loses more
+        /// by a small scale than a mask does.
+        #[arg(long)]
+        long_side: Option<u32>,
         #[command(flatten)]
         about: About,
     },
@@ -86,7 +90,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let working = Working { long_side: long_side_of(&best)?, threshold: threshold_of(&best, about)? };
             write(&network, about, Kind::SegmentRust, outputs, working)
         }
-        ExportCommand::Derust { segment_run, run, ramp, change, about } => {
+        ExportCommand::Derust { segment_run, run, ramp, change, long_side, about } => {
             let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
             let threshold = threshold_of(&find, about)?;
             let middle = f64::from(threshold);
@@ -96,8 +100,11 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;
             let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
-            // A fill loses more by a small scale than a mask does.
-            let working = Working { long_side: LONG_SIDE, threshold };
+            let long_side = match long_side {
+                Some(long_side) => *long_side,
+                None => long_side_of(&find)?,
+            };
+            let working = Working { long_side, threshold };
             write(&network, about, Kind::Derust, outputs, working)
         }
     }

@@ -5,7 +5,6 @@ mod average;
 mod checkpoint;
 mod data;
 mod derust;
-mod device;
 mod evaluate;
 mod export;
 mod fold;
@@ -19,6 +18,7 @@ mod parity;
 mod preview;
 mod random;
 mod run;
+mod runtime;
 mod segment;
 
 use std::process::ExitCode;

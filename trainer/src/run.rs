@@ -68,7 +68,7 @@ impl RunOptions {
     pub fn prepare(&self) -> Result<Device> {
         tch::set_num_threads(self.threads);
         tch::manual_seed(self.seed as i64);
-        crate::device::choose(&self.device)
+        crate::runtime::choose(&self.device)
     }
 }
 

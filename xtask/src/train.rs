@@ -73,7 +73,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     process::run(&mut command, "exporting the segment-rust model")?;
     let mut command = export(workspace, "derust", options, GENERATOR, &out.join("derust.onnx"));
     command.arg("--segment-run").arg(&segment).arg("--run").arg(&derust);
-    command.args(["--threshold", "0.3", "--change", "0.5"]);
+    command.args(["--long-side", "320", "--threshold", "0.3", "--change", "0.5"]);
     process::run(&mut command, "exporting the derust model")?;
     println!("the models are in {}; copy them into plugin/models to ship them", out.display());
     Ok(ExitCode::SUCCESS)

@@ -1,5 +1,5 @@
-//! Where tensors live. One binary serves machines with and without CUDA: it is linked to the CPU libraries and opens
-//! `libtorch_cuda.so` when CUDA is asked for.
+//! The edge to libtorch: where tensors live. One binary serves machines with and without CUDA: it is linked to the CPU
+//! libraries and opens `libtorch_cuda.so` when CUDA is asked for.
 
 use anyhow::{Result, bail};
 use tch::Device;
