@@ -260,6 +260,10 @@ fn what_may_not_be_read_or_written_is_said() {
         |path: &Path, mode| fs::set_permissions(path, fs::Permissions::from_mode(mode)).unwrap();
     open_to_all(desk.folder.path(), 0o755);
     fs::copy(env!("CARGO_BIN_EXE_derust"), desk.at("program")).unwrap();
+    // Somebody else may not be allowed to look into the build folder.
+    let runtime = derust_engine::runtime::Runtime::load(None).unwrap();
+    fs::copy(runtime.path(), desk.at("libonnxruntime.so")).unwrap();
+    open_to_all(&desk.at("libonnxruntime.so"), 0o644);
     for name in ["secret.png", "p.png"] {
         fs::write(desk.at(name), encoded(ImageFormat::Png, 16, 16)).unwrap();
     }
@@ -267,7 +271,7 @@ fn what_may_not_be_read_or_written_is_said() {
     let nobody = |arguments: &[&str], word: &str| {
         let mut command = Command::new(desk.at("program"));
         command.args(arguments).current_dir(desk.folder.path()).env("DERUST_MODELS", desk.at("models"));
-        command.env("HOME", desk.at("home")).uid(65_534).gid(65_534);
+        command.env("HOME", desk.at("home")).env_remove("ORT_DYLIB_PATH").uid(65_534).gid(65_534);
         let output = command.output().unwrap();
         assert_eq!(output.status.code(), Some(1), "{output:?}");
         let complaint = String::from_utf8(output.stderr).unwrap();
