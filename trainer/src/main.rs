@@ -2,6 +2,7 @@
 
 mod architectures;
 mod average;
+mod calibrate;
 mod checkpoint;
 mod data;
 mod derust;
@@ -37,7 +38,7 @@ enum Command {
     /// Train the network that finds rust.
     Segment(segment::SegmentOptions),
     /// Choose working scale and threshold for a segmentation run, on the photos that it set aside.
-    Calibrate(segment::CalibrateOptions),
+    Calibrate(calibrate::CalibrateOptions),
     /// Train the network that fills the place of rust.
     Derust(derust::DerustOptions),
     /// Write a contact sheet of the samples that a training sees.
@@ -55,7 +56,7 @@ enum Command {
 fn main() -> ExitCode {
     let result = match Arguments::parse().command {
         Command::Segment(options) => segment::train(&options),
-        Command::Calibrate(options) => segment::calibrate(&options),
+        Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Derust(options) => derust::train(&options),
         Command::Preview(options) => preview::write(&options),
         Command::Export(command) => export::export(&command),

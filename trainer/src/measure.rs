@@ -1,8 +1,9 @@
 //! Figures of merit.
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::data::Photo;
+use crate::network::{Mode, Network};
 
 /// Bins of probability.
 const BINS: usize = 200;
@@ -129,11 +130,28 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]` of 0 and 1.
-pub fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
+fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
     let size = [1, photo.height as i64, photo.width as i64];
     let rgb = Tensor::from_slice(&photo.rgb).view([size[0], size[1], size[2], 3]).permute([0, 3, 1, 2]);
     let mask = Tensor::from_slice(&photo.mask).view([1, 1, size[1], size[2]]);
     ((rgb.to_kind(Kind::Float) / 255.0).contiguous(), mask.ge(128).to_kind(Kind::Float))
+}
+
+/// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size.
+pub fn detect(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Detection {
+    let _no_grad = tch::no_grad_guard();
+    let mut detection = Detection::default();
+    for photo in photos {
+        let (image, mask) = photo_tensors(photo);
+        let own = [photo.height as i64, photo.width as i64];
+        let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
+        let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
+        let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
+        let probability = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
+        let probability = probability.upsample_bilinear2d(own, false, None, None);
+        detection.add(&probability.to_device(Device::Cpu), &mask);
+    }
+    detection
 }
 
 /// Peak signal-to-noise ratio in dB of values in 0 to 1 with this mean squared error.

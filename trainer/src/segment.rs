@@ -1,20 +1,20 @@
 //! Trains the segmentation network.
 
-use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use tch::{Device, Tensor, nn};
+use tch::{Tensor, nn};
 
 use crate::architectures::segmenter;
 use crate::average::WeightAverage;
+use crate::calibrate::{self, CalibrateOptions};
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{Geometry, GeometryRange, recolour};
 use crate::data::batches::{Batches, Samples};
 use crate::data::{Photo, PhotoSet, Plane, pairs};
 use crate::losses;
-use crate::measure::{Detection, photo_tensors};
+use crate::measure::detect;
 use crate::network::{Mode, Network};
 use crate::optimiser::{AdamSettings, AdamW};
 use crate::random::{Purpose, Random, chance, index, stream};
@@ -125,7 +125,7 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
             || options.run.stop_after == Some(step)
         {
             average.copy_to(&average_store)?;
-            let detection = measure(&averaged, &held_out.photos, MEASURED_SIDE, device);
+            let detection = detect(&averaged, &held_out.photos, MEASURED_SIDE, device);
             let (threshold, iou) = detection.best_threshold();
             let loss = losses_since.drain(..).sum::<f64>() / options.run.every as f64;
             let figures = [
@@ -171,98 +171,10 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
         run.show(step, format!("step {step} loss {loss:.3}"));
     }
     run.finish(&run.path(files::BEST));
-    calibrate(&CalibrateOptions {
+    calibrate::calibrate(&CalibrateOptions {
         data: options.run.data.clone(),
         run: options.run.run.clone(),
         held_out: options.run.held_out,
         seed: options.run.seed,
     })
-}
-
-/// Options of `calibrate`; data, part and seed are those of the run.
-#[derive(Args, Clone, Debug)]
-pub struct CalibrateOptions {
-    /// Folder with images/ and masks/.
-    #[arg(long)]
-    pub data: PathBuf,
-    /// The run's folder.
-    #[arg(long)]
-    pub run: PathBuf,
-    /// The run's part of the photos that was set aside.
-    #[arg(long, default_value_t = 0.1)]
-    pub held_out: f32,
-    /// The run's seed.
-    #[arg(long, default_value_t = 1)]
-    pub seed: u64,
-}
-
-/// Long sides, in pixels, among which the one is chosen at which photos are analysed.
-const LONG_SIDES: [u32; 6] = [192, 224, 256, 288, 320, 384];
-
-/// Chooses working scale and threshold for a run's best weights, on the held-out photos alone.
-///
-/// # Errors
-/// When the photos or the weights cannot be read, or the weights cannot be written.
-pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
-    // Idle threads of libgomp that wait for others by spinning make small networks many times slower.
-    tch::set_num_threads(1);
-    let held_out = PhotoSet::load(&options.data, LONG_SIDE)?.divide(options.held_out, options.seed).1;
-    let path = options.run.join(files::BEST);
-    let mut best = Checkpoint::load(&path)?;
-    let store = nn::VarStore::new(Device::Cpu);
-    let width = best.get("run", "width")?.double_value(&[0]);
-    let network = Network::new(&store.root(), segmenter(width));
-    best.restore_store("weights", &store)?;
-    let mut measured = vec![];
-    for long_side in LONG_SIDES {
-        let detection = measure(&network, &held_out.photos, long_side, Device::Cpu);
-        let (threshold, iou) = detection.best_threshold();
-        let error = detection.calibration_error();
-        println!("{long_side} px: IoU {iou:.3} at threshold {threshold:.3}, calibration error {error:.3}");
-        measured.push((iou, long_side, threshold));
-    }
-    let (long_side, threshold) = choose(&measured);
-    best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(long_side)]))]);
-    best.put("run", [("threshold".into(), Tensor::from_slice(&[threshold]))]);
-    best.save(&path)?;
-    println!("photos will be analysed at {long_side} px, and count as rust from {threshold:.3} on");
-    Ok(())
-}
-
-/// IoU that a smaller working scale may lose: the cost of a scale grows with its square.
-const TOLERANCE: f64 = 0.01;
-
-/// Of (IoU, long side, threshold) the smallest long side that comes close to the best IoU, and its threshold.
-fn choose(measured: &[(f64, u32, f32)]) -> (u32, f32) {
-    let best = measured.iter().map(|one| one.0).fold(0.0, f64::max);
-    let close = measured.iter().filter(|one| one.0 >= best - TOLERANCE);
-    close.min_by_key(|one| one.1).map_or((LONG_SIDE, 0.5), |one| (one.1, one.2))
-}
-
-/// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size.
-pub fn measure(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Detection {
-    let _no_grad = tch::no_grad_guard();
-    let mut detection = Detection::default();
-    for photo in photos {
-        let (image, mask) = photo_tensors(photo);
-        let own = [photo.height as i64, photo.width as i64];
-        let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
-        let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
-        let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
-        let probability = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
-        let probability = probability.upsample_bilinear2d(own, false, None, None);
-        detection.add(&probability.to_device(Device::Cpu), &mask);
-    }
-    detection
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_smallest_scale_that_comes_close_is_chosen() {
-        assert_eq!(choose(&[(0.40, 192, 0.7), (0.425, 256, 0.6), (0.43, 384, 0.5)]), (256, 0.6));
-        assert_eq!(choose(&[(0.50, 192, 0.7), (0.40, 384, 0.5)]), (192, 0.7));
-    }
 }

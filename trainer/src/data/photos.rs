@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
-use image::imageops::FilterType;
+use image::imageops::{FilterType, resize};
 use rayon::prelude::*;
 
 use crate::random::{Purpose, index, stream};
@@ -96,9 +96,10 @@ fn load_photo(path: &Path, folder: &Path, long_side: u32) -> Result<Photo> {
     let side = |pixels: u32| ((pixels as f32 * scale).round() as u32).max(1);
     let (width, height) = (side(width), side(height));
     let (rgb, mask) = if scale < 1.0 {
-        let resize = |filter| (filter, width, height);
-        let (filter, w, h) = resize(FilterType::Triangle);
-        (image::imageops::resize(&rgb, w, h, filter), image::imageops::resize(&mask, w, h, filter))
+        (
+            resize(&rgb, width, height, FilterType::Triangle),
+            resize(&mask, width, height, FilterType::Triangle),
+        )
     } else {
         (rgb, mask)
     };
