@@ -22,7 +22,7 @@ pub mod names {
 pub const SIZE_MULTIPLE: u32 = 32;
 
 /// The segmentation network: a residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) whose cost lies at a
-/// quarter of the picture's size and below. `width` scales the channels (1.0: 2.5 million parameters).
+/// quarter of the picture's size and below. `width` scales the channels (1.0: 2.7 million parameters).
 ///
 /// Input `image` `[n, 3, h, w]` in 0 to 1, output `probability` `[n, 1, h, w]`.
 pub fn segmenter(width: f64) -> Graph {

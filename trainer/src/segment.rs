@@ -31,7 +31,7 @@ const AVERAGE_DECAY: f64 = 0.998;
 pub struct SegmentOptions {
     #[command(flatten)]
     pub run: RunOptions,
-    /// Width of the network; 1 has 2.5 million parameters.
+    /// Width of the network; 1 has 2.7 million parameters.
     #[arg(long, default_value_t = 1.0)]
     pub width: f64,
 }

@@ -3,7 +3,7 @@
 mod guided;
 mod upsample;
 
-use ndarray::{Array3, Axis};
+use ndarray::{Array2, Array3, Axis};
 
 use crate::control::Control;
 use crate::error::Error;
@@ -46,8 +46,8 @@ pub(crate) enum AlphaSource<'a> {
 pub(crate) struct Fill {
     /// [3, height, width], red first, sRGB-encoded, 0 to 1.
     colours: Array3<f32>,
-    /// The luma of the picture that it was made from, [1, height, width]; absent where both scales are the same.
-    luma: Option<Array3<f32>>,
+    /// The luma of the picture that it was made from, [height, width]; absent where both scales are the same.
+    luma: Option<Array2<f32>>,
 }
 
 impl Fill {
@@ -57,8 +57,7 @@ impl Fill {
         let (_, height, width) = fill.dim();
         let same_scale = (size.1 as usize, size.0 as usize) == (height, width);
         let luma = (!same_scale)
-            .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])))
-            .map(|plane| plane.insert_axis(Axis(0)));
+            .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])));
         Fill { colours: fill, luma }
     }
 
@@ -75,7 +74,7 @@ impl Fill {
         }
         let Some(reduced) = &self.luma else { return };
         let mut smooth = vec![0.0; out.len()];
-        upsampler.read(reduced.index_axis(Axis(0), 0), y, &mut smooth);
+        upsampler.read(reduced.view(), y, &mut smooth);
         for ((fill, colour), smooth) in out.iter_mut().zip(picture_row).zip(smooth) {
             let detail = DETAIL * ((luma(*colour) - smooth) / DETAIL).tanh();
             fill.iter_mut().for_each(|value| *value = (*value + detail).clamp(0.0, 1.0));
@@ -208,7 +207,7 @@ pub(crate) fn same_size(what: &'static str, got: (u32, u32), needed: (u32, u32))
 mod tests {
     use super::*;
     use crate::pixels::{Channels, Depth, Layout};
-    use ndarray::{Array2, arr2};
+    use ndarray::arr2;
 
     #[test]
     fn alphas_below_one_step_are_zeros() {
