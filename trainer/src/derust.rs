@@ -167,14 +167,10 @@ pub fn train(options: &DerustOptions) -> Result<()> {
     let samples = Pairs::for_training(learn.photos, side, seed);
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
     let mut sums = StepLosses::default();
-    let first_step = step;
     loop {
         let progress = run.progress(step);
         let done = progress >= 1.0;
-        if (step > first_step && step.is_multiple_of(options.run.every))
-            || done
-            || options.run.stop_after == Some(step)
-        {
+        if run.is_due(step, progress) {
             models.average.copy_to(&models.average_store)?;
             let measured = models.measure(&measured, device);
             let steps = options.run.every as f64;
@@ -196,7 +192,7 @@ pub fn train(options: &DerustOptions) -> Result<()> {
             }
             models.save(&run, step)?;
         }
-        if done || options.run.stop_after == Some(step) {
+        if run.ends_before(step, progress) {
             break;
         }
         let batch = PairBatch::new(batches.next()?);

@@ -87,6 +87,9 @@ pub struct Run {
     folder: PathBuf,
     steps: u64,
     minutes: Option<f64>,
+    every: u64,
+    stop_after: Option<u64>,
+    first_step: u64,
     earlier_seconds: f64,
     started: Instant,
     metrics: File,
@@ -119,6 +122,9 @@ impl Run {
             folder,
             steps: options.steps,
             minutes,
+            every: options.every,
+            stop_after: options.stop_after,
+            first_step: 0,
             earlier_seconds: 0.0,
             started: Instant::now(),
             metrics,
@@ -151,7 +157,8 @@ impl Run {
     pub fn take_progress(&mut self, checkpoint: &Checkpoint) -> Result<u64> {
         self.earlier_seconds = checkpoint.get("run", "seconds")?.double_value(&[0]);
         self.best = checkpoint.get("run", "best")?.double_value(&[0]);
-        Ok(checkpoint.get("run", "step")?.int64_value(&[0]) as u64)
+        self.first_step = checkpoint.get("run", "step")?.int64_value(&[0]) as u64;
+        Ok(self.first_step)
     }
 
     /// How far the run is before step number `step`, 0 to 1.
@@ -161,6 +168,16 @@ impl Run {
             None => step as f64 / self.steps as f64,
         };
         part.min(1.0)
+    }
+
+    /// Whether the run ends before step number `step`, at which it is that far.
+    pub fn ends_before(&self, step: u64, progress: f64) -> bool {
+        progress >= 1.0 || self.stop_after == Some(step)
+    }
+
+    /// Whether it is time to measure and to save before step number `step`; not where the run has just gone on.
+    pub fn is_due(&self, step: u64, progress: f64) -> bool {
+        self.ends_before(step, progress) || step > self.first_step && step.is_multiple_of(self.every)
     }
 
     /// Moves the bar.

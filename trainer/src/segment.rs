@@ -116,14 +116,9 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
     let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
     let mut losses_since = vec![];
-    let first_step = step;
     loop {
         let progress = run.progress(step);
-        let done = progress >= 1.0;
-        if (step > first_step && step.is_multiple_of(options.run.every))
-            || done
-            || options.run.stop_after == Some(step)
-        {
+        if run.is_due(step, progress) {
             average.copy_to(&average_store)?;
             let detection = detect(&averaged, &held_out.photos, MEASURED_SIDE, device);
             let (threshold, iou) = detection.best_threshold();
@@ -151,7 +146,7 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
             run.put_progress(&mut checkpoint, step);
             checkpoint.save(&run.path(files::CHECKPOINT))?;
         }
-        if done || options.run.stop_after == Some(step) {
+        if run.ends_before(step, progress) {
             break;
         }
         let batch = batches.next()?;
