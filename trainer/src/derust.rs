@@ -151,14 +151,14 @@ fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
 /// # Errors
 /// When the data cannot be read, the run's folder cannot be written, or a loss is no longer finite.
 pub fn train(options: &DerustOptions) -> Result<()> {
-    let device = options.run.prepare()?;
+    let (device, kind) = options.run.prepare()?;
     let seed = options.run.seed;
     let (learn, held_out) = PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, seed);
     println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
     let side = options.run.side;
     let measured = Pairs { photos: held_out.photos, side, seed: 0, purpose: Purpose::Measuring };
 
-    let mut models = Models::new(device, options.adversarial);
+    let mut models = Models::new(device, kind, options.adversarial);
     let mut run = Run::start(&options.run)?;
     let mut step = 0;
     if options.run.resume {
@@ -249,14 +249,14 @@ struct Measured {
 }
 
 impl Models {
-    fn new(device: Device, adversarial: f64) -> Self {
+    fn new(device: Device, kind: Kind, adversarial: f64) -> Self {
         let generator_store = nn::VarStore::new(device);
         let discriminator_store = nn::VarStore::new(device);
         let average_store = nn::VarStore::new(device);
         let settings = AdamSettings { beta1: 0.5, beta2: 0.99, weight_decay: 0.0, clip_norm: 5.0 };
         Models {
-            generator: Network::new(&generator_store.root(), generator(1.0)),
-            discriminator: Network::new(&discriminator_store.root(), discriminator()),
+            generator: Network::new(&generator_store.root(), generator(1.0)).training_in(kind),
+            discriminator: Network::new(&discriminator_store.root(), discriminator()).training_in(kind),
             averaged: Network::new(&average_store.root(), generator(1.0)),
             average: WeightAverage::new(&generator_store, AVERAGE_DECAY),
             generator_optimiser: AdamW::new(&generator_store, settings),

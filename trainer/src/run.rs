@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::Value;
-use tch::{Device, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use crate::checkpoint::Checkpoint;
 
@@ -58,17 +58,21 @@ pub struct RunOptions {
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     pub device: String,
+    /// Numbers in which convolutions train: `float32`, `bfloat16`, or `auto` for what this processor is fast at.
+    #[arg(long, default_value = "auto")]
+    pub precision: String,
 }
 
 impl RunOptions {
-    /// Sets libtorch up and returns the device.
+    /// Sets libtorch up and returns the device and the kind of number that convolutions train in.
     ///
     /// # Errors
-    /// When the device is unknown or not there.
-    pub fn prepare(&self) -> Result<Device> {
+    /// When the device is unknown or not there, or the precision is unknown.
+    pub fn prepare(&self) -> Result<(Device, Kind)> {
         tch::set_num_threads(self.threads);
         tch::manual_seed(self.seed as i64);
-        crate::runtime::choose(&self.device)
+        let device = crate::runtime::choose(&self.device)?;
+        Ok((device, crate::runtime::precision(&self.precision, device)?))
     }
 }
 

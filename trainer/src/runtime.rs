@@ -2,7 +2,7 @@
 //! libraries and opens `libtorch_cuda.so` when CUDA is asked for.
 
 use anyhow::{Result, bail};
-use tch::Device;
+use tch::{Device, Kind};
 
 /// The device of this name: `cpu` or `cuda`.
 ///
@@ -20,6 +20,27 @@ pub fn choose(name: &str) -> Result<Device> {
         }
         other => bail!("there is no device `{other}`; use cpu or cuda"),
     }
+}
+
+/// The kind of number that convolutions train in: `float32`, `bfloat16`, or `auto` for bfloat16 where the device has
+/// units for it.
+///
+/// # Errors
+/// When the name is unknown.
+pub fn precision(name: &str, device: Device) -> Result<Kind> {
+    match name {
+        "float32" => Ok(Kind::Float),
+        "bfloat16" => Ok(Kind::BFloat16),
+        "auto" if device.is_cuda() || processor_has_bfloat16() => Ok(Kind::BFloat16),
+        "auto" => Ok(Kind::Float),
+        other => bail!("there is no precision `{other}`; use float32, bfloat16 or auto"),
+    }
+}
+
+/// The standard library's detection of these units is not stable yet.
+fn processor_has_bfloat16() -> bool {
+    let flags = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    flags.split_whitespace().any(|flag| flag == "amx_bf16" || flag == "avx512_bf16")
 }
 
 #[cfg(unix)]

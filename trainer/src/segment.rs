@@ -24,7 +24,7 @@ use crate::run::{Run, RunOptions, files, learning_rate};
 pub const LONG_SIDE: u32 = 384;
 /// Long side at which a run is measured while it goes on.
 const MEASURED_SIDE: u32 = 256;
-const AVERAGE_DECAY: f64 = 0.998;
+const AVERAGE_DECAY: f64 = 0.999;
 
 /// Options of `segment`.
 #[derive(Args, Clone, Debug)]
@@ -92,13 +92,13 @@ impl SegmentSamples {
 /// # Errors
 /// When the data cannot be read, the run's folder cannot be written, or the loss is no longer finite.
 pub fn train(options: &SegmentOptions) -> Result<()> {
-    let device = options.run.prepare()?;
+    let (device, kind) = options.run.prepare()?;
     let (learn, held_out) =
         PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, options.run.seed);
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
 
     let store = nn::VarStore::new(device);
-    let network = Network::new(&store.root(), segmenter(options.width));
+    let network = Network::new(&store.root(), segmenter(options.width)).training_in(kind);
     let average_store = nn::VarStore::new(device);
     let averaged = Network::new(&average_store.root(), segmenter(options.width));
     let mut average = WeightAverage::new(&store, AVERAGE_DECAY);
