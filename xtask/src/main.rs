@@ -2,8 +2,8 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`tools`] finds (or installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`],
-//! [`train`] and [`showcase`] run the product.
+//! [`prefix`] installs the library for other programs, [`tools`] finds (or installs) the programs that the
+//! rest calls, [`demo`], [`mod@test`], [`verify`], [`train`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -15,6 +15,7 @@ mod install;
 mod libtorch;
 mod onnxruntime;
 mod photos;
+mod prefix;
 mod process;
 mod showcase;
 mod system_library;
@@ -48,6 +49,15 @@ enum Task {
     Demo {
         /// A PNG or JPEG picture.
         photo: Option<PathBuf>,
+    },
+    /// Install libderust with all that programs in C, C++ and Python need to be built and run.
+    Install {
+        /// The folder to install into, such as /usr/local or one of your own.
+        #[arg(long)]
+        prefix: PathBuf,
+        /// Compile the library quickly and with checks, for tests.
+        #[arg(long)]
+        debug: bool,
     },
     /// Run every test that can run on this machine, the trainer's included.
     Test {
@@ -84,6 +94,11 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo { photo } => demo::run(&workspace, photo.as_deref()),
+        Task::Install { prefix, debug } => {
+            let profile = if debug { prefix::Profile::Debug } else { prefix::Profile::Release };
+            prefix::install(&workspace, &prefix, profile)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Test { strict } => test::run(&workspace, strict),
         Task::Verify => verify::run(&workspace),
         Task::Train(options) => train::run(&workspace, &options),
