@@ -141,8 +141,24 @@ impl Segmentation {
     /// # Errors
     /// When the picture's size differs or the caller stops the call.
     pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
+        self.survey_with(Surveyor::default(), picture, control)
+    }
+
+    /// [`Self::survey`], with the outline of every patch.
+    ///
+    /// # Errors
+    /// When the picture's size differs or the caller stops the call.
+    pub fn survey_with_outlines(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
+        self.survey_with(Surveyor::with_outlines(), picture, control)
+    }
+
+    fn survey_with(
+        &self,
+        mut surveyor: Surveyor,
+        picture: &Picture<'_>,
+        control: Control<'_>,
+    ) -> Result<Survey, Error> {
         compose::same_size("picture", picture.size(), self.size)?;
-        let mut surveyor = Surveyor::default();
         compose::for_each_row(&self.probability, picture, control, |_, row| {
             surveyor.row(row, self.threshold)
         })?;

@@ -1,6 +1,10 @@
 //! What was found: areas, regions, grades.
 
+mod outline;
+
 use std::ops::Range;
+
+use outline::Bitmap;
 
 /// What a segmentation says about a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -11,6 +15,9 @@ pub struct Survey {
     pub rust_pixels: u64,
     /// Rusted patches, the largest first. Pixels that touch at a side or a corner belong together.
     pub patches: Vec<Patch>,
+    /// The outer border of each patch, where asked for: its pixels (x, y) in the region of interest, clockwise, each a
+    /// neighbour of the next; pixels of parts that are one pixel wide come twice.
+    pub outlines: Option<Vec<Vec<[u32; 2]>>>,
 }
 
 /// A connected patch of rust.
@@ -60,6 +67,8 @@ pub(crate) struct Surveyor {
     rust_pixels: u64,
     previous: Vec<Run>,
     patches: Vec<Growing>,
+    /// For outlines.
+    bitmap: Option<Bitmap>,
 }
 
 #[derive(Clone, Debug)]
@@ -73,6 +82,8 @@ struct Run {
 struct Growing {
     /// The patch that this one was joined to; itself if none.
     joined_to: usize,
+    /// The left-most pixel of its upper-most row.
+    start: [u32; 2],
     columns: Range<u32>,
     rows: Range<u32>,
     area: u64,
@@ -80,8 +91,16 @@ struct Growing {
 }
 
 impl Surveyor {
+    /// One that can tell the outlines of the patches, for an eighth of a byte per pixel.
+    pub(crate) fn with_outlines() -> Self {
+        Surveyor { bitmap: Some(Bitmap::default()), ..Surveyor::default() }
+    }
+
     /// Takes the next row of probabilities; those from `threshold` on are rust.
     pub(crate) fn row(&mut self, probabilities: &[f32], threshold: f32) {
+        if let Some(bitmap) = &mut self.bitmap {
+            bitmap.row(probabilities.iter().map(|value| *value >= threshold));
+        }
         let y = self.rows;
         let mut runs: Vec<Run> = Vec::new();
         let mut first_above = 0;
@@ -104,6 +123,7 @@ impl Surveyor {
                 .collect();
             let own = Growing {
                 joined_to: self.patches.len(),
+                start: [columns.start, y],
                 columns: columns.clone(),
                 rows: y..y + 1,
                 area: length as u64,
@@ -124,18 +144,23 @@ impl Surveyor {
     /// The survey of all rows so far.
     pub(crate) fn finish(self) -> Survey {
         let roots = self.patches.iter().enumerate().filter(|(i, patch)| patch.joined_to == *i);
-        let mut patches: Vec<Patch> = roots
-            .map(|(_, patch)| Patch {
-                x: patch.columns.start,
-                y: patch.rows.start,
-                width: patch.columns.end - patch.columns.start,
-                height: patch.rows.end - patch.rows.start,
-                area: patch.area,
-                mean_probability: (patch.sum / patch.area as f64) as f32,
-            })
-            .collect();
-        patches.sort_by_key(|patch| (std::cmp::Reverse(patch.area), patch.y, patch.x));
-        Survey { pixels: self.pixels, rust_pixels: self.rust_pixels, patches }
+        let mut roots: Vec<&Growing> = roots.map(|(_, patch)| patch).collect();
+        roots.sort_by_key(|patch| (std::cmp::Reverse(patch.area), patch.rows.start, patch.columns.start));
+        let patches = roots.iter().map(|patch| Patch {
+            x: patch.columns.start,
+            y: patch.rows.start,
+            width: patch.columns.end - patch.columns.start,
+            height: patch.rows.end - patch.rows.start,
+            area: patch.area,
+            mean_probability: (patch.sum / patch.area as f64) as f32,
+        });
+        let trace = |bitmap: &Bitmap| roots.iter().map(|patch| bitmap.outline(patch.start)).collect();
+        Survey {
+            pixels: self.pixels,
+            rust_pixels: self.rust_pixels,
+            patches: patches.collect(),
+            outlines: self.bitmap.as_ref().map(trace),
+        }
     }
 
     /// The patch that `i` belongs to by now.
@@ -158,6 +183,8 @@ impl Surveyor {
         let other = self.patches[gone].clone();
         self.patches[gone].joined_to = kept;
         let patch = &mut self.patches[kept];
+        let [a, b] = [patch.start, other.start];
+        patch.start = if (a[1], a[0]) <= (b[1], b[0]) { a } else { b };
         patch.columns =
             patch.columns.start.min(other.columns.start)..patch.columns.end.max(other.columns.end);
         patch.rows = patch.rows.start.min(other.rows.start)..patch.rows.end.max(other.rows.end);
@@ -172,7 +199,7 @@ mod tests {
     use super::*;
 
     fn survey(picture: &[&str]) -> Survey {
-        let mut surveyor = Surveyor::default();
+        let mut surveyor = Surveyor::with_outlines();
         for row in picture {
             let row: Vec<f32> = row.bytes().map(|b| f32::from(b - b'0') / 9.0).collect();
             surveyor.row(&row, 0.5);
@@ -186,13 +213,15 @@ mod tests {
         assert_eq!((survey.pixels, survey.rust_pixels), (35, 11));
         let boxes: Vec<_> = survey.patches.iter().map(|p| (p.x, p.y, p.width, p.height, p.area)).collect();
         assert_eq!(boxes, [(0, 0, 5, 3, 7), (6, 1, 1, 2, 2), (0, 4, 1, 1, 1), (6, 4, 1, 1, 1)]);
+        let starts: Vec<_> = survey.outlines.unwrap().iter().map(|outline| outline[0]).collect();
+        assert_eq!(starts, [[0, 0], [6, 1], [0, 4], [6, 4]]);
         assert!((survey.patches[2].mean_probability - 5.0 / 9.0).abs() < 1e-6);
     }
 
     #[test]
     fn grades_follow_from_the_area() {
         let graded = |rust_pixels| {
-            let survey = Survey { pixels: 100_000, rust_pixels, patches: vec![] };
+            let survey = Survey { pixels: 100_000, rust_pixels, patches: vec![], outlines: None };
             (survey.iso_4628_3(), survey.astm_d610())
         };
         assert_eq!(graded(0), (0, 10));
