@@ -18,11 +18,11 @@ use derust_engine::{Control, Engine, EngineOptions, Error, Kind};
 use crate::cli::{Files, Work};
 use crate::destination::{Destination, Destinations, Naming};
 use crate::inputs::{self, Input};
-use crate::memory::Memory;
 use crate::picture_file::{Format, MEMORY_LIMIT};
 use crate::progress::{self, Share};
 use crate::report::{Done, Report};
 use crate::stop;
+use derust_engine::memory::Memory;
 
 /// What a verb does with the pictures of a call.
 pub struct Verb<'a> {

@@ -10,7 +10,6 @@ mod destination;
 mod documents;
 mod info;
 mod inputs;
-mod memory;
 mod models;
 mod picture_file;
 mod progress;

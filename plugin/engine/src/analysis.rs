@@ -12,6 +12,11 @@ use crate::tiles::Plan;
 /// What a network with a mask input is fed when there is no mask: find the rust yourself.
 const NO_MASK: f32 = -1.0;
 
+/// The picture's colours at the working scale, and what guides the upsampling of one plane.
+const BYTES_PER_PIXEL: u64 = 12 + 60;
+/// What ONNX Runtime holds for a pixel of a tile: the activations of the shipped networks, as measured, and a half more.
+const BYTES_PER_TILE_PIXEL: u64 = 600;
+
 /// A model and the sessions that run it.
 #[derive(Debug)]
 pub(crate) struct Network {
@@ -34,6 +39,16 @@ impl Network {
     /// At most `sessions` pictures are worked on at a time.
     pub(crate) fn new(model: Model, sessions: usize) -> Self {
         Network { model, pool: SessionPool::new(sessions) }
+    }
+
+    /// About how many bytes a call holds that runs the network over a picture of this width and height: its planes at
+    /// the working scale, and what ONNX Runtime needs for one tile.
+    pub(crate) fn bytes_needed(&self, (width, height): (u32, u32)) -> u64 {
+        let manifest = &self.model.manifest;
+        let plan = Plan::new(width as usize, height as usize, manifest.tile, self.model.fixed_size);
+        let channels: usize = manifest.outputs.iter().map(decoded_channels).sum();
+        let planes = u64::from(width) * u64::from(height) * (BYTES_PER_PIXEL + 4 * channels as u64);
+        planes + plan.tile_pixels() as u64 * BYTES_PER_TILE_PIXEL + self.model.onnx.len() as u64 * 3
     }
 
     /// Runs the network over `colours` [3, height, width], in tiles where the picture is large.

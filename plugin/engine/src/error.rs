@@ -38,6 +38,15 @@ pub enum Error {
         /// What is wrong with the answer.
         problem: String,
     },
+    /// A call cannot do its work within the memory that calls may use.
+    #[error("the call needs about {} MB beside the pictures, the engine may use {} MB; raise its limit, or work at \
+             the model's scale", needed.div_ceil(1 << 20), limit >> 20)]
+    Memory {
+        /// Bytes that the call needs.
+        needed: u64,
+        /// Bytes that all calls may use.
+        limit: u64,
+    },
     /// An option's value makes no sense.
     #[error("{0}")]
     Option(String),

@@ -8,6 +8,7 @@
 //! | `tensor`     | they become planar float32 at the scale that the network knows                |
 //! | `tiles`      | large ones are cut into overlapping tiles, results joined without seams       |
 //! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
+//! | `serving`    | that one is tried out, used, and replaced when a better one comes             |
 //! | [`runtime`]  | ONNX Runtime is found and loaded; sessions run networks                       |
 //! | `analysis`   | a network runs over the picture: probability, fill, alpha                     |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
@@ -23,25 +24,30 @@ mod error;
 pub mod filters;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod log;
+pub mod memory;
 pub mod models;
 pub mod pixels;
 pub mod runtime;
+mod serving;
 pub mod survey;
 mod tensor;
 mod tiles;
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 pub use compose::MaskMode;
 pub use control::{Cancelled, Control};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
+pub use log::{Level, Log};
 
 use analysis::Network;
+use memory::{Memory, Share};
 use models::{Candidate, Store};
 use runtime::{Runtime, RuntimeError, SessionOptions};
+use serving::Serving;
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]
@@ -54,6 +60,10 @@ pub struct EngineOptions {
     pub session: SessionOptions,
     /// Pictures that one network works on at a time; further callers wait.
     pub sessions: usize,
+    /// Bytes that calls at work may hold together, beside the caller's pictures; further callers wait.
+    pub memory_limit: Option<u64>,
+    /// Hears which models serve and why others do not.
+    pub log: Log,
 }
 
 impl Default for EngineOptions {
@@ -63,6 +73,8 @@ impl Default for EngineOptions {
             store: Store::new(&[]),
             session: SessionOptions::default(),
             sessions: 1,
+            memory_limit: None,
+            log: Log::default(),
         }
     }
 }
@@ -70,12 +82,10 @@ impl Default for EngineOptions {
 /// Finds rust and takes it away. One engine serves any number of threads.
 #[derive(Debug)]
 pub struct Engine {
-    options: EngineOptions,
-    /// The networks in use, by kind and the name that was asked for.
-    networks: Mutex<Networks>,
+    runtime: Option<PathBuf>,
+    serving: Serving,
+    memory: Option<Memory>,
 }
-
-type Networks = HashMap<(Kind, Option<String>), Arc<Network>>;
 
 /// A line in the list of models.
 #[derive(Debug)]
@@ -89,7 +99,12 @@ pub struct ModelEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        Engine { options, networks: Mutex::default() }
+        let EngineOptions { runtime, store, session, sessions, memory_limit, log } = options;
+        Engine {
+            runtime,
+            serving: Serving::new(store, session, sessions, log),
+            memory: memory_limit.map(Memory::new),
+        }
     }
 
     /// ONNX Runtime, loaded.
@@ -97,53 +112,44 @@ impl Engine {
     /// # Errors
     /// See [`Runtime::load`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
-        Runtime::load(self.options.runtime.as_deref())
+        Runtime::load(self.runtime.as_deref())
     }
 
     /// The folders in which models are looked for, in the order of their rank.
     pub fn model_folders(&self) -> impl Iterator<Item = &Path> {
-        self.options.store.folders().iter().map(PathBuf::as_path)
+        self.serving.store().folders().iter().map(PathBuf::as_path)
     }
 
     /// Every model file, and whether it serves.
     pub fn models(&self) -> Vec<ModelEntry> {
-        let candidates = self.options.store.candidates();
-        let reasons: Vec<Option<String>> = candidates
-            .iter()
-            .enumerate()
-            .map(|(i, candidate)| match &candidate.model {
-                Err(error) => Some(error.to_string()),
-                Ok(model) => match models::choose(&candidates, model.manifest.kind, None) {
-                    Some(serving) if serving != i => Some(models::reason(candidate, &candidates[serving])),
-                    _ => None,
-                },
-            })
-            .collect();
-        let entries = candidates.into_iter().zip(reasons);
-        entries.map(|(candidate, idle_because)| ModelEntry { candidate, idle_because }).collect()
+        self.serving.list()
+    }
+
+    /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight
+    /// end on the network that they began with. A file that became unusable changes nothing: what was read from it
+    /// before serves on, and [`Engine::models`] says why. Where a file is gone, the next best serves.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be used.
+    pub fn refresh(&self) -> Result<(), Error> {
+        self.serving.refresh(&|| self.runtime())
     }
 
     fn session_options(&self) -> &SessionOptions {
-        &self.options.session
+        self.serving.session_options()
     }
 
     /// The network of this kind that serves, or the one with this name.
     fn network(&self, kind: Kind, name: Option<&str>) -> Result<Arc<Network>, Error> {
-        let mut networks = self.networks.lock().unwrap_or_else(PoisonError::into_inner);
-        let key = (kind, name.map(str::to_owned));
-        if let Some(network) = networks.get(&key) {
-            return Ok(Arc::clone(network));
+        self.serving.network(kind, name, &|| self.runtime())
+    }
+
+    /// Waits until a call may hold its share of the memory that calls may use.
+    fn share_memory(&self, bytes: u64) -> Result<Option<Share<'_>>, Error> {
+        let Some(memory) = &self.memory else { return Ok(None) };
+        if bytes > memory.limit() {
+            return Err(Error::Memory { needed: bytes, limit: memory.limit() });
         }
-        let mut candidates = self.options.store.candidates();
-        let model =
-            models::choose(&candidates, kind, name).and_then(|i| candidates.swap_remove(i).model.ok());
-        let model = model.ok_or_else(|| Error::NoModel {
-            kind,
-            name: key.1.clone(),
-            folders: self.model_folders().map(Path::to_owned).collect(),
-        })?;
-        let network = Arc::new(Network::new(model, self.options.sessions));
-        networks.insert(key, Arc::clone(&network));
-        Ok(network)
+        Ok(Some(memory.take(bytes)))
     }
 }

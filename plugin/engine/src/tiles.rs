@@ -74,6 +74,11 @@ impl Axis {
 }
 
 impl Plan {
+    /// Pixels of one tile.
+    pub(crate) fn tile_pixels(&self) -> usize {
+        self.rows.length * self.columns.length
+    }
+
     /// Cuts a picture of `width` x `height` pixels.
     ///
     /// `fixed` is the height and width that the graph demands, where it does. Otherwise a picture of at most twice

@@ -72,6 +72,7 @@ impl Engine {
         let layout = picture.layout();
         let long_side = options.scale.long_side(manifest);
         let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
+        let _share = self.share_memory(network.bytes_needed(working))?;
         let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {

@@ -1,10 +1,12 @@
 //! A look at a model file before ONNX Runtime sees it. Nothing in the file is trusted.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use derust_manifest::onnx::{Property, ValueInfo, data_type, dimension};
 use derust_manifest::{InputRole, METADATA_KEY, Manifest, ManifestError, Output, OutputRole};
 use prost::Message;
+use sha2::{Digest as _, Sha256};
 
 use super::Model;
 
@@ -18,11 +20,11 @@ const KNOWN_DOMAINS: [&str; 4] = ["", "ai.onnx", "ai.onnx.ml", "com.microsoft"];
 const LARGEST_FIXED_SIDE: i64 = 4096;
 
 /// Why a model file cannot serve.
-#[derive(Debug, thiserror::Error)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum ModelError {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
-    Read(#[from] std::io::Error),
+    Read(Arc<std::io::Error>),
     /// The file is too large.
     #[error("it has more than {} MB", SIZE_LIMIT >> 20)]
     TooLarge,
@@ -34,10 +36,22 @@ pub enum ModelError {
     NoManifest,
     /// The manifest breaks the contract.
     #[error(transparent)]
-    Manifest(#[from] ManifestError),
+    Manifest(Arc<ManifestError>),
     /// The graph is not what the manifest says, or not what derust runs.
     #[error("{0}")]
     Graph(String),
+}
+
+impl From<ManifestError> for ModelError {
+    fn from(error: ManifestError) -> Self {
+        ModelError::Manifest(Arc::new(error))
+    }
+}
+
+impl From<std::io::Error> for ModelError {
+    fn from(error: std::io::Error) -> Self {
+        ModelError::Read(Arc::new(error))
+    }
 }
 
 /// The messages of `onnx.proto3` once more, with the fields that tell whether a file reaches beyond itself, and
@@ -135,7 +149,9 @@ pub fn inspect(onnx: Cow<'static, [u8]>, sidecar: Option<&str>) -> Result<Model,
         .and_then(|()| file.functions.iter().flat_map(|function| &function.node).try_for_each(check_node));
     stays_inside.map_err(ModelError::Graph)?;
     let fixed_size = check_ports(&graph, &manifest).map_err(ModelError::Graph)?;
-    Ok(Model { manifest, onnx, fixed_size })
+    let mut hash = Sha256::new_with_prefix(&onnx);
+    hash.update(sidecar.unwrap_or_default());
+    Ok(Model { manifest, onnx, fixed_size, digest: hash.finalize().into() })
 }
 
 fn check_graph(graph: &look::Graph) -> Result<(), String> {

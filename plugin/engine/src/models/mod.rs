@@ -23,7 +23,12 @@ pub struct Model {
     pub onnx: Cow<'static, [u8]>,
     /// Height and width of the image input, where the graph fixes them.
     pub fixed_size: [Option<usize>; 2],
+    /// Tells the content of the file and its sidecar from any other.
+    pub digest: Digest,
 }
+
+/// SHA-256 (FIPS 180-4) of an ONNX file, followed by its sidecar where there is one.
+pub type Digest = [u8; 32];
 
 /// Where a model comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]

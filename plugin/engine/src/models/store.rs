@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
+use std::collections::HashMap;
 use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,7 +11,7 @@ use std::time::SystemTime;
 
 use derust_manifest::Kind;
 
-use super::{Model, ModelError, Origin, SIZE_LIMIT, embedded, inspect};
+use super::{Digest, Model, ModelError, Origin, SIZE_LIMIT, embedded, inspect};
 
 /// The folders that may hold models.
 #[derive(Clone, Debug)]
@@ -21,15 +22,15 @@ pub struct Store {
 }
 
 /// A model file that was looked at.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct Candidate {
     /// Where it lies.
     pub origin: Origin,
     /// The model, or why it cannot serve.
     pub model: Result<Model, ModelError>,
     /// Position of its folder; the lowest rank comes first, the embedded models last.
-    rank: usize,
-    added: SystemTime,
+    pub(crate) rank: usize,
+    pub(crate) added: SystemTime,
 }
 
 impl Store {
@@ -85,13 +86,19 @@ impl Store {
     }
 }
 
-/// The candidate of this kind that serves, by its place in the list.
+/// The candidate of this kind that serves, by its place in the list; `refused` ones do not.
 ///
 /// The first folder that holds a usable model of the kind (and of the `name`, if one is wanted) decides; in it the
 /// name that was added last, and of that name the highest version.
-pub(crate) fn choose(candidates: &[Candidate], kind: Kind, name: Option<&str>) -> Option<usize> {
+pub(crate) fn choose(
+    candidates: &[Candidate],
+    kind: Kind,
+    name: Option<&str>,
+    refused: &HashMap<Digest, String>,
+) -> Option<usize> {
     let fits = |candidate: &Candidate| {
-        let manifest = &candidate.model.as_ref().ok()?.manifest;
+        let model = candidate.model.as_ref().ok().filter(|model| !refused.contains_key(&model.digest))?;
+        let manifest = &model.manifest;
         (manifest.kind == kind && name.is_none_or(|name| name == manifest.name))
             .then(|| (manifest.name.clone(), manifest.version.clone()))
     };
@@ -177,7 +184,7 @@ mod tests {
 
     fn serving(store: &Store, name: Option<&str>) -> String {
         let candidates = store.candidates();
-        match choose(&candidates, Kind::SegmentRust, name).map(|i| &candidates[i].origin) {
+        match choose(&candidates, Kind::SegmentRust, name, &HashMap::new()).map(|i| &candidates[i].origin) {
             Some(Origin::File(path)) => path.file_name().unwrap().to_string_lossy().into_owned(),
             other => format!("{other:?}"),
         }

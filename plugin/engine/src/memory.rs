@@ -1,8 +1,8 @@
-//! Keeps pictures that are worked on at the same time within the memory that a call may use.
+//! Keeps what is worked on at the same time within a limit of memory.
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
-/// Memory that pictures share.
+/// Memory that pieces of work share.
 #[derive(Debug)]
 pub struct Memory {
     limit: u64,
@@ -10,7 +10,7 @@ pub struct Memory {
     freed: Condvar,
 }
 
-/// Memory that one picture holds; given back when dropped.
+/// Memory that one piece of work holds; given back when dropped.
 #[derive(Debug)]
 pub struct Share<'a> {
     memory: &'a Memory,
@@ -21,6 +21,11 @@ impl Memory {
     /// `limit` bytes to share.
     pub fn new(limit: u64) -> Self {
         Memory { limit, used: Mutex::new(0), freed: Condvar::new() }
+    }
+
+    /// Bytes to share.
+    pub fn limit(&self) -> u64 {
+        self.limit
     }
 
     /// Waits until `bytes` are free. What needs more than there is waits until it is alone.
