@@ -1,0 +1,547 @@
+"""The engine: what finds rust in arrays and takes it away."""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+from dataclasses import dataclass
+from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+
+import numpy as np
+
+from . import _abi, _options
+from ._errors import Error
+from ._handle import Handle, freed_on_failure, refuse_pickling
+from ._library import call, library, text
+from ._pixels import Pixels, Rectangle, gray_input, gray_output, like_output, pointers
+from ._removal import Removal
+from ._report import Report
+from ._segmentation import Analysis, Segmentation
+from ._watch import Cancel, Progress
+
+PathLike = Union[str, "os.PathLike[str]"]
+#: Told a level of the module `logging` and a message.
+Log = Callable[[int, str], Any]
+
+_logger = logging.getLogger("derust")
+# A library prints nothing unless its host sets logging up.
+_logger.addHandler(logging.NullHandler())
+_LEVELS = {_abi.LOG_ERROR: logging.ERROR, _abi.LOG_WARNING: logging.WARNING, _abi.LOG_INFO: logging.INFO}
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file.
+
+    Attributes:
+        name, version: as the file says; empty where it cannot be read.
+        filter: ``"derust"``, ``"segment-rust"`` or ``"unknown"``.
+        serves: whether it is used when no name is given.
+        origin: its path, or ``"built in"``.
+        reason: why it does not serve; empty when it does.
+        device: where it runs.
+    """
+
+    name: str
+    version: str
+    filter: str
+    serves: bool
+    origin: str
+    reason: str
+    device: str
+
+
+@dataclass(frozen=True)
+class Device:
+    """Something that networks can run on.
+
+    Attributes:
+        kind: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``, as `Engine` takes it.
+        name: as its maker calls it.
+        usable: whether an engine can be made for it.
+        in_use: whether this engine runs there.
+        reason: why it cannot be used; empty when it can.
+    """
+
+    kind: str
+    name: str
+    usable: bool
+    in_use: bool
+    reason: str
+
+
+@dataclass(frozen=True)
+class Runtime:
+    """The ONNX Runtime that runs the networks of this process: its version and the path of its library."""
+
+    version: str
+    path: str
+
+
+class Engine:
+    """Finds rust in pictures and takes it away.
+
+    One engine serves any number of threads at once; the GIL is released while it works. Calls look for Ctrl-C when
+    they run in the main thread. It belongs to the process that made it: after a fork it raises `Forked`. Usable in a
+    ``with`` block, which closes it.
+
+    Pictures are arrays of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4) and
+    dtype uint8 (0 to 255), uint16 (0 to 65535) or float32 (black 0, white 1; values beyond are kept). Colours are in
+    OpenCV's order, blue, green, red (, alpha), unless ``rgb=True``. Arrays whose channels lie together are used where
+    they are: with any distance between rows, upside down, and with gaps between columns (``image[::-1, ::2]``).
+    Others (planar, mirrored columns, swapped bytes) are copied. The caller's arrays must not change during a call.
+
+    Args:
+        models: folder or folders of models, searched first.
+        only_these_models: search nothing else, not even the built-in models.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"tensorrt"``; with a number as in ``"cuda:1"``.
+        threads: threads that compute one network; 0: the processors that this process may use.
+        sessions: calls that one network serves at once, 0 means 1; further callers wait.
+        runtime: path of the ONNX Runtime library; `None`: search. One process can use one only.
+        memory_limit: bytes that calls may use beside the caller's arrays; 0: no limit.
+        log: function of a `logging` level and a message; `None`: the logger ``"derust"``. It may be called on any
+            thread that calls the engine.
+
+    Raises:
+        Error: see its subclasses.
+    """
+
+    def __init__(
+        self,
+        models: Union[PathLike, Sequence[PathLike]] = (),
+        *,
+        only_these_models: bool = False,
+        device: str = "auto",
+        threads: int = 0,
+        sessions: int = 0,
+        runtime: Optional[PathLike] = None,
+        memory_limit: int = 0,
+        log: Optional[Log] = None,
+    ) -> None:
+        if log is not None and not callable(log):
+            raise TypeError(f"log must be a function of a level and a message, not {type(log).__name__}")
+        folders = [models] if isinstance(models, (str, os.PathLike)) else list(models)
+        folder_texts = [_options.string(folder, "a folder of models") for folder in folders]
+        kind, device_id = _options.device(device)
+        lib = library()
+        log_callback = _abi.LogCallback(_log_to(log or _logger.log))
+        options = _abi.EngineOptions(
+            device=kind,
+            device_id=device_id,
+            threads=_options.whole(threads, "threads"),
+            sessions=_options.whole(sessions, "sessions"),
+            model_folder_count=len(folder_texts),
+            model_folders=(ctypes.c_char_p * len(folder_texts))(*folder_texts) if folder_texts else None,
+            only_these_folders=int(bool(only_these_models)),
+            runtime_library=_options.string(runtime, "runtime"),
+            memory_limit=_options.whole(memory_limit, "memory_limit", 2**64 - 1),
+            log=log_callback,
+        )
+        pointer = ctypes.c_void_p()
+        call(lib.derust_engine_create, ctypes.byref(options), ctypes.byref(pointer))
+        self._handle = Handle("Engine", pointer, lib.derust_engine_free, keep=log_callback)
+
+    def segment(
+        self,
+        image: np.ndarray,
+        *,
+        mask: Union[bool, np.ndarray] = True,
+        probability: Union[bool, np.ndarray] = False,
+        report: bool = True,
+        threshold: Optional[float] = None,
+        contours: bool = False,
+        model: Optional[str] = None,
+        scale: str = "model",
+        region: Optional[Rectangle] = None,
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> Segmentation:
+        """Finds the rust in a picture.
+
+        Args:
+            image: the picture; it is only read.
+            mask: `True` for a new uint8 array, `False` for none, or a gray array of any of the dtypes to write into.
+            probability: the same; a new one is float32.
+            report: whether to measure areas and regions.
+            threshold: probability from which on a pixel is rust, above 0 and below 1; `None`: the model's own.
+            contours: whether every region of the report has its outline.
+            model: name of the model; `None`: the one that serves.
+            scale: ``"model"``: look at the picture at the size that the model knows; ``"native"``: as it is, in tiles.
+            region: (x, y, width, height) in pixels: the part to look at. Outputs and regions have its size and origin.
+            rgb: colours are in the order red, green, blue.
+            linear: values are proportional to light instead of sRGB-encoded.
+            premultiplied: colours are multiplied by alpha.
+            progress: told what part is done, 0 to 1; stops the call by answering `False` or raising an exception,
+                which then comes out of the call. It must not call this engine.
+            cancel: stops the call from another thread.
+
+        Raises:
+            Cancelled: progress or cancel stopped the call.
+            Error: see its other subclasses.
+        """
+        source = Pixels(image, "image", rgb=rgb, linear=linear, premultiplied=premultiplied, region=region)
+        mask_pixels = gray_output(mask, "mask", source.size, np.uint8)
+        probability_pixels = gray_output(probability, "probability", source.size, np.float32)
+        lib = library()
+        found = ctypes.c_void_p()
+        with freed_on_failure(lib.derust_report_free, found), self._handle.use() as engine, _options.Control(
+            progress, cancel
+        ) as control:
+            options = _options.segment(
+                control, model=model, scale=scale, threshold_=threshold, contours=contours
+            )
+            call(
+                lib.derust_segment,
+                engine,
+                ctypes.byref(source.image),
+                ctypes.byref(options),
+                _reference(mask_pixels),
+                _reference(probability_pixels),
+                ctypes.byref(found) if report else None,
+            )
+        return _segmentation(mask_pixels, probability_pixels, Report(found, contours) if report else None)
+
+    def remove(
+        self,
+        image: np.ndarray,
+        mask: Optional[np.ndarray] = None,
+        *,
+        out: Optional[np.ndarray] = None,
+        strength: float = 1.0,
+        mask_mode: str = "limit",
+        model: Optional[str] = None,
+        scale: str = "model",
+        region: Optional[Rectangle] = None,
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> np.ndarray:
+        """Takes the rust out of a picture. Where there is none, pixels stay bit for bit the same.
+
+        Args:
+            image: the picture; it is only read, unless it is also `out`.
+            mask: gray array (any of the dtypes, or bool) of the size of the picture or its region, white: treat.
+            out: array to write into, shape and dtype as the picture; may be the picture itself. A new one if absent.
+            strength: 0 (the picture as it was) to 1.
+            mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
+            region: the part to work on; the rest of the result is the picture's.
+            model, scale, rgb, linear, premultiplied, progress, cancel: see `segment`.
+
+        Returns:
+            `out`, or a new array of the picture's shape and dtype.
+
+        Raises:
+            Cancelled: progress or cancel stopped the call.
+            Error: see its other subclasses.
+        """
+        layout = _layout(rgb, linear, premultiplied, region)
+        source = Pixels(image, "image", **layout)
+        mask_pixels = gray_input(mask, "mask", source.size)
+        target = like_output(out, source, **layout)
+        with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+            options = _options.remove(
+                control, model=model, scale=scale, mask=mask_pixels, mask_mode=mask_mode, strength=strength
+            )
+            call(
+                library().derust_remove,
+                engine,
+                ctypes.byref(source.image),
+                ctypes.byref(options),
+                ctypes.byref(target.image),
+            )
+        target.finish()
+        return target.array
+
+    def segment_batch(
+        self,
+        images: Sequence[np.ndarray],
+        *,
+        mask: bool = True,
+        probability: bool = False,
+        threshold: Optional[float] = None,
+        contours: bool = False,
+        model: Optional[str] = None,
+        scale: str = "model",
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> List[Segmentation]:
+        """`segment` for several pictures of any sizes in one call.
+
+        Raises:
+            Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
+        """
+        layout = _layout(rgb, linear, premultiplied, None)
+        sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        masks = [gray_output(bool(mask), "mask", source.size, np.uint8) for source in sources]
+        probabilities = [
+            gray_output(bool(probability), "probability", source.size, np.float32) for source in sources
+        ]
+        count = len(sources)
+        lib = library()
+        reports = (ctypes.c_void_p * count)()
+        statuses = (ctypes.c_int32 * count)()
+
+        def results() -> List[Optional[Segmentation]]:
+            return [
+                _segmentation(masks[i], probabilities[i], Report(ctypes.c_void_p(reports[i]), contours))
+                if statuses[i] == _abi.OK and reports[i]
+                else None
+                for i in range(count)
+            ]
+
+        try:
+            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+                options = _options.segment(
+                    control, model=model, scale=scale, threshold_=threshold, contours=contours
+                )
+                call(
+                    lib.derust_segment_batch,
+                    engine,
+                    count,
+                    pointers(sources),
+                    ctypes.byref(options),
+                    pointers(masks),
+                    pointers(probabilities),
+                    reports,
+                    statuses,
+                )
+        except Error as error:
+            error.statuses, error.results = list(statuses), results()
+            raise
+        except BaseException:
+            for report in reports:
+                lib.derust_report_free(report)
+            raise
+        return results()  # type: ignore[return-value]  # every picture has its report
+
+    def remove_batch(
+        self,
+        images: Sequence[np.ndarray],
+        *,
+        strength: float = 1.0,
+        model: Optional[str] = None,
+        scale: str = "model",
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> List[np.ndarray]:
+        """`remove` for several pictures of any sizes in one call.
+
+        Raises:
+            Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
+        """
+        layout = _layout(rgb, linear, premultiplied, None)
+        sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        targets = [like_output(None, source, **layout) for source in sources]
+        count = len(sources)
+        statuses = (ctypes.c_int32 * count)()
+        try:
+            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+                options = _options.remove(control, model=model, scale=scale, strength=strength)
+                call(
+                    library().derust_remove_batch,
+                    engine,
+                    count,
+                    pointers(sources),
+                    ctypes.byref(options),
+                    pointers(targets),
+                    statuses,
+                )
+        except Error as error:
+            error.statuses = list(statuses)
+            error.results = [t.array if s == _abi.OK else None for t, s in zip(targets, statuses)]
+            raise
+        return [target.array for target in targets]
+
+    def analyse(
+        self,
+        image: np.ndarray,
+        *,
+        threshold: Optional[float] = None,
+        model: Optional[str] = None,
+        scale: str = "model",
+        region: Optional[Rectangle] = None,
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> Analysis:
+        """Looks for rust once, for masks at several thresholds, overlays and reports that cost no inference.
+
+        Arguments and errors as in `segment`.
+        """
+        layout = _layout(rgb, linear, premultiplied, region)
+        source = Pixels(image, "image", **layout)
+        lib = library()
+        pointer = ctypes.c_void_p()
+        with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
+            progress, cancel
+        ) as control:
+            options = _options.segment(control, model=model, scale=scale, threshold_=threshold)
+            call(
+                lib.derust_analyse_segment,
+                engine,
+                ctypes.byref(source.image),
+                ctypes.byref(options),
+                ctypes.byref(pointer),
+            )
+        return Analysis(pointer, image, layout)
+
+    def analyse_removal(
+        self,
+        image: np.ndarray,
+        mask: Optional[np.ndarray] = None,
+        *,
+        mask_mode: str = "limit",
+        model: Optional[str] = None,
+        scale: str = "model",
+        region: Optional[Rectangle] = None,
+        rgb: bool = False,
+        linear: bool = False,
+        premultiplied: bool = False,
+        progress: Optional[Progress] = None,
+        cancel: Optional[Cancel] = None,
+    ) -> Removal:
+        """Runs the network once, for results at several strengths that cost no inference.
+
+        Arguments and errors as in `remove`.
+        """
+        layout = _layout(rgb, linear, premultiplied, region)
+        source = Pixels(image, "image", **layout)
+        mask_pixels = gray_input(mask, "mask", source.size)
+        lib = library()
+        pointer = ctypes.c_void_p()
+        with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
+            progress, cancel
+        ) as control:
+            options = _options.remove(
+                control, model=model, scale=scale, mask=mask_pixels, mask_mode=mask_mode
+            )
+            call(
+                lib.derust_analyse_remove,
+                engine,
+                ctypes.byref(source.image),
+                ctypes.byref(options),
+                ctypes.byref(pointer),
+            )
+        return Removal(pointer, image, mask_pixels, layout)
+
+    def models(self) -> List[Model]:
+        """Every model file that was found, and whether it serves."""
+        lib = library()
+        pointer = ctypes.c_void_p()
+        models = []
+        with self._handle.use() as engine:
+            call(lib.derust_engine_models, engine, ctypes.byref(pointer))
+        try:
+            for index in range(lib.derust_models_count(pointer)):
+                model = _abi.Model()
+                call(lib.derust_models_get, pointer, index, ctypes.byref(model))
+                models.append(
+                    Model(
+                        name=text(model.name),
+                        version=text(model.version),
+                        filter=_abi.FILTERS.get(model.filter, "unknown"),
+                        serves=bool(model.serves),
+                        origin=text(model.origin),
+                        reason=text(model.reason),
+                        device=text(model.device),
+                    )
+                )
+        finally:
+            lib.derust_models_free(pointer)
+        return models
+
+    def devices(self) -> List[Device]:
+        """Every device that is known, and whether it can be used."""
+        lib = library()
+        kinds = {number: kind for kind, number in _abi.DEVICES.items()}
+        pointer = ctypes.c_void_p()
+        devices = []
+        with self._handle.use() as engine:
+            call(lib.derust_engine_devices, engine, ctypes.byref(pointer))
+        try:
+            for index in range(lib.derust_devices_count(pointer)):
+                device = _abi.Device()
+                call(lib.derust_devices_get, pointer, index, ctypes.byref(device))
+                devices.append(
+                    Device(
+                        kind=kinds.get(device.device, "unknown"),
+                        name=text(device.name),
+                        usable=bool(device.usable),
+                        in_use=bool(device.in_use),
+                        reason=text(device.reason),
+                    )
+                )
+        finally:
+            lib.derust_devices_free(pointer)
+        return devices
+
+    def runtime(self) -> Runtime:
+        """ONNX Runtime, loaded now if it was not.
+
+        Raises:
+            OnnxRuntimeError: there is none, or it cannot be used.
+        """
+        runtime = _abi.Runtime()
+        with self._handle.use() as engine:
+            call(library().derust_engine_runtime, engine, ctypes.byref(runtime))
+            return Runtime(version=text(runtime.version), path=text(runtime.path))
+
+    def refresh(self) -> None:
+        """Looks at the model folders again. Calls in flight end on the models that they began with."""
+        with self._handle.use() as engine:
+            call(library().derust_engine_refresh, engine)
+
+    def close(self) -> None:
+        """Frees the engine. Calls in flight end first; results and analyses stay usable."""
+        self._handle.close()
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return "<derust.Engine, closed>" if self._handle.closed else "<derust.Engine>"
+
+    __reduce__ = refuse_pickling
+
+
+def _layout(rgb: bool, linear: bool, premultiplied: bool, region: Optional[Rectangle]) -> Dict[str, Any]:
+    return {"rgb": rgb, "linear": linear, "premultiplied": premultiplied, "region": region}
+
+
+def _reference(pixels: Optional[Pixels]) -> Any:
+    return None if pixels is None else ctypes.byref(pixels.image)
+
+
+def _segmentation(
+    mask: Optional[Pixels], probability: Optional[Pixels], report: Optional[Report]
+) -> Segmentation:
+    arrays: List[Optional[np.ndarray]] = []
+    for pixels in (mask, probability):
+        if pixels is not None:
+            pixels.finish()
+        arrays.append(None if pixels is None else pixels.array)
+    return Segmentation(arrays[0], arrays[1], report)
+
+
+def _log_to(log: Log) -> Callable[[Optional[int], int, Optional[bytes]], None]:
+    def callback(_: Optional[int], level: int, message: Optional[bytes]) -> None:
+        log(_LEVELS.get(level, logging.INFO), text(message))
+
+    return callback

@@ -1,0 +1,137 @@
+"""A caller's options, checked and turned into what the library takes.
+
+ctypes cuts numbers to fit and strings at NUL, so whatever could be cut is refused here; the rest is the library's.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import os
+from typing import Any, Dict, Optional, Tuple
+
+from . import _abi
+from ._errors import ArgumentError
+from ._handle import Handle
+from ._pixels import Pixels
+from ._watch import Cancel, Watch
+
+
+def whole(value: Any, name: str, most: int = 2**32 - 1) -> int:
+    """A whole number from 0 to `most`."""
+    try:
+        number = value.__index__()
+    except AttributeError:
+        raise TypeError(f"{name} must be a whole number, not {type(value).__name__}") from None
+    if not 0 <= number <= most:
+        raise ArgumentError(f"{name} is {number}; 0 to {most} is possible")
+    return int(number)
+
+
+def number(value: Any, name: str) -> float:
+    """A number; the library knows the range."""
+    try:
+        return float(value)
+    except (TypeError, ValueError):
+        raise TypeError(f"{name} must be a number, not {type(value).__name__}") from None
+
+
+def choice(value: Any, name: str, choices: Dict[str, int]) -> int:
+    """One of a few words."""
+    if value not in choices:
+        raise ArgumentError(f"{name} is {value!r}; possible are {', '.join(map(repr, choices))}")
+    return choices[value]
+
+
+def string(value: Any, name: str) -> Optional[bytes]:
+    """A text or path as UTF-8; `None` stays."""
+    if value is None:
+        return None
+    try:
+        encoded = os.fsencode(value)
+    except TypeError:
+        raise TypeError(f"{name} must be a string or a path, not {type(value).__name__}") from None
+    if b"\0" in encoded:
+        raise ArgumentError(f"{name} holds a NUL character: {value!r}")
+    return encoded
+
+
+def threshold(value: Any) -> float:
+    """The library's 0 stands for the model's own threshold, which here is `None`."""
+    if value is None:
+        return 0.0
+    given = number(value, "threshold")
+    if not 0.0 < given < 1.0:
+        raise ArgumentError(f"threshold is {given}; above 0 and below 1 is possible, or None for the model's own")
+    return given
+
+
+def device(value: str) -> Tuple[int, int]:
+    """``"cuda:1"`` as the kind of device and its number."""
+    kind, _, index = str(value).partition(":")
+    if kind not in _abi.DEVICES or (index and not index.isdecimal()):
+        raise ArgumentError(
+            f"device is {value!r}; possible are {', '.join(map(repr, _abi.DEVICES))}, with a number as in 'cuda:1'"
+        )
+    return _abi.DEVICES[kind], whole(int(index or 0), "the number of the device")
+
+
+class Control:
+    """Progress and cancel of one call, as its options carry them."""
+
+    def __init__(self, progress: Any, cancel: Any) -> None:
+        if cancel is not None and not isinstance(cancel, Cancel):
+            raise TypeError(f"cancel must be a derust.Cancel, not {type(cancel).__name__}")
+        self.watch = Watch(progress)
+        self._cancel: Optional[Handle] = cancel._handle if cancel is not None else None
+        self._cancel_use: Any = None
+        self._pointer: Optional[ctypes.c_void_p] = None
+
+    def __enter__(self) -> Control:
+        if self._cancel is not None:
+            self._cancel_use = self._cancel.use()
+            self._pointer = self._cancel_use.__enter__()
+        return self
+
+    def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
+        if self._cancel_use is not None:
+            self._cancel_use.__exit__(None, None, None)
+        self.watch.end(error)
+
+    def fields(self) -> Dict[str, Any]:
+        """The fields that every options struct has for them."""
+        return {
+            "progress": self.watch.callback,
+            "progress_user_data": self.watch.user_data,
+            "cancel": self._pointer,
+        }
+
+
+def segment(
+    control: Control, *, model: Any = None, scale: str = "model", threshold_: Any = None, contours: bool = False
+) -> _abi.SegmentOptions:
+    return _abi.SegmentOptions(
+        model=string(model, "model"),
+        scale=choice(scale, "scale", _abi.SCALES),
+        threshold=threshold(threshold_),
+        contours=int(bool(contours)),
+        **control.fields(),
+    )
+
+
+def remove(
+    control: Control,
+    *,
+    model: Any = None,
+    scale: str = "model",
+    mask: Optional[Pixels] = None,
+    mask_mode: str = "limit",
+    strength: Any = 1.0,
+) -> _abi.RemoveOptions:
+    return _abi.RemoveOptions(
+        model=string(model, "model"),
+        scale=choice(scale, "scale", _abi.SCALES),
+        mask=None if mask is None else ctypes.pointer(mask.image),
+        mask_mode=choice(mask_mode, "mask_mode", _abi.MASK_MODES),
+        strength=number(strength, "strength"),
+        **control.fields(),
+    )

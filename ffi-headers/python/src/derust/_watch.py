@@ -1,0 +1,93 @@
+"""Watching a call and stopping it."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+from types import GeneratorType
+from typing import Any, Callable, Generator, Optional
+
+from . import _abi
+from ._errors import Cancelled
+from ._handle import Handle, refuse_pickling
+from ._library import call, library
+
+#: Told what part of the work is done, 0 to 1; `False` as the answer stops the call.
+Progress = Callable[[float], Any]
+
+
+class Cancel:
+    """Stops calls from another thread.
+
+    Give it to a call as ``cancel=`` and `request` from anywhere: the call ends within one tile of the picture with
+    `Cancelled`. A request holds for every later call with the same object until `reset`.
+    """
+
+    def __init__(self) -> None:
+        lib = library()
+        pointer = ctypes.c_void_p()
+        call(lib.derust_cancel_create, ctypes.byref(pointer))
+        self._handle = Handle("Cancel", pointer, lib.derust_cancel_free)
+
+    def request(self) -> None:
+        """Stops the calls that have this object, and every later one."""
+        with self._handle.use() as pointer:
+            library().derust_cancel_request(pointer)
+
+    def reset(self) -> None:
+        """Takes the request back, for calls to come."""
+        with self._handle.use() as pointer:
+            library().derust_cancel_reset(pointer)
+
+    __reduce__ = refuse_pickling
+
+
+# The callback is the C method `generator.send`, called as send(generator, done). A Python function would lose a
+# KeyboardInterrupt that comes up as it is entered; the generator waits inside of its `try`.
+_SEND = _abi.ProgressCallback(GeneratorType.send)
+_NO_CALLBACK = _abi.ProgressCallback()
+
+
+class Watch:
+    """The progress callback of one call.
+
+    Exceptions cannot pass through the library: they stop the call and come out of `raise_caught` instead. In the main
+    thread this is how Ctrl-C ends a call, so there a watch is set even when nobody asked for progress.
+    """
+
+    def __init__(self, progress: Optional[Progress]) -> None:
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
+        self.caught: Optional[BaseException] = None
+        self._generator: Optional[Generator[int, float, None]] = None
+        if progress is not None or threading.current_thread() is threading.main_thread():
+            self._generator = self._run(progress)
+            next(self._generator)
+
+    @property
+    def callback(self) -> Any:
+        return _NO_CALLBACK if self._generator is None else _SEND
+
+    @property
+    def user_data(self) -> Optional[int]:
+        return None if self._generator is None else id(self._generator)
+
+    def _run(self, progress: Optional[Progress]) -> Generator[int, float, None]:
+        stop = 0
+        while True:
+            try:
+                while True:
+                    done = yield stop
+                    if progress is not None and not stop and progress(done) is False:
+                        stop = 1
+            except GeneratorExit:
+                return
+            except BaseException as error:
+                stop = 1
+                self.caught = self.caught or error
+
+    def end(self, error: Optional[BaseException]) -> None:
+        """Raises what the callback raised, if anything; else lets `error` be."""
+        if self.caught is not None and (error is None or isinstance(error, Cancelled)):
+            caught, self.caught = self.caught, None
+            raise caught from None
