@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use derust_engine::filters::segment_rust::SegmentOptions;
+use derust_engine::filters::segment_rust::{Outputs, SegmentOptions, Surveying};
 use derust_engine::{Control, Kind};
 use serde_json::{Map, json};
 
@@ -55,25 +55,22 @@ fn segment(
         scale: arguments.work.scale.into(),
     };
     let found = desk.engine.segment(&file.picture()?, &options, control)?;
-    let survey = found.survey(&file.picture()?, control)?;
     let mut notes = file.take_notes();
     let size = file.size();
-    let result = match arguments.output {
-        Output::Overlay => {
-            let mut result = file;
-            found.write_overlay(&mut result.picture_mut()?, control)?;
-            result
-        }
-        Output::Mask => {
-            let mut result = file.blank_gray();
-            found.write_mask(&file.picture()?, &mut result.picture_mut()?, control)?;
-            result
-        }
-        Output::Probability => {
-            let mut result = file.blank_gray();
-            found.write_probability(&file.picture()?, &mut result.picture_mut()?, control)?;
-            result
-        }
+    let (result, survey) = if arguments.output == Output::Overlay {
+        let survey = found.survey(&file.picture()?, control)?;
+        found.write_overlay(&mut file.picture_mut()?, control)?;
+        (file, survey)
+    } else {
+        let mut result = file.blank_gray();
+        let mut target = result.picture_mut()?;
+        let (mask, probability) = match arguments.output {
+            Output::Probability => (None, Some(&mut target)),
+            _ => (Some(&mut target), None),
+        };
+        let outputs = Outputs { mask, probability, survey: Surveying::Patches };
+        let survey = found.write(&file.picture()?, outputs, control)?;
+        (result, survey.expect("a survey was asked for"))
     };
     notes.extend(result.write(target, &Coding::default())?);
     let facts = Map::from_iter([

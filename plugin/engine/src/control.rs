@@ -44,20 +44,24 @@ impl<'a> Control<'a> {
     }
 
     /// The same for a step of the work that goes from `start` to `end`, each 0 to 1.
-    pub(crate) fn part(&self, start: f32, end: f32) -> Self {
+    pub fn part(&self, start: f32, end: f32) -> Self {
         let span = Span { start: self.span.at(start), end: self.span.at(end) };
         Control { span, ..*self }
     }
 
     /// Reports that `done` of `total` are done, unless the caller wants to stop.
     pub(crate) fn step(&self, done: usize, total: usize) -> Result<(), Cancelled> {
-        if self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed)) {
-            return Err(Cancelled);
-        }
+        self.go_on()?;
         if let Some(progress) = self.progress {
             progress(self.span.at(done as f32 / total.max(1) as f32));
         }
-        Ok(())
+        // Whoever was told may have answered by stopping the call.
+        self.go_on()
+    }
+
+    fn go_on(&self) -> Result<(), Cancelled> {
+        let stop = self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
+        if stop { Err(Cancelled) } else { Ok(()) }
     }
 
     /// [`Control::step`] for loops over rows, at the start of every band of them.

@@ -54,6 +54,8 @@ use serving::Serving;
 pub struct EngineOptions {
     /// The ONNX Runtime library; see [`Runtime::load`] for where it is looked for otherwise.
     pub runtime: Option<PathBuf>,
+    /// Folders that are searched for ONNX Runtime before others; see [`Runtime::load_from`].
+    pub runtime_folders: Vec<PathBuf>,
     /// Where models are looked for.
     pub store: Store,
     /// How sessions compute.
@@ -70,6 +72,7 @@ impl Default for EngineOptions {
     fn default() -> Self {
         EngineOptions {
             runtime: None,
+            runtime_folders: vec![],
             store: Store::new(&[]),
             session: SessionOptions::default(),
             sessions: 1,
@@ -83,6 +86,7 @@ impl Default for EngineOptions {
 #[derive(Debug)]
 pub struct Engine {
     runtime: Option<PathBuf>,
+    runtime_folders: Vec<PathBuf>,
     serving: Serving,
     memory: Option<Memory>,
 }
@@ -99,9 +103,10 @@ pub struct ModelEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        let EngineOptions { runtime, store, session, sessions, memory_limit, log } = options;
+        let EngineOptions { runtime, runtime_folders, store, session, sessions, memory_limit, log } = options;
         Engine {
             runtime,
+            runtime_folders,
             serving: Serving::new(store, session, sessions, log),
             memory: memory_limit.map(Memory::new),
         }
@@ -112,7 +117,7 @@ impl Engine {
     /// # Errors
     /// See [`Runtime::load`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
-        Runtime::load(self.runtime.as_deref())
+        Runtime::load_from(self.runtime.as_deref(), &self.runtime_folders)
     }
 
     /// The folders in which models are looked for, in the order of their rank.

@@ -149,31 +149,6 @@ pub(crate) fn for_each_row(
     Ok(control.step(1, 1)?)
 }
 
-/// Writes white where `probability` reaches `threshold`, black elsewhere.
-pub(crate) fn mask(
-    probability: &GuidedPlane,
-    threshold: f32,
-    picture: &Picture<'_>,
-    target: &mut PictureMut<'_>,
-    control: Control<'_>,
-) -> Result<(), Error> {
-    let mut row = vec![0.0; target.size().0 as usize];
-    for_each_row(probability, picture, control, |y, values| {
-        row.iter_mut().zip(values).for_each(|(out, value)| *out = f32::from(u8::from(*value >= threshold)));
-        target.write_coverage(y, &row);
-    })
-}
-
-/// Writes the probability, black for 0 and white for 1.
-pub(crate) fn probability(
-    probability: &GuidedPlane,
-    picture: &Picture<'_>,
-    target: &mut PictureMut<'_>,
-    control: Control<'_>,
-) -> Result<(), Error> {
-    for_each_row(probability, picture, control, |y, values| target.write_coverage(y, values))
-}
-
 /// Colours what reaches `threshold` in `target`, which holds the picture; the surer the stronger.
 pub(crate) fn overlay(
     probability: &GuidedPlane,

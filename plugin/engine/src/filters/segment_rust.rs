@@ -71,6 +71,29 @@ impl Engine {
     }
 }
 
+/// What to write of a segmentation; every target has the size of the picture's region.
+#[derive(Debug, Default)]
+pub struct Outputs<'a, 'p> {
+    /// White where there is rust, black elsewhere.
+    pub mask: Option<&'a mut PictureMut<'p>>,
+    /// Black is 0, white is 1.
+    pub probability: Option<&'a mut PictureMut<'p>>,
+    /// What to say about the mask.
+    pub survey: Surveying,
+}
+
+/// What to say about a mask.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Surveying {
+    /// Nothing.
+    #[default]
+    None,
+    /// Areas, patches and grades.
+    Patches,
+    /// The outline of every patch as well, for an eighth of a byte per pixel.
+    Outlines,
+}
+
 impl Segmentation {
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
@@ -93,34 +116,75 @@ impl Segmentation {
         self.probability.plane()
     }
 
-    /// Writes the mask into `target`: white is rust, black is not. Its edges follow those of `picture`, the one that
-    /// was looked at.
+    /// Writes what is wanted, in one pass over the picture that was looked at; edges follow those of the picture.
     ///
     /// # Errors
     /// When a size differs or the caller stops the call.
+    pub fn write(
+        &self,
+        picture: &Picture<'_>,
+        mut outputs: Outputs<'_, '_>,
+        control: Control<'_>,
+    ) -> Result<Option<Survey>, Error> {
+        compose::same_size("picture", picture.size(), self.size)?;
+        for target in outputs.mask.iter().chain(&outputs.probability) {
+            compose::same_size("target", target.size(), self.size)?;
+        }
+        let mut surveyor = match outputs.survey {
+            Surveying::None => None,
+            Surveying::Patches => Some(Surveyor::default()),
+            Surveying::Outlines => Some(Surveyor::with_outlines()),
+        };
+        let mut mask_row = vec![0.0; self.size.0 as usize];
+        compose::for_each_row(&self.probability, picture, control, |y, row| {
+            if let Some(mask) = &mut outputs.mask {
+                let is_rust = |value: f32| f32::from(u8::from(value >= self.threshold));
+                mask_row.iter_mut().zip(row).for_each(|(out, value)| *out = is_rust(*value));
+                mask.write_coverage(y, &mask_row);
+            }
+            if let Some(probability) = &mut outputs.probability {
+                probability.write_coverage(y, row);
+            }
+            if let Some(surveyor) = &mut surveyor {
+                surveyor.row(row, self.threshold);
+            }
+        })?;
+        Ok(surveyor.map(Surveyor::finish))
+    }
+
+    /// Writes the mask into `target`: white is rust, black is not.
+    ///
+    /// # Errors
+    /// See [`Self::write`].
     pub fn write_mask(
         &self,
         picture: &Picture<'_>,
         target: &mut PictureMut<'_>,
         control: Control<'_>,
     ) -> Result<(), Error> {
-        self.check_sizes(picture, target)?;
-        compose::mask(&self.probability, self.threshold, picture, target, control)
+        self.write(picture, Outputs { mask: Some(target), ..Default::default() }, control).map(drop)
     }
 
-    /// Writes the probability into `target`: black is 0, white is 1. Its edges follow those of `picture`, the one
-    /// that was looked at.
+    /// Writes the probability into `target`: black is 0, white is 1.
     ///
     /// # Errors
-    /// When a size differs or the caller stops the call.
+    /// See [`Self::write`].
     pub fn write_probability(
         &self,
         picture: &Picture<'_>,
         target: &mut PictureMut<'_>,
         control: Control<'_>,
     ) -> Result<(), Error> {
-        self.check_sizes(picture, target)?;
-        compose::probability(&self.probability, picture, target, control)
+        self.write(picture, Outputs { probability: Some(target), ..Default::default() }, control).map(drop)
+    }
+
+    /// Areas, patches and grades of what [`Self::write_mask`] would write.
+    ///
+    /// # Errors
+    /// See [`Self::write`].
+    pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
+        let outputs = Outputs { survey: Surveying::Patches, ..Default::default() };
+        Ok(self.write(picture, outputs, control)?.expect("a survey was asked for"))
     }
 
     /// Colours the rust in `target`, which holds the picture.
@@ -130,39 +194,5 @@ impl Segmentation {
     pub fn write_overlay(&self, target: &mut PictureMut<'_>, control: Control<'_>) -> Result<(), Error> {
         compose::same_size("target", target.size(), self.size)?;
         compose::overlay(&self.probability, self.threshold, target, control)
-    }
-
-    fn check_sizes(&self, picture: &Picture<'_>, target: &PictureMut<'_>) -> Result<(), Error> {
-        compose::same_size("picture", picture.size(), self.size)?;
-        Ok(compose::same_size("target", target.size(), self.size)?)
-    }
-
-    /// Areas, patches and grades of what [`Self::write_mask`] would write.
-    ///
-    /// # Errors
-    /// When the picture's size differs or the caller stops the call.
-    pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
-        self.survey_with(Surveyor::default(), picture, control)
-    }
-
-    /// [`Self::survey`], with the outline of every patch.
-    ///
-    /// # Errors
-    /// When the picture's size differs or the caller stops the call.
-    pub fn survey_with_outlines(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
-        self.survey_with(Surveyor::with_outlines(), picture, control)
-    }
-
-    fn survey_with(
-        &self,
-        mut surveyor: Surveyor,
-        picture: &Picture<'_>,
-        control: Control<'_>,
-    ) -> Result<Survey, Error> {
-        compose::same_size("picture", picture.size(), self.size)?;
-        compose::for_each_row(&self.probability, picture, control, |_, row| {
-            surveyor.row(row, self.threshold)
-        })?;
-        Ok(surveyor.finish())
     }
 }

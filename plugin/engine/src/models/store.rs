@@ -37,6 +37,13 @@ impl Store {
     /// The caller's folders, then `$DERUST_MODELS`, the user's data folder, `models/` beside the executable, the
     /// system's folders, and last the embedded models.
     pub fn new(folders: &[PathBuf]) -> Self {
+        let executable = env::current_exe().ok();
+        let beside = executable.as_deref().and_then(Path::parent).map(|folder| folder.join("models"));
+        Store::installed_with(folders, beside.as_deref())
+    }
+
+    /// [`Store::new`] for a host whose models were installed in `folder` rather than beside the executable.
+    pub fn installed_with(folders: &[PathBuf], folder: Option<&Path>) -> Self {
         let mut all = folders.to_vec();
         let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
         if let Some(list) = variable("DERUST_MODELS") {
@@ -46,8 +53,7 @@ impl Store {
             .map(PathBuf::from)
             .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")));
         all.extend(user_data.map(|data| data.join("derust/models")));
-        let executable = env::current_exe().ok();
-        all.extend(executable.as_deref().and_then(Path::parent).map(|folder| folder.join("models")));
+        all.extend(folder.map(Path::to_owned));
         all.extend(["/usr/local/share/derust/models", "/usr/share/derust/models"].map(PathBuf::from));
         Store { folders: all, embedded: true }
     }

@@ -27,18 +27,20 @@ const SYSTEM_FOLDERS: [&str; 8] = [
     "/opt/homebrew/lib",
 ];
 
-/// The absolute path of the library to load.
+/// The absolute path of the library to load; `host_folders` come first where folders are searched.
 ///
 /// A path that was named, by the caller or in `ORT_DYLIB_PATH`, is taken as it is, so that a mistake in it is
 /// reported rather than passed over.
-pub(super) fn library(path: Option<&Path>) -> Result<PathBuf, RuntimeError> {
+pub(super) fn library(path: Option<&Path>, host_folders: &[PathBuf]) -> Result<PathBuf, RuntimeError> {
     if let Some(path) = path {
         return Ok(absolute(path));
     }
     if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return Ok(absolute(Path::new(&path)));
     }
-    search(&folders(env::current_exe().ok().as_deref())).ok_or(RuntimeError::NotFound)
+    search(host_folders)
+        .or_else(|| search(&folders(env::current_exe().ok().as_deref())))
+        .ok_or(RuntimeError::NotFound)
 }
 
 /// The path from the root, without its symbolic links where they can be followed.
@@ -97,7 +99,7 @@ mod tests {
 
     #[test]
     fn a_named_path_is_taken_as_it_is() {
-        let path = library(Some(Path::new("nowhere/x.so"))).unwrap();
+        let path = library(Some(Path::new("nowhere/x.so")), &[]).unwrap();
         assert!(path.is_absolute() && path.ends_with("nowhere/x.so"));
     }
 }

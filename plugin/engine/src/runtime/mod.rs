@@ -100,6 +100,15 @@ impl Runtime {
     /// When there is none, when it cannot be loaded or is too old, or when `path` names another library than the
     /// one that serves this process.
     pub fn load(path: Option<&Path>) -> Result<Runtime, RuntimeError> {
+        Runtime::load_from(path, &[])
+    }
+
+    /// [`Runtime::load`]; `folders` are searched after `ORT_DYLIB_PATH` and before all others. They are for hosts whose
+    /// executable says nothing about where derust lies.
+    ///
+    /// # Errors
+    /// See [`Runtime::load`].
+    pub fn load_from(path: Option<&Path>, folders: &[PathBuf]) -> Result<Runtime, RuntimeError> {
         let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(runtime) = loaded.as_ref() {
             return match path.map(locate::absolute) {
@@ -109,7 +118,7 @@ impl Runtime {
                 _ => Ok(runtime.clone()),
             };
         }
-        let path = locate::library(path)?;
+        let path = locate::library(path, folders)?;
         let runtime = open(path)?;
         *loaded = Some(runtime.clone());
         Ok(runtime)
