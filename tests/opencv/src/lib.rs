@@ -1,0 +1,2 @@
+//! derust in C++ programs with OpenCV: `cpp/` holds programs, `tests/` builds and runs them with real tools against
+//! an installed derust.
