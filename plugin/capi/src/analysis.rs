@@ -1,0 +1,285 @@
+//! Analysing once, composing often.
+
+use std::borrow::Cow;
+
+use derust_engine::filters::derust::Removal;
+use derust_engine::filters::segment_rust::{Outputs, Segmentation};
+use derust_interface::*;
+
+use crate::error::Failure;
+use crate::guard::{self, Home};
+use crate::handle::{self, Handle, Slot};
+use crate::image::{self, Pixels};
+use crate::report::FoundRust;
+use crate::watch::{self, Callback};
+use crate::{engine, remove, segment, sized};
+
+/// What an analysis holds.
+pub(crate) struct Analysed {
+    found: Found,
+    home: Home,
+}
+
+enum Found {
+    Rust(Segmentation),
+    Removal(Removal),
+}
+
+// SAFETY: `derust_analysis` pointers are made by `handle::give` from this type alone.
+unsafe impl Handle for Analysis {
+    type Inside = Analysed;
+}
+
+/// Looks for rust, for derust_compose() and derust_analysis_report().
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed; `image` is NULL or describes memory of the caller; `options` is
+/// NULL (every default) or a struct that says its size; `analysis` is where the handle goes; `error` is NULL or where
+/// an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_analyse_segment(
+    engine: *mut Engine,
+    image: *const Image,
+    options: *const SegmentOptions,
+    analysis: *mut *mut Analysis,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(analysis, "analysis") }?;
+        // SAFETY: the caller's promise.
+        let entered = unsafe { engine::enter(engine) }?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { sized::read_or_default(options, "options") }?;
+        // SAFETY: the caller's promise.
+        let asked = unsafe { segment::asked(&options) }?;
+        // SAFETY: the caller's promise.
+        let image = unsafe { image::pixels(image, "image") }?;
+        let picture = image.picture()?;
+        let callback = Callback::new(options.progress, options.progress_user_data);
+        // SAFETY: the caller's promise.
+        let cancel = unsafe { watch::flag(options.cancel) };
+        let found = watch::over(callback, cancel, |watch| {
+            watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
+        })?;
+        slot.fill(Analysed { found: Found::Rust(found), home: entered.home });
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Looks for rust and for what takes its place, for derust_compose(). options->strength has no meaning here.
+///
+/// # Safety
+/// See derust_analyse_segment().
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_analyse_remove(
+    engine: *mut Engine,
+    image: *const Image,
+    options: *const RemoveOptions,
+    analysis: *mut *mut Analysis,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(analysis, "analysis") }?;
+        // SAFETY: the caller's promise.
+        let entered = unsafe { engine::enter(engine) }?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { sized::read_or_default(options, "options") }?;
+        // SAFETY: the caller's promise.
+        let asked = unsafe { remove::asked(&options) }?;
+        // SAFETY: the caller's promise.
+        let image = unsafe { image::pixels(image, "image") }?;
+        if let Some(mask) = &asked.mask {
+            mask.must_have_size(image.size(), image.name())?;
+        }
+        let picture = image.picture()?;
+        let mask = asked.mask.as_ref().map(Pixels::picture).transpose()?;
+        let callback = Callback::new(options.progress, options.progress_user_data);
+        // SAFETY: the caller's promise.
+        let cancel = unsafe { watch::flag(options.cancel) };
+        let found = watch::over(callback, cancel, |watch| {
+            let engine = &entered.engine;
+            watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
+        })?;
+        slot.fill(Analysed { found: Found::Removal(found), home: entered.home });
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Makes an output of an analysis; no network runs.
+///
+/// `image` is the picture that was analysed, unchanged. The result and the overlay have the size and format of the
+/// image's region and may be the image itself; mask and probability are gray and share no memory with the image.
+///
+/// # Safety
+/// `analysis` is NULL or an analysis that was not freed; the images are NULL or describe memory of the caller;
+/// `options` is NULL (every default) or a struct that says its size; `error` is NULL or where an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_compose(
+    analysis: *const Analysis,
+    image: *const Image,
+    options: *const ComposeOptions,
+    output: *const Image,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let analysed = unsafe { handle::required(analysis, "analysis") }?;
+        let _working = analysed.home.enter()?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { sized::read_or_default(options, "options") }?;
+        let threshold = segment::threshold(options.threshold)?;
+        let strength = remove::strength(options.strength)?;
+        // SAFETY: the caller's promise.
+        let mask = unsafe { image::optional_pixels(options.mask, "options.mask") }?;
+        // SAFETY: the caller's promise.
+        let image = unsafe { image::pixels(image, "image") }?;
+        // SAFETY: the caller's promise.
+        let output = unsafe { image::pixels(output, "output") }?;
+        image.must_have_size(analysed.size(), "the analysed region")?;
+        let callback = Callback::new(options.progress, options.progress_user_data);
+        // SAFETY: the caller's promise.
+        let cancel = unsafe { watch::flag(options.cancel) };
+        match (&analysed.found, options.output) {
+            (Found::Removal(removal), DERUST_OUTPUT_RESULT) => {
+                if let Some(mask) = &mask {
+                    mask.must_be_gray()?;
+                } else if removal.alpha().is_none() {
+                    return Err(Failure::argument(
+                        "options.mask is NULL; this analysis was made with a mask that stands in for what the \
+                         network finds, and needs it again",
+                    ));
+                }
+                let job = remove::Job { image, output };
+                job.check(mask.as_ref())?;
+                let mask = mask.as_ref().map(Pixels::picture).transpose()?;
+                watch::over(callback, cancel, |watch| {
+                    watch.run(|control| {
+                        job.compose(|target| Ok(removal.compose(mask.as_ref(), strength, target, control)?))
+                    })
+                })
+            }
+            (Found::Rust(found), DERUST_OUTPUT_OVERLAY) => {
+                let found = with_threshold(found, threshold);
+                let job = remove::Job { image, output };
+                job.check(None)?;
+                watch::over(callback, cancel, |watch| {
+                    watch.run(|control| job.compose(|target| Ok(found.write_overlay(target, control)?)))
+                })
+            }
+            (Found::Rust(found), kind @ (DERUST_OUTPUT_MASK | DERUST_OUTPUT_PROBABILITY)) => {
+                let found = with_threshold(found, threshold);
+                output.must_be_gray()?;
+                output.must_have_size(image.size(), image.name())?;
+                output.apart(&image)?;
+                let picture = image.picture()?;
+                // SAFETY: `apart` has seen that it shares nothing with the image, the only other one in use.
+                let mut target = unsafe { output.picture_mut() }?;
+                watch::over(callback, cancel, |watch| {
+                    watch.run(|control| match kind {
+                        DERUST_OUTPUT_MASK => found.write_mask(&picture, &mut target, control),
+                        _ => found.write_probability(&picture, &mut target, control),
+                    })
+                })?;
+                Ok(())
+            }
+            (found, kind) => Err(wrong_output(found, kind)),
+        }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress and
+/// cancel count.
+///
+/// # Safety
+/// `analysis` is NULL or an analysis that was not freed; `image` is NULL or describes memory of the caller; `options`
+/// is NULL (every default) or a struct that says its size; `report` is where the handle goes; `error` is NULL or where
+/// an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_analysis_report(
+    analysis: *const Analysis,
+    image: *const Image,
+    options: *const SegmentOptions,
+    report: *mut *mut Report,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(report, "report") }?;
+        // SAFETY: the caller's promise.
+        let analysed = unsafe { handle::required(analysis, "analysis") }?;
+        let _working = analysed.home.enter()?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { sized::read_or_default(options, "options") }?;
+        // SAFETY: the caller's promise.
+        let asked = unsafe { segment::asked(&options) }?;
+        // SAFETY: the caller's promise.
+        let image = unsafe { image::pixels(image, "image") }?;
+        image.must_have_size(analysed.size(), "the analysed region")?;
+        let Found::Rust(found) = &analysed.found else {
+            let text = "analysis is one for removal; reports come from derust_analyse_segment()";
+            return Err(Failure::argument(text));
+        };
+        let found = with_threshold(found, asked.options.threshold);
+        let picture = image.picture()?;
+        let outputs = Outputs { survey: asked.survey, ..Default::default() };
+        let callback = Callback::new(options.progress, options.progress_user_data);
+        // SAFETY: the caller's promise.
+        let cancel = unsafe { watch::flag(options.cancel) };
+        let survey = watch::over(callback, cancel, |watch| {
+            watch.run(|control| found.write(&picture, outputs, control))
+        })?;
+        if let Some(survey) = survey {
+            slot.fill(FoundRust::new(survey, found.threshold()));
+        }
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Frees an analysis; NULL is fine.
+///
+/// # Safety
+/// `analysis` is NULL or an analysis that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_analysis_free(analysis: *mut Analysis) {
+    // SAFETY: the caller's promise.
+    guard::quietly((), || drop(unsafe { handle::take(analysis) }));
+}
+
+impl Analysed {
+    /// Width and height of the region that was analysed.
+    fn size(&self) -> (u32, u32) {
+        match &self.found {
+            Found::Rust(found) => found.size(),
+            Found::Removal(removal) => removal.size(),
+        }
+    }
+}
+
+fn with_threshold(found: &Segmentation, threshold: Option<f32>) -> Cow<'_, Segmentation> {
+    match threshold {
+        Some(threshold) => Cow::Owned(found.clone().with_threshold(threshold)),
+        None => Cow::Borrowed(found),
+    }
+}
+
+fn wrong_output(found: &Found, output: i32) -> Failure {
+    let (kind, fitting) = match found {
+        Found::Rust(_) => {
+            ("segmentation", "DERUST_OUTPUT_MASK, DERUST_OUTPUT_PROBABILITY or DERUST_OUTPUT_OVERLAY")
+        }
+        Found::Removal(_) => ("removal", "DERUST_OUTPUT_RESULT"),
+    };
+    let known = (DERUST_OUTPUT_RESULT..=DERUST_OUTPUT_OVERLAY).contains(&output);
+    let what = if known { "which this analysis cannot give" } else { "which is no DERUST_OUTPUT_ constant" };
+    Failure::argument(format!("options.output is {output}, {what}; an analysis for {kind} gives {fitting}"))
+}

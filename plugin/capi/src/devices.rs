@@ -1,0 +1,115 @@
+//! The devices that derust knows.
+
+use std::ffi::CString;
+
+use derust_interface::*;
+
+use crate::error::Failure;
+use crate::handle::{self, Handle, Slot};
+use crate::{engine, guard, sized};
+
+/// Why a graphics processor is not used.
+pub(crate) const NO_GPU: &str = "this version of derust computes on the processor only";
+
+pub(crate) struct DeviceEntry {
+    device: i32,
+    name: CString,
+    /// Empty where it can be used.
+    reason: CString,
+}
+
+// SAFETY: `derust_devices` pointers are made by `handle::give` from this type alone.
+unsafe impl Handle for Devices {
+    type Inside = Vec<DeviceEntry>;
+}
+
+/// Lists the devices that derust knows, and why one cannot be used.
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed; `devices` is where the list goes; `error` is NULL or where an
+/// error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_engine_devices(
+    engine: *mut Engine,
+    devices: *mut *mut Devices,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(devices, "devices") }?;
+        // SAFETY: the caller's promise.
+        let _entered = unsafe { engine::enter(engine) }?;
+        let entry = |device, name: &str, reason: &str| DeviceEntry {
+            device,
+            name: crate::text::c_string(name),
+            reason: crate::text::c_string(reason),
+        };
+        slot.fill(vec![
+            entry(DERUST_DEVICE_CPU, "cpu", ""),
+            entry(DERUST_DEVICE_CUDA, "cuda", NO_GPU),
+            entry(DERUST_DEVICE_TENSORRT, "tensorrt", NO_GPU),
+        ]);
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// The number of devices in a list; 0 for NULL.
+///
+/// # Safety
+/// `devices` is NULL or a list that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_devices_count(devices: *const Devices) -> u64 {
+    // SAFETY: the caller's promise.
+    guard::quietly(0, || unsafe { handle::borrow(devices) }.map_or(0, |list| list.len() as u64))
+}
+
+/// Reads one device of a list.
+///
+/// # Safety
+/// `devices` is NULL or a list that was not freed; `device` is NULL or a struct that says its size; `error` is NULL
+/// or where an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_devices_get(
+    devices: *const Devices,
+    index: u64,
+    device: *mut Device,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let list = unsafe { handle::required(devices, "devices") }?;
+        let entry = entry(list, index, "devices")?;
+        let usable = u32::from(entry.reason.is_empty());
+        let value = Device {
+            device: entry.device,
+            usable,
+            in_use: usable,
+            name: entry.name.as_ptr(),
+            reason: entry.reason.as_ptr(),
+            ..Device::default()
+        };
+        // SAFETY: the caller's promise.
+        unsafe { sized::write(device, &value, "device") }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Frees a list of devices; NULL is fine.
+///
+/// # Safety
+/// `devices` is NULL or a list that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_devices_free(devices: *mut Devices) {
+    // SAFETY: the caller's promise.
+    guard::quietly((), || drop(unsafe { handle::take(devices) }));
+}
+
+/// One entry of a list that the caller counts from zero.
+pub(crate) fn entry<'a, T>(list: &'a [T], index: u64, name: &str) -> Result<&'a T, Failure> {
+    usize::try_from(index).ok().and_then(|i| list.get(i)).ok_or_else(|| {
+        Failure::argument(format!("index is {index}; {name} has {} entries, counted from 0", list.len()))
+    })
+}

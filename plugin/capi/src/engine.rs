@@ -1,0 +1,230 @@
+//! The engine's life.
+
+use std::ffi::{CString, c_char, c_void};
+use std::num::NonZero;
+use std::path::PathBuf;
+use std::sync::{Arc, OnceLock};
+
+use derust_engine::models::Store;
+use derust_engine::runtime::SessionOptions;
+use derust_engine::{Level, Log};
+use derust_interface::*;
+
+use crate::error::Failure;
+use crate::guard::{self, Home};
+use crate::handle::{self, Handle, Slot};
+use crate::{devices, own_file, sized, text};
+
+/// More threads, sessions or folders than this are a variable that was never set.
+const MOST: u32 = 1024;
+
+/// What lies behind an engine's handle. Calls keep it alive, so that it may be freed while they run.
+pub(crate) struct EngineHandle {
+    pub(crate) engine: derust_engine::Engine,
+    pub(crate) home: Home,
+    /// Pictures that a batch works on at a time.
+    pub(crate) sessions: usize,
+    /// Version and path of ONNX Runtime, once they were asked for.
+    pub(crate) runtime: OnceLock<[CString; 2]>,
+}
+
+// SAFETY: `derust_engine` pointers are made by `handle::give` from this type alone.
+unsafe impl Handle for Engine {
+    type Inside = Arc<EngineHandle>;
+}
+
+/// An engine in a call; alive until the call ends.
+pub(crate) struct Entered {
+    handle: Arc<EngineHandle>,
+    _working: guard::Working,
+}
+
+impl std::ops::Deref for Entered {
+    type Target = EngineHandle;
+
+    fn deref(&self) -> &EngineHandle {
+        &self.handle
+    }
+}
+
+/// Begins a call with an engine.
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed.
+pub(crate) unsafe fn enter(engine: *const Engine) -> Result<Entered, Failure> {
+    // SAFETY: the caller's promise.
+    let handle = Arc::clone(unsafe { handle::required(engine, "engine") }?);
+    let working = handle.home.enter()?;
+    Ok(Entered { handle, _working: working })
+}
+
+/// Makes an engine. Networks and ONNX Runtime are loaded when they are first needed.
+///
+/// # Safety
+/// `options` is NULL (every default) or a description of the engine; `engine` is where the handle goes; `error` is
+/// NULL or where an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_engine_create(
+    options: *const EngineOptions,
+    engine: *mut *mut Engine,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(engine, "engine") }?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { sized::read_or_default(options, "options") }?;
+        // SAFETY: the caller's promise.
+        let options = unsafe { engine_options(&options) }?;
+        slot.fill(Arc::new(EngineHandle {
+            sessions: options.sessions,
+            engine: derust_engine::Engine::new(options),
+            home: Home::new(),
+            runtime: OnceLock::new(),
+        }));
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Frees an engine; NULL is fine. Calls that other threads have begun with it end as they would have; what it gave
+/// (analyses, reports, lists) stays. In a process that was forked after the engine was made, nothing happens.
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_engine_free(engine: *mut Engine) {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let Some(handle) = (unsafe { handle::take(engine) }) else { return };
+        if handle.home.is_forked() {
+            // Its threads are the parent's: waiting for them would never end.
+            std::mem::forget(handle);
+        }
+    };
+    guard::quietly((), body);
+}
+
+/// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight end
+/// with the models that they began with. A file that became unusable changes nothing: what was read from it before
+/// serves on, and derust_engine_models() says why. Where a file is gone, the next best serves.
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed; `error` is NULL or where an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_engine_refresh(engine: *mut Engine, error: *mut *mut Error) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let entered = unsafe { enter(engine) }?;
+        Ok(entered.engine.refresh()?)
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// # Safety
+/// The texts end with a zero byte and `model_folders` has as many as it says.
+unsafe fn engine_options(options: &EngineOptions) -> Result<derust_engine::EngineOptions, Failure> {
+    let unknown = |text: String| Failure::argument(format!("options.{text}"));
+    match options.device {
+        DERUST_DEVICE_AUTOMATIC => {}
+        DERUST_DEVICE_CPU if options.device_id == 0 => {}
+        DERUST_DEVICE_CPU => {
+            let text = format!(
+                "options.device_id is {}; there is one processor device, number 0",
+                options.device_id
+            );
+            return Err(Failure::new(DERUST_ERROR_DEVICE, text));
+        }
+        gpu @ (DERUST_DEVICE_CUDA | DERUST_DEVICE_TENSORRT) => {
+            let name = if gpu == DERUST_DEVICE_CUDA { "CUDA" } else { "TensorRT" };
+            return Err(Failure::new(
+                DERUST_ERROR_DEVICE,
+                format!(
+                    "options.device asks for {name}: {}; use DERUST_DEVICE_AUTOMATIC or DERUST_DEVICE_CPU",
+                    devices::NO_GPU
+                ),
+            ));
+        }
+        other => return Err(unknown(format!("device is {other}, which is no DERUST_DEVICE_ constant"))),
+    }
+    for (name, value) in [
+        ("threads", options.threads),
+        ("sessions", options.sessions),
+        ("model_folder_count", options.model_folder_count),
+    ] {
+        if value > MOST {
+            return Err(unknown(format!("{name} is {value}; at most {MOST} make sense")));
+        }
+    }
+    if options.only_these_folders > 1 {
+        return Err(unknown(format!("only_these_folders is {}; it is 0 or 1", options.only_these_folders)));
+    }
+    if options.reserved != 0 {
+        return Err(unknown(format!("reserved is {}; it has to be 0", options.reserved)));
+    }
+    // SAFETY: the caller's promise.
+    let folders = unsafe { folders(options.model_folders, options.model_folder_count) }?;
+    // SAFETY: the caller's promise.
+    let runtime = unsafe { text::optional_path(options.runtime_library, "options.runtime_library") }?;
+    let store = if options.only_these_folders == 1 {
+        Store::only(&folders)
+    } else {
+        Store::installed_with(&folders, own_file::model_folder().as_deref())
+    };
+    Ok(derust_engine::EngineOptions {
+        runtime,
+        runtime_folders: own_file::runtime_folders(),
+        store,
+        session: SessionOptions { threads: NonZero::new(options.threads as usize) },
+        sessions: options.sessions.max(1) as usize,
+        memory_limit: (options.memory_limit > 0).then_some(options.memory_limit),
+        log: log(options.log, options.log_user_data),
+    })
+}
+
+/// The caller's log callback as the engine's log.
+fn log(callback: LogCallback, user_data: *mut c_void) -> Log {
+    /// What the callback wants to be handed.
+    struct UserData(*mut c_void);
+    // SAFETY: the header tells callers that the callback is called on every thread that uses the engine; this code
+    // only passes the pointer on.
+    unsafe impl Send for UserData {}
+    // SAFETY: as above.
+    unsafe impl Sync for UserData {}
+
+    let Some(callback) = callback else { return Log::default() };
+    let user_data = UserData(user_data);
+    Log::to(move |level, message| {
+        let user_data = &user_data;
+        let level = match level {
+            Level::Error => DERUST_LOG_ERROR,
+            Level::Warning => DERUST_LOG_WARNING,
+            Level::Info => DERUST_LOG_INFO,
+        };
+        let message = text::c_string(message);
+        // SAFETY: the caller gave the function for this user data; the text lives until it returns.
+        unsafe { callback(user_data.0, level, message.as_ptr()) }
+    })
+}
+
+/// # Safety
+/// `folders` is NULL or has `count` texts, each NULL or ending with a zero byte.
+unsafe fn folders(folders: *const *const c_char, count: u32) -> Result<Vec<PathBuf>, Failure> {
+    if count > 0 && folders.is_null() {
+        return Err(Failure::argument(format!(
+            "options.model_folders is NULL, but options.model_folder_count is {count}"
+        )));
+    }
+    (0..count as usize)
+        .map(|i| {
+            let argument = format!("options.model_folders[{i}]");
+            // SAFETY: `i` is less than the number of texts; nothing is known about the array's alignment.
+            let folder = unsafe { folders.add(i).read_unaligned() };
+            // SAFETY: the caller's promise.
+            unsafe { text::optional_path(folder, &argument) }?
+                .ok_or_else(|| Failure::argument(format!("{argument} is NULL")))
+        })
+        .collect()
+}

@@ -1,0 +1,131 @@
+//! The model files that an engine found.
+
+use std::ffi::CString;
+
+use derust_engine::models::Origin;
+use derust_engine::{Kind, ModelEntry};
+use derust_interface::*;
+
+use crate::devices::entry;
+use crate::handle::{self, Handle, Slot};
+use crate::text::c_string;
+use crate::{engine, guard, sized};
+
+pub(crate) struct ListedModel {
+    filter: i32,
+    name: CString,
+    version: CString,
+    origin: CString,
+    /// Empty where it serves.
+    reason: CString,
+}
+
+// SAFETY: `derust_models` pointers are made by `handle::give` from this type alone.
+unsafe impl Handle for Models {
+    type Inside = Vec<ListedModel>;
+}
+
+impl From<ModelEntry> for ListedModel {
+    fn from(entry: ModelEntry) -> Self {
+        let (filter, name, version, unfit) = match &entry.candidate.model {
+            Err(_) => (0, String::new(), String::new(), None),
+            Ok(model) => {
+                let manifest = &model.manifest;
+                let (filter, unfit) = match manifest.kind {
+                    Kind::Derust => (DERUST_FILTER_DERUST, None),
+                    Kind::SegmentRust => (DERUST_FILTER_SEGMENT_RUST, None),
+                    other => (0, Some(format!("no filter uses a model of the kind {other}"))),
+                };
+                (filter, manifest.name.clone(), manifest.version.to_string(), unfit)
+            }
+        };
+        let origin = match &entry.candidate.origin {
+            Origin::File(path) => path.display().to_string(),
+            Origin::Embedded => "built in".into(),
+        };
+        ListedModel {
+            filter,
+            name: c_string(&name),
+            version: c_string(&version),
+            origin: c_string(&origin),
+            reason: c_string(&entry.idle_because.or(unfit).unwrap_or_default()),
+        }
+    }
+}
+
+/// Lists the model files that lie in the folders now, and the built-in ones; says which ones serve, and why the
+/// others do not.
+///
+/// # Safety
+/// `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
+/// error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_engine_models(
+    engine: *mut Engine,
+    models: *mut *mut Models,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let slot = unsafe { Slot::new(models, "models") }?;
+        // SAFETY: the caller's promise.
+        let entered = unsafe { engine::enter(engine) }?;
+        slot.fill(entered.engine.models().into_iter().map(ListedModel::from).collect());
+        Ok(())
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// The number of models in a list; 0 for NULL.
+///
+/// # Safety
+/// `models` is NULL or a list that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_models_count(models: *const Models) -> u64 {
+    // SAFETY: the caller's promise.
+    guard::quietly(0, || unsafe { handle::borrow(models) }.map_or(0, |list| list.len() as u64))
+}
+
+/// Reads one model of a list.
+///
+/// # Safety
+/// `models` is NULL or a list that was not freed; `model` is NULL or a struct that says its size; `error` is NULL or
+/// where an error goes.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_models_get(
+    models: *const Models,
+    index: u64,
+    model: *mut Model,
+    error: *mut *mut Error,
+) -> Status {
+    let body = || {
+        // SAFETY: the caller's promise.
+        let list = unsafe { handle::required(models, "models") }?;
+        let entry = entry(list, index, "models")?;
+        let value = Model {
+            filter: entry.filter,
+            serves: u32::from(entry.reason.is_empty()),
+            name: entry.name.as_ptr(),
+            version: entry.version.as_ptr(),
+            origin: entry.origin.as_ptr(),
+            reason: entry.reason.as_ptr(),
+            device: c"cpu".as_ptr(),
+            ..Model::default()
+        };
+        // SAFETY: the caller's promise.
+        unsafe { sized::write(model, &value, "model") }
+    };
+    // SAFETY: the caller's promise.
+    unsafe { guard::call(error, body) }
+}
+
+/// Frees a list of models; NULL is fine.
+///
+/// # Safety
+/// `models` is NULL or a list that was not freed.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn derust_models_free(models: *mut Models) {
+    // SAFETY: the caller's promise.
+    guard::quietly((), || drop(unsafe { handle::take(models) }));
+}

@@ -1,0 +1,99 @@
+//! Watching and stopping a call: the caller's callback and cancel handle become the engine's [`Control`].
+
+use std::ffi::c_void;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use derust_engine::Control;
+use derust_interface::*;
+
+use crate::handle;
+
+/// The caller's progress callback.
+#[derive(Clone, Copy)]
+pub(crate) struct Callback {
+    call: unsafe extern "C" fn(*mut c_void, f32) -> i32,
+    user_data: *mut c_void,
+    /// The thread of the call, the only one on which the callback is called.
+    thread: std::thread::ThreadId,
+}
+
+// SAFETY: `tell` uses the fields on the thread on which they were given, and nowhere else.
+unsafe impl Sync for Callback {}
+
+impl Callback {
+    pub(crate) fn new(progress: ProgressCallback, user_data: *mut c_void) -> Option<Self> {
+        progress.map(|call| Callback { call, user_data, thread: std::thread::current().id() })
+    }
+
+    /// Tells the caller; true if the caller wants to stop.
+    pub(crate) fn tell(&self, done: f32) -> bool {
+        if std::thread::current().id() != self.thread {
+            return false;
+        }
+        // SAFETY: the caller gave the function for this user data, and this is the thread of the call.
+        unsafe { (self.call)(self.user_data, done) != 0 }
+    }
+}
+
+/// Watches one call, or one picture of a batch.
+pub(crate) struct Watch<'a> {
+    /// Told what part is done; answers whether to stop.
+    tell: Option<&'a (dyn Fn(f32) -> bool + Sync)>,
+    /// The caller's cancel handle.
+    cancel: Option<&'a AtomicBool>,
+    /// Whether the caller's callback wants to stop.
+    stop: &'a AtomicBool,
+}
+
+/// The flag behind a cancel handle.
+///
+/// # Safety
+/// `cancel` is NULL or a cancel handle that is not freed for `'a`.
+pub(crate) unsafe fn flag<'a>(cancel: *const Cancel) -> Option<&'a AtomicBool> {
+    // SAFETY: the caller's promise.
+    unsafe { handle::borrow(cancel) }
+}
+
+/// Runs `body` with a watch over the whole call.
+pub(crate) fn over<R>(
+    callback: Option<Callback>,
+    cancel: Option<&AtomicBool>,
+    body: impl FnOnce(&Watch<'_>) -> R,
+) -> R {
+    let stop = AtomicBool::new(false);
+    let tell = callback.map(|callback| move |done: f32| callback.tell(done));
+    let tell = tell.as_ref().map(|tell| tell as &(dyn Fn(f32) -> bool + Sync));
+    body(&Watch::new(tell, cancel, &stop))
+}
+
+impl<'a> Watch<'a> {
+    pub(crate) fn new(
+        tell: Option<&'a (dyn Fn(f32) -> bool + Sync)>,
+        cancel: Option<&'a AtomicBool>,
+        stop: &'a AtomicBool,
+    ) -> Self {
+        Watch { tell, cancel, stop }
+    }
+
+    /// Runs `work` under the control of the caller.
+    pub(crate) fn run<R>(&self, work: impl FnOnce(Control<'_>) -> R) -> R {
+        let Some(tell) = self.tell else {
+            return work(Control::new(None, self.cancel));
+        };
+        let asked = || self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
+        let report = |done: f32| {
+            if asked() || tell(done) {
+                self.stop.store(true, Ordering::Relaxed);
+            }
+        };
+        work(Control::new(Some(&report), Some(self.stop)))
+    }
+
+    /// A watch over the part of the work that goes from `start` to `end`, each 0 to 1.
+    pub(crate) fn within<R>(&self, start: f32, end: f32, body: impl FnOnce(&Watch<'_>) -> R) -> R {
+        let Some(tell) = self.tell else { return body(self) };
+        // The end is met exactly, so that a caller can wait for 1.
+        let tell = |done: f32| tell(if done >= 1.0 { end } else { start + done * (end - start) });
+        body(&Watch { tell: Some(&tell), ..*self })
+    }
+}

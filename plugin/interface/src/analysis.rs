@@ -1,0 +1,62 @@
+//! Analysing once, composing often.
+
+use std::ffi::c_void;
+use std::ptr::{null, null_mut};
+
+use crate::{Cancel, Image, ProgressCallback};
+
+/// What a network found in a picture. It needs neither the engine nor the model any more, and any number of threads
+/// may compose from it. Freed with derust_analysis_free().
+#[repr(C)]
+#[derive(Debug)]
+pub struct Analysis {
+    _opaque: [u8; 0],
+}
+
+/// Of an analysis for removal: the picture without rust.
+pub const DERUST_OUTPUT_RESULT: i32 = 0;
+/// Of an analysis for segmentation: white is rust, black is not.
+pub const DERUST_OUTPUT_MASK: i32 = 1;
+/// Of an analysis for segmentation: how likely a pixel is rust, black for 0 and white for 1.
+pub const DERUST_OUTPUT_PROBABILITY: i32 = 2;
+/// Of an analysis for segmentation: the picture with the rust coloured.
+pub const DERUST_OUTPUT_OVERLAY: i32 = 3;
+
+/// What to make of an analysis. Begin with DERUST_COMPOSE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct ComposeOptions {
+    /// sizeof(derust_compose_options).
+    pub struct_size: u32,
+    /// A DERUST_OUTPUT_ constant.
+    pub output: i32,
+    /// For the result: how much of the rust goes, 0 to 1.
+    pub strength: f32,
+    /// For mask and overlay: probability from which on a pixel counts as rust, above 0 and below 1; 0: that of the
+    /// analysis.
+    pub threshold: f32,
+    /// For the result: the mask of the analysis or another one of its size; NULL: no mask.
+    pub mask: *const Image,
+    /// May be NULL.
+    pub progress: ProgressCallback,
+    /// Handed to progress.
+    pub progress_user_data: *mut c_void,
+    /// Stops the call; may be NULL.
+    pub cancel: *const Cancel,
+}
+
+impl Default for ComposeOptions {
+    /// `DERUST_COMPOSE_OPTIONS_INIT`
+    fn default() -> Self {
+        ComposeOptions {
+            struct_size: crate::size::<Self>(),
+            output: DERUST_OUTPUT_RESULT,
+            strength: 1.0,
+            threshold: 0.0,
+            mask: null(),
+            progress: None,
+            progress_user_data: null_mut(),
+            cancel: null(),
+        }
+    }
+}

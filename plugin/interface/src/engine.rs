@@ -1,0 +1,214 @@
+//! The engine, and what it has to work with.
+
+use std::ffi::{c_char, c_void};
+use std::ptr::null;
+
+/// Finds rust in pictures and takes it away. One engine serves any number of threads; networks are loaded when they
+/// are first needed and kept. Freed with derust_engine_free().
+#[repr(C)]
+#[derive(Debug)]
+pub struct Engine {
+    _opaque: [u8; 0],
+}
+
+/// Told what part of a call is done, 0 to 1, never less than before, on the thread of the call. An answer other than
+/// 0 stops the call. It must not throw or jump out; it may use everything but the engine that is calling it.
+pub type ProgressCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, done: f32) -> i32>;
+
+/// Given a message that would be lost otherwise: a DERUST_LOG_ level and a text of one line that is the callback's
+/// until it returns. It must not throw or jump out, and must not use the engine that is calling it.
+pub type LogCallback =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
+
+/// Something failed, and no call told.
+pub const DERUST_LOG_ERROR: i32 = 1;
+/// Something is not as it should be, and derust works on.
+pub const DERUST_LOG_WARNING: i32 = 2;
+/// Something that is good to know.
+pub const DERUST_LOG_INFO: i32 = 3;
+
+/// The best device that can be used.
+pub const DERUST_DEVICE_AUTOMATIC: i32 = 0;
+/// The processor.
+pub const DERUST_DEVICE_CPU: i32 = 1;
+/// An NVIDIA GPU through CUDA.
+pub const DERUST_DEVICE_CUDA: i32 = 2;
+/// An NVIDIA GPU through TensorRT.
+pub const DERUST_DEVICE_TENSORRT: i32 = 3;
+
+/// How an engine is set up. Texts are copied. Begin with DERUST_ENGINE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct EngineOptions {
+    /// sizeof(derust_engine_options).
+    pub struct_size: u32,
+    /// A DERUST_DEVICE_ constant.
+    pub device: i32,
+    /// Which of several such devices; 0 is the first one.
+    pub device_id: u32,
+    /// Threads that compute one network, at most 1024; 0: the processors that this process may use.
+    pub threads: u32,
+    /// Calls that one network serves at once, at most 1024; 0: 1. Further callers wait. Each takes memory of its
+    /// own; a batch works on that many pictures at a time.
+    pub sessions: u32,
+    /// Number of model_folders.
+    pub model_folder_count: u32,
+    /// Folders of models, UTF-8, searched before all others; NULL if there are none.
+    pub model_folders: *const *const c_char,
+    /// 1: look for models nowhere else, not even among the built-in ones. 0: search everywhere.
+    pub only_these_folders: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Path of the ONNX Runtime library, UTF-8. NULL: the one that this process uses already; else $ORT_DYLIB_PATH;
+    /// else the one beside libderust (onnxruntime/ in its folder, or the folder itself), beside the program, or in
+    /// the system's library folders. A process uses one; naming another is an error.
+    pub runtime_library: *const c_char,
+    /// Bytes that calls may use beside the caller's pictures; 0: no limit.
+    pub memory_limit: u64,
+    /// May be NULL; called on the thread of the call that has something to say.
+    pub log: LogCallback,
+    /// Handed to log.
+    pub log_user_data: *mut c_void,
+}
+
+impl Default for EngineOptions {
+    /// `DERUST_ENGINE_OPTIONS_INIT`
+    fn default() -> Self {
+        EngineOptions {
+            struct_size: crate::size::<Self>(),
+            device: DERUST_DEVICE_AUTOMATIC,
+            device_id: 0,
+            threads: 0,
+            sessions: 0,
+            model_folder_count: 0,
+            model_folders: null(),
+            only_these_folders: 0,
+            reserved: 0,
+            runtime_library: null(),
+            memory_limit: 0,
+            log: None,
+            log_user_data: std::ptr::null_mut(),
+        }
+    }
+}
+
+/// Stops calls from any thread. A handle may serve many calls at once, and again after a reset. Freed with
+/// derust_cancel_free(), when no call uses it any more.
+#[repr(C)]
+#[derive(Debug)]
+pub struct Cancel {
+    _opaque: [u8; 0],
+}
+
+/// A filter: picture to picture without rust.
+pub const DERUST_FILTER_DERUST: i32 = 1;
+/// A filter: picture to where the rust is.
+pub const DERUST_FILTER_SEGMENT_RUST: i32 = 2;
+
+/// The model files that an engine found, as they were when it was asked. Freed with derust_models_free().
+#[repr(C)]
+#[derive(Debug)]
+pub struct Models {
+    _opaque: [u8; 0],
+}
+
+/// A model file. The texts belong to the list. Begin with DERUST_MODEL_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Model {
+    /// sizeof(derust_model), set by the caller.
+    pub struct_size: u32,
+    /// A DERUST_FILTER_ constant; 0: none of them, or the file could not be read.
+    pub filter: i32,
+    /// 1: it is used when a call names none.
+    pub serves: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Its name; "" if it could not be read.
+    pub name: *const c_char,
+    /// Its version; "" if it could not be read.
+    pub version: *const c_char,
+    /// Path of the file, or "built in".
+    pub origin: *const c_char,
+    /// Why it does not serve; "" when it does.
+    pub reason: *const c_char,
+    /// Where it runs, such as "cpu".
+    pub device: *const c_char,
+}
+
+impl Default for Model {
+    /// `DERUST_MODEL_INIT`
+    fn default() -> Self {
+        Model {
+            struct_size: crate::size::<Self>(),
+            filter: 0,
+            serves: 0,
+            reserved: 0,
+            name: null(),
+            version: null(),
+            origin: null(),
+            reason: null(),
+            device: null(),
+        }
+    }
+}
+
+/// The devices that derust knows. Freed with derust_devices_free().
+#[repr(C)]
+#[derive(Debug)]
+pub struct Devices {
+    _opaque: [u8; 0],
+}
+
+/// A device. The texts belong to the list. Begin with DERUST_DEVICE_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Device {
+    /// sizeof(derust_device), set by the caller.
+    pub struct_size: u32,
+    /// A DERUST_DEVICE_ constant.
+    pub device: i32,
+    /// 1: an engine can be made for it.
+    pub usable: u32,
+    /// 1: this engine runs there.
+    pub in_use: u32,
+    /// Its name.
+    pub name: *const c_char,
+    /// Why it cannot be used; "" when it can.
+    pub reason: *const c_char,
+}
+
+impl Default for Device {
+    /// `DERUST_DEVICE_INIT`
+    fn default() -> Self {
+        Device {
+            struct_size: crate::size::<Self>(),
+            device: 0,
+            usable: 0,
+            in_use: 0,
+            name: null(),
+            reason: null(),
+        }
+    }
+}
+
+/// The ONNX Runtime that computes. Begin with DERUST_RUNTIME_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Runtime {
+    /// sizeof(derust_runtime), set by the caller.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Such as "1.32.0"; owned by the engine.
+    pub version: *const c_char,
+    /// The library file; owned by the engine.
+    pub path: *const c_char,
+}
+
+impl Default for Runtime {
+    /// `DERUST_RUNTIME_INIT`
+    fn default() -> Self {
+        Runtime { struct_size: crate::size::<Self>(), reserved: 0, version: null(), path: null() }
+    }
+}

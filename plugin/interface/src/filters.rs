@@ -1,0 +1,95 @@
+//! How the filters are asked.
+
+use std::ffi::{c_char, c_void};
+use std::ptr::{null, null_mut};
+
+use crate::{Cancel, Image, ProgressCallback};
+
+/// Analyse at the scale that the network knows: larger pictures are reduced, results enlarged along the picture's
+/// own edges.
+pub const DERUST_SCALE_MODEL: i32 = 0;
+/// Analyse at the picture's own scale.
+pub const DERUST_SCALE_NATIVE: i32 = 1;
+/// The mask limits what the network finds.
+pub const DERUST_MASK_LIMIT: i32 = 0;
+/// The mask stands in for what the network finds.
+pub const DERUST_MASK_REPLACE: i32 = 1;
+
+/// How to look for rust. Begin with DERUST_SEGMENT_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct SegmentOptions {
+    /// sizeof(derust_segment_options).
+    pub struct_size: u32,
+    /// A DERUST_SCALE_ constant.
+    pub scale: i32,
+    /// Name of the model, UTF-8; NULL: the one that serves.
+    pub model: *const c_char,
+    /// Probability from which on a pixel counts as rust, above 0 and below 1; 0: the model's own.
+    pub threshold: f32,
+    /// 1: the report holds the outline of every region. 0: it does not.
+    pub contours: u32,
+    /// May be NULL.
+    pub progress: ProgressCallback,
+    /// Handed to progress.
+    pub progress_user_data: *mut c_void,
+    /// Stops the call; may be NULL.
+    pub cancel: *const Cancel,
+}
+
+impl Default for SegmentOptions {
+    /// `DERUST_SEGMENT_OPTIONS_INIT`
+    fn default() -> Self {
+        SegmentOptions {
+            struct_size: crate::size::<Self>(),
+            scale: DERUST_SCALE_MODEL,
+            model: null(),
+            threshold: 0.0,
+            contours: 0,
+            progress: None,
+            progress_user_data: null_mut(),
+            cancel: null(),
+        }
+    }
+}
+
+/// How to remove rust. Begin with DERUST_REMOVE_OPTIONS_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct RemoveOptions {
+    /// sizeof(derust_remove_options).
+    pub struct_size: u32,
+    /// A DERUST_SCALE_ constant.
+    pub scale: i32,
+    /// Name of the model, UTF-8; NULL: the one that serves.
+    pub model: *const c_char,
+    /// Where to treat: gray, of the size of the image's region, white is treated; NULL: no mask.
+    pub mask: *const Image,
+    /// A DERUST_MASK_ constant.
+    pub mask_mode: i32,
+    /// How much of the rust goes, 0 to 1.
+    pub strength: f32,
+    /// May be NULL.
+    pub progress: ProgressCallback,
+    /// Handed to progress.
+    pub progress_user_data: *mut c_void,
+    /// Stops the call; may be NULL.
+    pub cancel: *const Cancel,
+}
+
+impl Default for RemoveOptions {
+    /// `DERUST_REMOVE_OPTIONS_INIT`
+    fn default() -> Self {
+        RemoveOptions {
+            struct_size: crate::size::<Self>(),
+            scale: DERUST_SCALE_MODEL,
+            model: null(),
+            mask: null(),
+            mask_mode: DERUST_MASK_LIMIT,
+            strength: 1.0,
+            progress: None,
+            progress_user_data: null_mut(),
+            cancel: null(),
+        }
+    }
+}

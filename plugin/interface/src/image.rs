@@ -1,0 +1,107 @@
+//! Pixels in the caller's memory.
+
+use std::ffi::c_void;
+
+/// One channel, 8 bits: 0 is black, 255 white.
+pub const DERUST_FORMAT_GRAY_U8: i32 = 1;
+/// One channel, 16 bits in the machine's byte order: 0 is black, 65535 white.
+pub const DERUST_FORMAT_GRAY_U16: i32 = 2;
+/// One channel, 32-bit float: 0 is black, 1 white; what lies beyond is kept.
+pub const DERUST_FORMAT_GRAY_F32: i32 = 3;
+/// Red, green, blue; 8 bits each.
+pub const DERUST_FORMAT_RGB_U8: i32 = 4;
+/// Red, green, blue; 16 bits each.
+pub const DERUST_FORMAT_RGB_U16: i32 = 5;
+/// Red, green, blue; 32-bit floats.
+pub const DERUST_FORMAT_RGB_F32: i32 = 6;
+/// Blue, green, red, as OpenCV has them; 8 bits each.
+pub const DERUST_FORMAT_BGR_U8: i32 = 7;
+/// Blue, green, red; 16 bits each.
+pub const DERUST_FORMAT_BGR_U16: i32 = 8;
+/// Blue, green, red; 32-bit floats.
+pub const DERUST_FORMAT_BGR_F32: i32 = 9;
+/// Red, green, blue, alpha; 8 bits each.
+pub const DERUST_FORMAT_RGBA_U8: i32 = 10;
+/// Red, green, blue, alpha; 16 bits each.
+pub const DERUST_FORMAT_RGBA_U16: i32 = 11;
+/// Red, green, blue, alpha; 32-bit floats.
+pub const DERUST_FORMAT_RGBA_F32: i32 = 12;
+/// Blue, green, red, alpha; 8 bits each.
+pub const DERUST_FORMAT_BGRA_U8: i32 = 13;
+/// Blue, green, red, alpha; 16 bits each.
+pub const DERUST_FORMAT_BGRA_U16: i32 = 14;
+/// Blue, green, red, alpha; 32-bit floats.
+pub const DERUST_FORMAT_BGRA_F32: i32 = 15;
+
+/// Values are encoded with the sRGB curve (IEC 61966-2-1), as in nearly all picture files and cameras' frames.
+pub const DERUST_TRANSFER_SRGB: i32 = 0;
+/// Values are proportional to light.
+pub const DERUST_TRANSFER_LINEAR: i32 = 1;
+/// Colours are independent of alpha.
+pub const DERUST_ALPHA_STRAIGHT: i32 = 0;
+/// Colours are multiplied by alpha, in the encoding in which they are stored.
+pub const DERUST_ALPHA_PREMULTIPLIED: i32 = 1;
+
+/// Pixels in the caller's memory. The library borrows them for the call and keeps nothing; an image that is read
+/// may be read by others meanwhile, the bytes from the first to the last pixel of an output may not be touched.
+/// Every field is checked against data_size before a byte is read. Begin with DERUST_IMAGE_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Image {
+    /// sizeof(derust_image).
+    pub struct_size: u32,
+    /// A DERUST_FORMAT_ constant: channels in the order in which they lie in memory, and the type of their values.
+    pub format: i32,
+    /// Start of the buffer. Pixels may lie at any address; an input is only read.
+    pub data: *mut c_void,
+    /// Bytes in the buffer.
+    pub data_size: u64,
+    /// Bytes from data to the first pixel of the first row.
+    pub offset: u64,
+    /// Pixels per row, at least 1.
+    pub width: u32,
+    /// Rows, at least 1.
+    pub height: u32,
+    /// Bytes from a row to the next; negative where the picture stands upside down in memory.
+    pub row_stride: i64,
+    /// Bytes from a pixel to the next; 0: pixels follow one another without gaps.
+    pub pixel_stride: u32,
+    /// A DERUST_TRANSFER_ constant.
+    pub transfer: i32,
+    /// A DERUST_ALPHA_ constant; without meaning for formats that have no alpha.
+    pub alpha: i32,
+    /// Region of interest: columns left of it. What lies outside of the region is neither looked at nor changed.
+    pub region_x: u32,
+    /// Rows above the region.
+    pub region_y: u32,
+    /// Columns in the region; width and height 0: the whole image.
+    pub region_width: u32,
+    /// Rows in the region.
+    pub region_height: u32,
+    /// 0.
+    pub reserved: u32,
+}
+
+impl Default for Image {
+    /// `DERUST_IMAGE_INIT`
+    fn default() -> Self {
+        Image {
+            struct_size: crate::size::<Self>(),
+            format: 0,
+            data: std::ptr::null_mut(),
+            data_size: 0,
+            offset: 0,
+            width: 0,
+            height: 0,
+            row_stride: 0,
+            pixel_stride: 0,
+            transfer: DERUST_TRANSFER_SRGB,
+            alpha: DERUST_ALPHA_STRAIGHT,
+            region_x: 0,
+            region_y: 0,
+            region_width: 0,
+            region_height: 0,
+            reserved: 0,
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! What was found.
+
+/// What a segmentation says about a picture: the rusted area, and every connected region of rust (pixels that touch
+/// at a side or a corner belong together). Freed with derust_report_free().
+#[repr(C)]
+#[derive(Debug)]
+pub struct Report {
+    _opaque: [u8; 0],
+}
+
+/// The picture as a whole. Begin with DERUST_SUMMARY_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Summary {
+    /// sizeof(derust_summary), set by the caller.
+    pub struct_size: u32,
+    /// Degree of rusting Ri after ISO 4628-3, 0 (none) to 5.
+    pub iso_4628_3: u32,
+    /// Rust grade after ASTM D610, 10 (none) to 0.
+    pub astm_d610: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Pixels of the region of interest.
+    pub pixels: u64,
+    /// Pixels of them that are rust.
+    pub rust_pixels: u64,
+    /// rust_pixels / pixels, 0 to 1.
+    pub fraction: f64,
+    /// Number of connected regions.
+    pub region_count: u64,
+    /// Probability from which on a pixel counted as rust.
+    pub threshold: f32,
+    /// 0.
+    pub reserved_2: u32,
+}
+
+impl Default for Summary {
+    /// `DERUST_SUMMARY_INIT`
+    fn default() -> Self {
+        Summary {
+            struct_size: crate::size::<Self>(),
+            iso_4628_3: 0,
+            astm_d610: 0,
+            reserved: 0,
+            pixels: 0,
+            rust_pixels: 0,
+            fraction: 0.0,
+            region_count: 0,
+            threshold: 0.0,
+            reserved_2: 0,
+        }
+    }
+}
+
+/// A connected region of rust. Begin with DERUST_REGION_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Region {
+    /// sizeof(derust_region), set by the caller.
+    pub struct_size: u32,
+    /// Left-most column of the bounding box, counted in the image's region of interest.
+    pub x: u32,
+    /// Upper-most row of the bounding box.
+    pub y: u32,
+    /// Columns that it spans.
+    pub width: u32,
+    /// Rows that it spans.
+    pub height: u32,
+    /// Mean probability of its pixels, 0 to 1.
+    pub mean_probability: f32,
+    /// Pixels that it covers.
+    pub area: u64,
+}
+
+impl Default for Region {
+    /// `DERUST_REGION_INIT`
+    fn default() -> Self {
+        Region {
+            struct_size: crate::size::<Self>(),
+            x: 0,
+            y: 0,
+            width: 0,
+            height: 0,
+            mean_probability: 0.0,
+            area: 0,
+        }
+    }
+}
