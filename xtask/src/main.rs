@@ -2,8 +2,9 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`prefix`] installs the library for other programs, [`tools`] finds (or installs) the programs that the
-//! rest calls, [`demo`], [`mod@test`], [`verify`], [`train`] and [`showcase`] run the product.
+//! [`prefix`] installs the library for other programs, [`python`] packs it for pip, [`tools`] finds (or
+//! installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`], [`train`] and [`showcase`]
+//! run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -17,6 +18,7 @@ mod onnxruntime;
 mod photos;
 mod prefix;
 mod process;
+mod python;
 mod showcase;
 mod system_library;
 mod tally;
@@ -59,6 +61,12 @@ enum Task {
         #[arg(long)]
         debug: bool,
     },
+    /// Make the Python package's wheel, with the library and ONNX Runtime in it.
+    Wheel {
+        /// The folder for the wheel; `wheels` in the build folder when absent.
+        #[arg(long)]
+        output: Option<PathBuf>,
+    },
     /// Run every test that can run on this machine, the trainer's included.
     Test {
         /// Fail where a test had to be skipped.
@@ -97,6 +105,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Install { prefix, debug } => {
             let profile = if debug { prefix::Profile::Debug } else { prefix::Profile::Release };
             prefix::install(&workspace, &prefix, profile)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Wheel { output } => {
+            python::wheel(&workspace, output.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Test { strict } => test::run(&workspace, strict),
