@@ -122,5 +122,5 @@ CASE(contours_that_were_not_asked_for_are_refused) {
     cv::Mat picture(10, 10, CV_8UC3, cv::Scalar(20, 30, 240));
     const auto report = derust::opencv::segment(engine(), picture);
     FAILS(DERUST_ERROR_ARGUMENT, ({"contour"}), derust::opencv::contours(report));
-    FAILS(DERUST_ERROR_ARGUMENT, ({"region"}), report.region(1));
+    FAILS(DERUST_ERROR_ARGUMENT, ({"index", "1"}), report.region(1));
 }

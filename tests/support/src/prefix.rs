@@ -15,18 +15,17 @@ const VARIABLE: &str = "DERUST_PREFIX";
 /// # Panics
 /// When derust cannot be installed; the text says what is missing.
 pub fn prefix() -> &'static Path {
-    static PREFIX: OnceLock<PathBuf> = OnceLock::new();
-    PREFIX.get_or_init(|| match env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
-        Some(path) => {
-            let path = PathBuf::from(path);
-            assert!(path.is_absolute(), "{VARIABLE} is {}, but has to be an absolute path", path.display());
-            path
-        }
+    // A failure is kept too: each test of a process would meet it after the same wait.
+    static PREFIX: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let prefix = PREFIX.get_or_init(|| match env::var_os(VARIABLE).filter(|path| !path.is_empty()) {
+        Some(path) if Path::new(&path).is_absolute() => Ok(path.into()),
+        Some(path) => Err(format!("{VARIABLE} is {}, but has to be an absolute path", path.display())),
         None => install(&build_folder().join("test-prefix")),
-    })
+    });
+    prefix.as_deref().unwrap_or_else(|problem| panic!("{problem}"))
 }
 
-fn install(prefix: &Path) -> PathBuf {
+fn install(prefix: &Path) -> Result<PathBuf, String> {
     let lock_path = prefix.with_extension("lock");
     let lock = File::create(&lock_path).unwrap_or_else(|error| panic!("{}: {error}", lock_path.display()));
     lock.lock().unwrap_or_else(|error| panic!("{}: {error}", lock_path.display()));
@@ -38,12 +37,11 @@ fn install(prefix: &Path) -> PathBuf {
         .arg(prefix)
         .output()
         .expect("cargo starts");
-    assert!(
-        output.status.success(),
-        "derust cannot be installed for the tests:\n{}",
-        String::from_utf8_lossy(&output.stderr)
-    );
-    prefix.to_path_buf()
+    if !output.status.success() {
+        let said = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("derust cannot be installed for the tests:\n{said}"));
+    }
+    Ok(prefix.to_path_buf())
 }
 
 /// The root of the checkout.
