@@ -94,7 +94,7 @@ pub unsafe extern "C" fn derust_report_region(
     unsafe { guard::call(error, body) }
 }
 
-/// Gives the outer border of a region: x, y, x, y, … in the image's region of interest, `count` pairs, 8-connected,
+/// Gives the outer border of a region: x, y, x, y, ... in the image's region of interest, `count` pairs, 8-connected,
 /// clockwise as seen, every pixel of the border. `points` is owned by the report. It is there if options.contours was
 /// 1 when the report was made.
 ///

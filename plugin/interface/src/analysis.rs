@@ -7,7 +7,6 @@ use crate::{Cancel, Image, ProgressCallback};
 
 /// What a network found in a picture. It needs neither the engine nor the model any more, and any number of threads
 /// may compose from it. Freed with derust_analysis_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Analysis {
     _opaque: [u8; 0],

@@ -5,7 +5,6 @@ use std::ptr::null;
 
 /// Finds rust in pictures and takes it away. One engine serves any number of threads; networks are loaded when they
 /// are first needed and kept. Freed with derust_engine_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Engine {
     _opaque: [u8; 0],
@@ -94,7 +93,6 @@ impl Default for EngineOptions {
 
 /// Stops calls from any thread. A handle may serve many calls at once, and again after a reset. Freed with
 /// derust_cancel_free(), when no call uses it any more.
-#[repr(C)]
 #[derive(Debug)]
 pub struct Cancel {
     _opaque: [u8; 0],
@@ -106,7 +104,6 @@ pub const DERUST_FILTER_DERUST: i32 = 1;
 pub const DERUST_FILTER_SEGMENT_RUST: i32 = 2;
 
 /// The model files that an engine found, as they were when it was asked. Freed with derust_models_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Models {
     _opaque: [u8; 0],
@@ -154,7 +151,6 @@ impl Default for Model {
 }
 
 /// The devices that derust knows. Freed with derust_devices_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Devices {
     _opaque: [u8; 0],

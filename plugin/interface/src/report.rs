@@ -2,7 +2,6 @@
 
 /// What a segmentation says about a picture: the rusted area, and every connected region of rust (pixels that touch
 /// at a side or a corner belong together). Freed with derust_report_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Report {
     _opaque: [u8; 0],

@@ -37,7 +37,6 @@ pub const DERUST_ERROR_REENTERED: Status = 11;
 pub const DERUST_ERROR_INTERNAL: Status = 12;
 
 /// Why a call failed: a status and a text. Owned by the caller, freed with derust_error_free().
-#[repr(C)]
 #[derive(Debug)]
 pub struct Error {
     _opaque: [u8; 0],
