@@ -31,8 +31,8 @@ OF_THE_SYSTEM = {
     "ld-linux-x86-64.so.2", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1",
     "libstdc++.so.6",
 }  # fmt: skip
-# GLIBCXX_3.4.N that systems with glibc 2.M have at least: (M, N), from the policies of PyPA's auditwheel.
-GLIBCXX = [(17, 19), (24, 22), (27, 24), (28, 25), (31, 28), (34, 29), (35, 30), (38, 32), (39, 33)]
+# GLIBCXX_3.4.N that systems with glibc 2.M have at least: (M, N), from manylinux-policy.json of PyPA's auditwheel.
+GLIBCXX = [(17, 19), (24, 22)]
 
 
 def main() -> int:

@@ -121,8 +121,7 @@ class Engine:
     ) -> None:
         if log is not None and not callable(log):
             raise TypeError(f"log must be a function of a level and a message, not {type(log).__name__}")
-        folders = [models] if isinstance(models, (str, os.PathLike)) else list(models)
-        folder_texts = [_options.string(folder, "a folder of models") for folder in folders]
+        folder_texts = _options.strings(models, "a folder of models")
         kind, device_id = _options.device(device)
         lib = library()
         log_callback = _abi.LogCallback(_log_to(log or _logger.log))

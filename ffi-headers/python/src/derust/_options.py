@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Dict, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Optional, Tuple
 
 from . import _abi
 from ._errors import ArgumentError
@@ -53,6 +53,13 @@ def string(value: Any, name: str) -> Optional[bytes]:
     if b"\0" in encoded:
         raise ArgumentError(f"{name} holds a NUL character: {value!r}")
     return encoded
+
+
+def strings(values: Any, name: str) -> List[Optional[bytes]]:
+    """One text or path, or several, as UTF-8."""
+    if isinstance(values, (str, os.PathLike)) or not isinstance(values, Iterable):
+        values = [values]
+    return [string(value, name) for value in values]
 
 
 def threshold(value: Any) -> float:

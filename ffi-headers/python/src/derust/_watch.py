@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import atexit
 import ctypes
 import threading
+import time
 from types import GeneratorType
-from typing import Any, Callable, Generator, Optional
+from typing import Any, Callable, Generator, Optional, Set
 
 from . import _abi
 from ._errors import Cancelled
@@ -47,11 +49,25 @@ class Cancel:
 _SEND = _abi.ProgressCallback(GeneratorType.send)
 _NO_CALLBACK = _abi.ProgressCallback()
 
+# The watches of calls that are going on, and whether the interpreter is ending.
+_active: Set[Watch] = set()
+_ending = False
+
+
+@atexit.register
+def _stop_all() -> None:
+    """Ends the calls of daemon threads: a callback into an interpreter that is gone would bring the process down."""
+    global _ending
+    _ending = True
+    limit = time.monotonic() + 10
+    while _active and time.monotonic() < limit:
+        time.sleep(0.001)
+
 
 class Watch:
     """The progress callback of one call.
 
-    Exceptions cannot pass through the library: they stop the call and come out of `raise_caught` instead. In the main
+    Exceptions cannot pass through the library: they stop the call and come out of `end` instead. In the main
     thread this is how Ctrl-C ends a call, so there a watch is set even when nobody asked for progress.
     """
 
@@ -59,10 +75,13 @@ class Watch:
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
         self.caught: Optional[BaseException] = None
+        self._stopped_by_exit = False
         self._generator: Optional[Generator[int, float, None]] = None
-        if progress is not None or threading.current_thread() is threading.main_thread():
+        wanted = progress is not None or threading.current_thread() is threading.main_thread()
+        if wanted and not _ending:
             self._generator = self._run(progress)
             next(self._generator)
+            _active.add(self)
 
     @property
     def callback(self) -> Any:
@@ -78,6 +97,8 @@ class Watch:
             try:
                 while True:
                     done = yield stop
+                    if _ending:
+                        self._stopped_by_exit, stop = True, 1
                     if progress is not None and not stop and progress(done) is False:
                         stop = 1
             except GeneratorExit:
@@ -88,6 +109,10 @@ class Watch:
 
     def end(self, error: Optional[BaseException]) -> None:
         """Raises what the callback raised, if anything; else lets `error` be."""
+        _active.discard(self)
+        if self._stopped_by_exit:
+            # Like any daemon thread it never sees its interpreter again.
+            threading.Event().wait()
         if self.caught is not None and (error is None or isinstance(error, Cancelled)):
             caught, self.caught = self.caught, None
             raise caught from None

@@ -1,0 +1,253 @@
+"""Arrays of every layout: used where they are, or copied, and always with the same result."""
+
+import tracemalloc
+
+import numpy as np
+import pytest
+from conftest import red_squares
+
+import derust
+from derust._pixels import Pixels
+
+DTYPES = {"uint8": 1.0, "uint16": 257.0, "float32": 1 / 255}
+
+
+def as_dtype(image, dtype):
+    return (image * DTYPES[dtype]).astype(dtype)
+
+
+def holes(image, rows, columns):
+    """The same pixels with gaps between rows and columns."""
+    room = np.zeros((image.shape[0] * rows, image.shape[1] * columns, *image.shape[2:]), image.dtype)
+    view = room[::rows, ::columns]
+    view[...] = image
+    return view
+
+
+def upside_down(image):
+    return image[::-1].copy()[::-1]
+
+
+def padded(image):
+    room = np.zeros((image.shape[0], image.shape[1] + 5, *image.shape[2:]), image.dtype)
+    room[:, 2:-3] = image
+    return room[:, 2:-3]
+
+
+def planar(image):
+    return np.moveaxis(np.ascontiguousarray(np.moveaxis(image, 2, 0)), 0, 2)
+
+
+def swapped(image):
+    return image.astype(image.dtype.newbyteorder())
+
+
+def mirrored(image):
+    return image[:, ::-1].copy()[:, ::-1]
+
+
+def transposed(image):
+    return np.ascontiguousarray(image.swapaxes(0, 1)).swapaxes(0, 1)
+
+
+def channels_of_more(image):
+    room = np.zeros((*image.shape[:2], image.shape[2] + 2), image.dtype)
+    room[..., 1:-1] = image
+    return room[..., 1:-1]
+
+
+BORROWED = {
+    "packed": lambda image: image,
+    "padded rows": padded,
+    "every second row": lambda image: holes(image, 2, 1),
+    "every third column": lambda image: holes(image, 1, 3),
+    "upside down": upside_down,
+    "upside down with gaps": lambda image: holes(image[::-1], 2, 2)[::-1],
+    "some channels of more": channels_of_more,
+}
+COPIED = {"planar": planar, "mirrored": mirrored, "transposed": transposed}
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("layout", {**BORROWED, **COPIED})
+def test_every_layout_gives_what_the_packed_one_gives(engine, picture, dtype, layout):
+    image = as_dtype(picture, dtype)
+    view = {**BORROWED, **COPIED}[layout](image)
+    assert np.array_equal(view, image)
+    expected, found = engine.segment(image, probability=True), engine.segment(view, probability=True)
+    assert np.array_equal(found.mask, expected.mask)
+    assert np.array_equal(found.probability, expected.probability)
+    assert found.mask.any() and not found.mask.all()
+    cleaned = engine.remove(view)
+    assert np.array_equal(cleaned, engine.remove(image))
+    assert cleaned.dtype == image.dtype and not np.array_equal(cleaned, image)
+    # As an output.
+    target = {**BORROWED, **COPIED}[layout](np.zeros_like(image))
+    assert engine.remove(image, out=target) is target
+    assert np.array_equal(target, cleaned)
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "float32"])
+def test_swapped_bytes(engine, picture, dtype):
+    image = as_dtype(picture, dtype)
+    assert np.array_equal(engine.segment(swapped(image)).mask, engine.segment(image).mask)
+    target = swapped(np.zeros_like(image))
+    engine.remove(image, out=target)
+    assert np.array_equal(target, engine.remove(image))
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_depths_agree(engine, picture, dtype):
+    expected = engine.segment(picture)
+    found = engine.segment(as_dtype(picture, dtype))
+    assert np.array_equal(found.mask, expected.mask)
+    assert found.report.rust_pixels == expected.report.rust_pixels
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+def test_masks_of_every_depth_and_layout(engine, picture, dtype):
+    expected = engine.segment(picture).mask
+    white = {"uint8": 255, "uint16": 65535, "float32": 1.0}[dtype]
+    for view in (lambda a: a, padded, upside_down, mirrored, lambda a: holes(a, 2, 2)):
+        mask = view(np.full(expected.shape, 77, dtype))
+        assert engine.segment(picture, mask=mask).mask is mask
+        assert np.array_equal(mask, (expected / 255 * white).astype(dtype))
+    column = np.zeros((*expected.shape, 1), dtype)
+    engine.segment(picture, mask=column, probability=column.copy())
+    assert np.array_equal(column[..., 0] > 0, expected > 0)
+
+
+def test_colour_orders(engine, picture):
+    expected = engine.segment(picture).mask
+    rgb = np.ascontiguousarray(picture[..., ::-1])
+    assert np.array_equal(engine.segment(rgb, rgb=True).mask, expected)
+    assert not np.array_equal(engine.segment(rgb).mask, expected)
+    assert np.array_equal(engine.remove(rgb, rgb=True)[..., ::-1], engine.remove(picture))
+
+
+def test_alpha_is_kept(engine, picture):
+    alpha = np.arange(picture[..., 0].size, dtype=np.uint32).astype(np.uint8).reshape(picture.shape[:2])
+    image = np.dstack([picture, np.maximum(alpha, 1)])
+    assert np.array_equal(engine.segment(image).mask, engine.segment(picture).mask)
+    assert np.array_equal(engine.segment(image[..., [2, 1, 0, 3]], rgb=True).mask, engine.segment(picture).mask)
+    cleaned = engine.remove(image)
+    assert np.array_equal(cleaned[..., 3], image[..., 3])
+    assert np.array_equal(cleaned[..., :3], engine.remove(picture))
+
+
+def test_linear_light_is_read_as_such(engine, picture):
+    encoded = as_dtype(picture, "float32")
+    linear = np.where(encoded <= 0.04045, encoded / 12.92, ((encoded + 0.055) / 1.055) ** 2.4).astype(np.float32)
+    expected = engine.segment(encoded, probability=True).probability
+    assert np.allclose(engine.segment(linear, linear=True, probability=True).probability, expected, atol=1e-3)
+
+
+@pytest.mark.parametrize("shape", [(40, 30), (40, 30, 1)])
+def test_gray_has_no_red(engine, shape):
+    image = np.full(shape, 200, np.uint8)
+    assert engine.segment(image).fraction == 0
+    assert np.array_equal(engine.remove(image), image)
+    assert engine.remove(image).shape == shape
+
+
+@pytest.mark.parametrize("shape", [(1, 1, 3), (1, 90, 3), (90, 1, 3), (2, 3, 3)])
+def test_smallest_pictures(engine, shape):
+    image = np.zeros(shape, np.uint8)
+    image[..., 2] = 255
+    for view in (image, image[::-1], image[:, ::-1]):
+        assert engine.segment(view).fraction == 1
+        assert not engine.remove(view).any()
+
+
+@pytest.mark.parametrize("layout", BORROWED)
+def test_the_library_is_told_the_arrays_own_memory(picture, layout):
+    view = BORROWED[layout](picture)
+    image = Pixels(view, "image").image
+    first = view.__array_interface__["data"][0]
+    assert image.data + image.offset == first
+    low, high = np.lib.array_utils.byte_bounds(view)
+    assert (image.data, image.data + image.data_size) == (low, high)
+    last = image.data + image.offset + (image.height - 1) * image.row_stride + (image.width - 1) * image.pixel_stride
+    assert last == view[-1, -1].__array_interface__["data"][0]
+
+
+def test_the_library_reads_and_writes_in_place(engine, monkeypatch):
+    """What the real call is given, address by address."""
+    from derust import _library
+
+    seen = []
+    real = _library.library().derust_remove
+
+    class Spy:
+        def __getattr__(self, name):
+            return getattr(_library.library(), name)
+
+        def derust_remove(self, engine, image, options, output, error):
+            seen.append((image._obj.data + image._obj.offset, output._obj.data + output._obj.offset))
+            return real(engine, image, options, output, error)
+
+    import derust._engine
+
+    monkeypatch.setattr(derust._engine, "library", Spy)
+    image, out = red_squares()[::-1, ::2], red_squares()[::-1, ::2]
+    engine.remove(image, out=out)
+    assert seen == [(image.__array_interface__["data"][0], out.__array_interface__["data"][0])]
+
+
+def peak_of_numpy(work):
+    tracemalloc.start()
+    try:
+        work()
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize("layout", {**BORROWED, **COPIED})
+def test_no_array_is_allocated_unless_it_has_to_be(engine, layout):
+    """NumPy reports its allocations to tracemalloc: a copy of the picture cannot hide."""
+    image = {**BORROWED, **COPIED}[layout](red_squares(600, 800))
+    mask = np.empty(image.shape[:2], np.uint8)
+    out = np.empty(image.shape, np.uint8)
+    engine.segment(image, mask=mask)
+    peaks = [
+        peak_of_numpy(lambda: engine.segment(image, mask=mask)),
+        peak_of_numpy(lambda: engine.remove(image, out=out)),
+    ]
+    if layout in BORROWED:
+        assert max(peaks) < image.nbytes / 20
+    else:
+        assert min(peaks) >= image.nbytes
+
+
+@pytest.mark.parametrize("layout", {**BORROWED, **COPIED})
+def test_in_place(engine, picture, layout):
+    expected = engine.remove(picture)
+    image = {**BORROWED, **COPIED}[layout](picture.copy())
+    assert engine.remove(image, out=image) is image
+    assert np.array_equal(image, expected)
+
+
+def test_views_without_gaps_leave_the_gaps_alone(engine, picture):
+    room = np.full((picture.shape[0] * 2, picture.shape[1] * 2, 3), 7, np.uint8)
+    view = room[::2, ::2]
+    engine.remove(picture, out=view)
+    assert np.array_equal(view, engine.remove(picture))
+    assert (room[1::2] == 7).all() and (room[:, 1::2] == 7).all()
+
+
+def test_read_only_arrays_are_inputs(engine, picture):
+    picture.flags.writeable = False
+    assert engine.segment(picture).fraction > 0
+    assert np.array_equal(engine.remove(picture), engine.remove(picture.copy()))
+    with pytest.raises(derust.ImageError, match="out is read-only; an output needs an array that can be written"):
+        engine.remove(picture, out=picture)
+    rows = np.broadcast_to(picture[:1], picture.shape)
+    assert np.array_equal(engine.segment(rows).mask, engine.segment(rows.copy()).mask)
+
+
+def test_floats_beyond_white_and_nan(engine, picture):
+    image = as_dtype(picture, "float32")
+    image[0, 0], image[0, 1], image[0, 2] = 7.5, np.nan, -np.inf
+    cleaned = engine.remove(image)
+    assert np.array_equal(cleaned[0, :3], image[0, :3], equal_nan=True)

@@ -1,0 +1,57 @@
+//! The suite in `suite/` against the package as it is installed, in two ways.
+
+use derust_test_support::{prefix, program, run};
+use derust_tests_python::{build_wheel, environment, make_venv, package, python, run_suite};
+
+#[test]
+fn the_source_package_with_the_library_of_a_prefix() {
+    let work = tempfile::tempdir().expect("a folder");
+    let mut python = python(&environment());
+    python.env("PYTHONPATH", package().join("src")).env("DERUST_LIBRARY", prefix().join("lib/libderust.so.1"));
+    run_suite(&mut python, work.path(), &[]);
+}
+
+#[test]
+fn the_wheel_in_a_fresh_environment() {
+    let work = tempfile::tempdir().expect("a folder");
+    let wheel = build_wheel(&work.path().join("wheels"));
+    let venv = work.path().join("venv");
+    make_venv(&venv);
+    // NumPy and OpenCV come out of the environment that is kept; derust can only come out of the wheel.
+    let kept = site_packages(&environment());
+    let own = site_packages(&venv);
+    std::fs::write(std::path::Path::new(&own).join("kept.pth"), kept).expect("a .pth file");
+    run(python(&venv).args(["-m", "pip", "install", "--quiet", "--no-index"]).arg(&wheel));
+    // pip has compared every file with RECORD's hashes only when told so by its own check.
+    run(python(&venv).args(["-m", "pip", "check"]));
+    run_suite(&mut python(&venv), work.path(), &[]);
+}
+
+#[test]
+fn the_source_in_a_prefix_finds_the_library_beside_it() {
+    let mut python = python(&environment());
+    python.env("PYTHONPATH", prefix().join("share/derust/python/src"));
+    let said = run(python.args(["-m", "derust"]));
+    let library = prefix().join("lib/libderust.so.1").canonicalize().expect("the library of the prefix");
+    assert!(said.contains(&*library.to_string_lossy()), "{said}");
+}
+
+#[test]
+fn pip_installs_the_source_package() {
+    let work = tempfile::tempdir().expect("a folder");
+    let venv = work.path().join("venv");
+    make_venv(&venv);
+    let source = work.path().join("source");
+    // Building writes beside the source.
+    run(program("cp").arg("-r").arg(package()).arg(&source));
+    run(program(venv.join("bin/python")).args(["-m", "pip", "install", "--quiet", "--no-deps"]).arg(&source));
+    let listed = run(python(&venv).args(["-m", "pip", "show", "--files", "derust"]));
+    for file in ["derust/__init__.py", "derust/py.typed"] {
+        assert!(listed.contains(file), "{listed}");
+    }
+}
+
+fn site_packages(venv: &std::path::Path) -> String {
+    run(program(venv.join("bin/python"))
+        .args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"]))
+}
