@@ -48,7 +48,8 @@ impl Network {
         let plan = Plan::new(width as usize, height as usize, manifest.tile, self.model.fixed_size);
         let channels: usize = manifest.outputs.iter().map(decoded_channels).sum();
         let planes = u64::from(width) * u64::from(height) * (BYTES_PER_PIXEL + 4 * channels as u64);
-        planes + plan.tile_pixels() as u64 * BYTES_PER_TILE_PIXEL + self.model.onnx.len() as u64 * 3
+        let (tile_height, tile_width) = plan.tile_size();
+        planes + (tile_width * tile_height) as u64 * BYTES_PER_TILE_PIXEL + self.model.onnx.len() as u64 * 3
     }
 
     /// Runs the network over `colours` [3, height, width], in tiles where the picture is large.

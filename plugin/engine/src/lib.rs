@@ -33,9 +33,11 @@ mod serving;
 pub mod survey;
 mod tensor;
 mod tiles;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 pub use compose::MaskMode;
 pub use control::{Cancelled, Control};
@@ -48,6 +50,7 @@ use memory::{Memory, Share};
 use models::{Candidate, Store};
 use runtime::{Runtime, RuntimeError, SessionOptions};
 use serving::Serving;
+use watch::Watcher;
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]
@@ -64,6 +67,9 @@ pub struct EngineOptions {
     pub sessions: usize,
     /// Bytes that calls at work may hold together, beside the caller's pictures; further callers wait.
     pub memory_limit: Option<u64>,
+    /// The pace at which the model folders are looked at for files that came, changed or went, which then take effect
+    /// as with [`Engine::refresh`]; never when absent.
+    pub watch: Option<Duration>,
     /// Hears which models serve and why others do not.
     pub log: Log,
 }
@@ -77,6 +83,7 @@ impl Default for EngineOptions {
             session: SessionOptions::default(),
             sessions: 1,
             memory_limit: None,
+            watch: None,
             log: Log::default(),
         }
     }
@@ -87,8 +94,9 @@ impl Default for EngineOptions {
 pub struct Engine {
     runtime: Option<PathBuf>,
     runtime_folders: Vec<PathBuf>,
-    serving: Serving,
+    serving: Arc<Serving>,
     memory: Option<Memory>,
+    _watcher: Option<Watcher>,
 }
 
 /// A line in the list of models.
@@ -103,13 +111,28 @@ pub struct ModelEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        let EngineOptions { runtime, runtime_folders, store, session, sessions, memory_limit, log } = options;
-        Engine {
-            runtime,
-            runtime_folders,
-            serving: Serving::new(store, session, sessions, log),
-            memory: memory_limit.map(Memory::new),
-        }
+        let EngineOptions { runtime, runtime_folders, store, session, sessions, memory_limit, watch, log } =
+            options;
+        let serving = Arc::new(Serving::new(store, session, sessions, log));
+        let watcher = watch.and_then(|interval| {
+            let (serving, runtime, folders) =
+                (Arc::clone(&serving), runtime.clone(), runtime_folders.clone());
+            let (store, log) = (serving.store().clone(), serving.log().clone());
+            let refresh = {
+                let log = log.clone();
+                move || {
+                    if let Err(error) = serving.refresh(&|| Runtime::load_from(runtime.as_deref(), &folders))
+                    {
+                        log.say(Level::Error, format_args!("{error}"));
+                    }
+                }
+            };
+            let started = Watcher::start(store, interval, log.clone(), refresh);
+            let complain =
+                |error| log.say(Level::Error, format_args!("model folders are not watched: {error}"));
+            started.map_err(complain).ok()
+        });
+        Engine { runtime, runtime_folders, serving, memory: memory_limit.map(Memory::new), _watcher: watcher }
     }
 
     /// ONNX Runtime, loaded.

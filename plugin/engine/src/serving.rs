@@ -1,6 +1,6 @@
 //! The networks that serve: tried out before they do, and kept until a better one has proven itself.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
@@ -83,6 +83,10 @@ impl Serving {
         self.bring_into_use(&key, &mut candidates, runtime)
     }
 
+    pub(crate) fn log(&self) -> &Log {
+        &self.log
+    }
+
     /// Looks at the folders again and brings what is better now into use. Where a file in use has become unusable, what
     /// was read from it serves on.
     pub(crate) fn refresh(&self, runtime: LoadRuntime<'_>) -> Result<(), Error> {
@@ -105,6 +109,9 @@ impl Serving {
                 Ok(_) => {}
             }
         }
+        let there: HashSet<Digest> =
+            candidates.iter().filter_map(|candidate| Some(candidate.model.as_ref().ok()?.digest)).collect();
+        self.state().refused.retain(|digest, _| there.contains(digest));
         Ok(())
     }
 

@@ -74,11 +74,6 @@ impl Axis {
 }
 
 impl Plan {
-    /// Pixels of one tile.
-    pub(crate) fn tile_pixels(&self) -> usize {
-        self.rows.length * self.columns.length
-    }
-
     /// Cuts a picture of `width` x `height` pixels.
     ///
     /// `fixed` is the height and width that the graph demands, where it does. Otherwise a picture of at most twice
@@ -96,7 +91,6 @@ impl Plan {
     }
 
     /// Height and width of every tile.
-    #[cfg(test)]
     pub(crate) fn tile_size(&self) -> (usize, usize) {
         (self.rows.length, self.columns.length)
     }

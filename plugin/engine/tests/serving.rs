@@ -41,11 +41,16 @@ struct Bench {
 
 impl Bench {
     fn new() -> Self {
+        Bench::watching(None)
+    }
+
+    fn watching(watch: Option<Duration>) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let heard = Arc::new(Mutex::new(vec![]));
         let ear = Arc::clone(&heard);
         let engine = Engine::new(EngineOptions {
             store: Store::only(&[folder.path().into()]),
+            watch,
             log: Log::to(move |level, text| ear.lock().unwrap().push((level, text.to_owned()))),
             ..Default::default()
         });
@@ -118,6 +123,32 @@ fn a_file_that_becomes_unusable_changes_nothing_and_the_list_says_why() {
     bench.put("b.onnx", &constant("b", 0.5).to_onnx(), 0);
     bench.engine.refresh().unwrap();
     assert_eq!(bench.probability().unwrap(), 0.5);
+}
+
+#[test]
+fn a_file_dropped_into_a_watched_folder_serves_by_itself_once_it_is_whole() {
+    let interval = Duration::from_millis(60);
+    let bench = Bench::watching(Some(interval));
+    bench.put("a.onnx", &constant("a", 0.25).to_onnx(), 100);
+    assert_eq!(bench.probability().unwrap(), 0.25);
+    let sees = |wanted: f32| {
+        let begin = std::time::Instant::now();
+        while bench.probability().unwrap() != wanted {
+            assert!(begin.elapsed() < Duration::from_secs(20), "{wanted} never came");
+            std::thread::sleep(interval / 4);
+        }
+    };
+    // A slow copy: the half is never tried.
+    let whole = constant("b", 0.75).to_onnx();
+    let mut file = File::create(bench.folder.path().join("b.onnx")).unwrap();
+    for piece in whole.chunks(whole.len() / 8) {
+        std::io::Write::write_all(&mut file, piece).unwrap();
+        std::thread::sleep(interval / 3);
+    }
+    drop(file);
+    sees(0.75);
+    fs::remove_file(bench.folder.path().join("b.onnx")).unwrap();
+    sees(0.25);
 }
 
 #[test]

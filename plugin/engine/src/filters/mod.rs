@@ -3,6 +3,10 @@
 pub mod derust;
 pub mod segment_rust;
 
+use crate::models::Model;
+use crate::tensor;
+use crate::tiles::Plan;
+
 /// The scale at which a picture is analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Scale {
@@ -11,6 +15,26 @@ pub enum Scale {
     Model,
     /// The picture's own.
     Native,
+}
+
+/// The tiles that a network runs on for one picture; all have the same size.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Tiling {
+    /// How many there are.
+    pub count: usize,
+    /// Pixels per row of a tile.
+    pub width: usize,
+    /// Rows of a tile.
+    pub height: usize,
+}
+
+/// What a network runs on for a picture of this width and height, for those who want to know its cost.
+pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tiling {
+    let long_side = scale.long_side(&model.manifest);
+    let (width, height) = tensor::working_size((width, height), width.max(height), long_side);
+    let plan = Plan::new(width as usize, height as usize, model.manifest.tile, model.fixed_size);
+    let (height, width) = plan.tile_size();
+    Tiling { count: plan.len(), width, height }
 }
 
 impl Scale {

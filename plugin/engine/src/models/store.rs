@@ -68,6 +68,12 @@ impl Store {
         &self.folders
     }
 
+    /// The paths of all model files and of the sidecars beside them.
+    pub(crate) fn files(&self) -> Vec<PathBuf> {
+        let models = self.folders.iter().flat_map(|folder| onnx_files(folder));
+        models.flat_map(|path| [sidecar_path(&path), path]).collect()
+    }
+
     /// Looks at every model file. Folders that do not exist hold none.
     pub fn candidates(&self) -> Vec<Candidate> {
         let mut candidates = Vec::new();
