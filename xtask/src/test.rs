@@ -6,16 +6,24 @@ use std::process::{ExitCode, Stdio};
 
 use anyhow::{Context, Result};
 
+use crate::prefix::{self, Profile};
 use crate::tally::Tally;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
 use crate::{libtorch, onnxruntime, photos, process};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 3] = ["derust-engine", "derust-command", "derust-trainer"];
+const RUN_NETWORKS: [&str; 4] = ["derust-engine", "derust-capi", "derust-command", "derust-trainer"];
 
 /// Packages that link to libtorch.
 const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
+
+/// Packages whose tests are programs of other languages, and what builds and runs these.
+const HOSTS: [(&[&str], &[Tool]); 3] = [
+    (&["derust-tests-c"], &[tools::CXX, tools::CLANG, tools::VALGRIND, tools::ABIGAIL]),
+    (&["derust-tests-opencv"], &[tools::CXX, tools::CLANG, tools::CMAKE, tools::PKG_CONFIG, tools::OPENCV]),
+    (&["derust-tests-python"], &[tools::PIP, tools::VENV]),
+];
 
 /// Runs the tests. With `strict`, a skipped one fails the run.
 pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
@@ -27,7 +35,12 @@ pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
             println!("photos: none ({} is not set), rendered pictures take their place", photos::VARIABLE)
         }
     }
-    let mut tally = run_tests(workspace, &skipped, photos.as_deref())?;
+    let prefix = workspace.target.join("test-prefix");
+    let is_tested = |package: &str| !skipped.iter().any(|skip| skip.packages.contains(&package));
+    if HOSTS.iter().flat_map(|(packages, _)| *packages).any(|package| is_tested(package)) {
+        prefix::install(workspace, &prefix, Profile::Debug)?;
+    }
+    let mut tally = run_tests(workspace, &skipped, photos.as_deref(), &prefix)?;
     tally.skipped += skipped.len();
 
     println!();
@@ -66,6 +79,12 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
         tools::CXX.require()?;
         libtorch::provide(workspace).map(drop)
     });
+    for (host, tools) in HOSTS {
+        need(&packages(host), host, tools, &|| {
+            tools.iter().try_for_each(Tool::require)?;
+            onnxruntime::provide(workspace).map(drop)
+        });
+    }
     need("comparing metadata by exiftool", &[], &[tools::EXIFTOOL], &|| tools::EXIFTOOL.require());
     skipped
 }
@@ -76,7 +95,7 @@ fn provide_with(tools: &[Tool], provide: &dyn Fn() -> Result<()>) -> Result<()> 
     if first.is_err() && tools::install_missing(tools)? { provide() } else { first }
 }
 
-fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>) -> Result<Tally> {
+fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>, prefix: &Path) -> Result<Tally> {
     let mut cargo = process::cargo(workspace);
     // One call for all packages: they are compiled once, with one set of features.
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
@@ -85,6 +104,8 @@ fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>) -> 
     }
     // libgomp's waiting threads would take the time of the working ones where the machine is busy.
     cargo.env("GOMP_SPINCOUNT", std::env::var_os("GOMP_SPINCOUNT").unwrap_or_else(|| "0".into()));
+    // The hosts' tests would each install it again.
+    cargo.env("DERUST_PREFIX", prefix);
     if let Some(folder) = photos {
         cargo.env(photos::VARIABLE, folder);
     }

@@ -17,8 +17,41 @@ pub struct Tool {
 pub const PIP: Tool =
     Tool { name: "pip", probe: ("python3", &["-m", "pip", "--version"]), package: "python3-pip" };
 
-/// Compiles the trainer's bridge to libtorch.
+/// Compiles the trainer's bridge to libtorch, and programs that use the library.
 pub const CXX: Tool = Tool { name: "a C++ compiler", probe: ("c++", &["--version"]), package: "g++" };
+
+/// The other compiler that programs have to build with.
+pub const CLANG: Tool = Tool { name: "clang", probe: ("clang++", &["--version"]), package: "clang" };
+
+/// Watches the memory of test programs.
+pub const VALGRIND: Tool =
+    Tool { name: "valgrind", probe: ("valgrind", &["--version"]), package: "valgrind" };
+
+/// Compares the library's binary interface with the one on record.
+pub const ABIGAIL: Tool =
+    Tool { name: "abidiff", probe: ("abidiff", &["--version"]), package: "abigail-tools" };
+
+/// Builds programs that use the library.
+pub const CMAKE: Tool = Tool { name: "CMake", probe: ("cmake", &["--version"]), package: "cmake" };
+
+/// Tells compilers where libraries are.
+pub const PKG_CONFIG: Tool =
+    Tool { name: "pkg-config", probe: ("pkg-config", &["--version"]), package: "pkg-config" };
+
+/// What inspection programs in C++ are written with. Its parts alone would not do: Debian keeps the CMake package and
+/// the pkg-config file in the package of the whole.
+pub const OPENCV: Tool = Tool {
+    name: "OpenCV for C++",
+    probe: ("pkg-config", &["--exists", "opencv4"]),
+    package: "libopencv-dev",
+};
+
+/// Makes environments for Python packages.
+pub const VENV: Tool = Tool {
+    name: "Python's venv",
+    probe: ("python3", &["-c", "import venv, ensurepip"]),
+    package: "python3-venv",
+};
 
 /// Reads back what belongs to a picture, in the tests of the command.
 pub const EXIFTOOL: Tool =
