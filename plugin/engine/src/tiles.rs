@@ -95,6 +95,11 @@ impl Plan {
         (self.rows.length, self.columns.length)
     }
 
+    /// The first column of each tile in a row, and the first row of each in a column.
+    pub(crate) fn starts(&self) -> (Vec<usize>, Vec<usize>) {
+        (self.columns.starts.clone(), self.rows.starts.clone())
+    }
+
     /// How many tiles there are.
     pub(crate) fn len(&self) -> usize {
         self.rows.starts.len() * self.columns.starts.len()

@@ -4,4 +4,5 @@ mod desk;
 mod failures;
 mod formats;
 mod habits;
+mod seams;
 mod verbs;

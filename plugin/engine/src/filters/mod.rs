@@ -18,7 +18,7 @@ pub enum Scale {
 }
 
 /// The tiles that a network runs on for one picture; all have the same size.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tiling {
     /// How many there are.
     pub count: usize,
@@ -26,6 +26,10 @@ pub struct Tiling {
     pub width: usize,
     /// Rows of a tile.
     pub height: usize,
+    /// The first column of each tile in a row of them, at the working scale.
+    pub columns: Vec<usize>,
+    /// The first row of each tile in a column of them.
+    pub rows: Vec<usize>,
 }
 
 /// What a network runs on for a picture of this width and height, for those who want to know its cost.
@@ -34,7 +38,8 @@ pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tilin
     let (width, height) = tensor::working_size((width, height), width.max(height), long_side);
     let plan = Plan::new(width as usize, height as usize, model.manifest.tile, model.fixed_size);
     let (height, width) = plan.tile_size();
-    Tiling { count: plan.len(), width, height }
+    let (columns, rows) = plan.starts();
+    Tiling { count: plan.len(), width, height, columns, rows }
 }
 
 impl Scale {
