@@ -206,8 +206,11 @@ typedef struct derust_engine_options {
     const char *const *model_folders;
     /** 1: look for models nowhere else, not even among the built-in ones. 0: search everywhere. */
     uint32_t only_these_folders;
-    /** 0. */
-    uint32_t reserved;
+    /**
+     * Pace at which the model folders are looked at for new, changed and gone files; 0: 2000, UINT32_MAX: never, other
+     * than by derust_engine_refresh().
+     */
+    uint32_t watch_milliseconds;
     /**
      * Path of the ONNX Runtime library, UTF-8. NULL: the one that this process uses already; else $ORT_DYLIB_PATH;
      * else the one beside libderust (onnxruntime/ in its folder, or the folder itself), beside the program, or in
@@ -216,7 +219,10 @@ typedef struct derust_engine_options {
     const char *runtime_library;
     /** Bytes that calls may use beside the caller's pictures; 0: no limit. */
     uint64_t memory_limit;
-    /** May be NULL; called on the thread of the call that has something to say. */
+    /**
+     * May be NULL. Called on the thread of the call that has something to say, or on the one that looks at the model
+     * folders; not necessarily by one thread at a time.
+     */
     derust_log_callback log;
     /** Handed to log. */
     void *log_user_data;

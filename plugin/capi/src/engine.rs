@@ -4,6 +4,7 @@ use std::ffi::{CString, c_char, c_void};
 use std::num::NonZero;
 use std::path::PathBuf;
 use std::sync::{Arc, OnceLock};
+use std::time::Duration;
 
 use derust_engine::models::Store;
 use derust_engine::runtime::SessionOptions;
@@ -17,6 +18,9 @@ use crate::{devices, own_file, sized, text};
 
 /// More threads, sessions or folders than this are a variable that was never set.
 const MOST: u32 = 1024;
+
+/// Pace at which the model folders are looked at unless the caller wants another.
+const WATCH: Duration = Duration::from_millis(2000);
 
 /// What lies behind an engine's handle. Calls keep it alive, so that it may be freed while they run.
 pub(crate) struct EngineHandle {
@@ -74,12 +78,13 @@ pub unsafe extern "C" fn derust_engine_create(
         let slot = unsafe { Slot::new(engine, "engine") }?;
         // SAFETY: the caller's promise.
         let options = unsafe { sized::read_or_default(options, "options") }?;
+        let home = Home::new();
         // SAFETY: the caller's promise.
-        let options = unsafe { engine_options(&options) }?;
+        let options = unsafe { engine_options(home, &options) }?;
         slot.fill(Arc::new(EngineHandle {
             sessions: options.sessions,
             engine: derust_engine::Engine::new(options),
-            home: Home::new(),
+            home,
             runtime: OnceLock::new(),
         }));
         Ok(())
@@ -125,7 +130,10 @@ pub unsafe extern "C" fn derust_engine_refresh(engine: *mut Engine, error: *mut 
 
 /// # Safety
 /// The texts end with a zero byte and `model_folders` has as many as it says.
-unsafe fn engine_options(options: &EngineOptions) -> Result<derust_engine::EngineOptions, Failure> {
+unsafe fn engine_options(
+    home: Home,
+    options: &EngineOptions,
+) -> Result<derust_engine::EngineOptions, Failure> {
     let unknown = |text: String| Failure::argument(format!("options.{text}"));
     match options.device {
         DERUST_DEVICE_AUTOMATIC => {}
@@ -161,9 +169,11 @@ unsafe fn engine_options(options: &EngineOptions) -> Result<derust_engine::Engin
     if options.only_these_folders > 1 {
         return Err(unknown(format!("only_these_folders is {}; it is 0 or 1", options.only_these_folders)));
     }
-    if options.reserved != 0 {
-        return Err(unknown(format!("reserved is {}; it has to be 0", options.reserved)));
-    }
+    let watch = match options.watch_milliseconds {
+        u32::MAX => None,
+        0 => Some(WATCH),
+        milliseconds => Some(Duration::from_millis(milliseconds.into())),
+    };
     // SAFETY: the caller's promise.
     let folders = unsafe { folders(options.model_folders, options.model_folder_count) }?;
     // SAFETY: the caller's promise.
@@ -180,12 +190,13 @@ unsafe fn engine_options(options: &EngineOptions) -> Result<derust_engine::Engin
         session: SessionOptions { threads: NonZero::new(options.threads as usize) },
         sessions: options.sessions.max(1) as usize,
         memory_limit: (options.memory_limit > 0).then_some(options.memory_limit),
-        log: log(options.log, options.log_user_data),
+        watch,
+        log: log(home, options.log, options.log_user_data),
     })
 }
 
-/// The caller's log callback as the engine's log.
-fn log(callback: LogCallback, user_data: *mut c_void) -> Log {
+/// The caller's log callback as the log of the engine whose home this is.
+fn log(home: Home, callback: LogCallback, user_data: *mut c_void) -> Log {
     /// What the callback wants to be handed.
     struct UserData(*mut c_void);
     // SAFETY: the header tells callers that the callback is called on every thread that uses the engine; this code
@@ -204,6 +215,8 @@ fn log(callback: LogCallback, user_data: *mut c_void) -> Log {
             Level::Info => DERUST_LOG_INFO,
         };
         let message = text::c_string(message);
+        // The engine may say it while it holds its locks.
+        let _working = home.mark();
         // SAFETY: the caller gave the function for this user data; the text lives until it returns.
         unsafe { callback(user_data.0, level, message.as_ptr()) }
     })

@@ -132,8 +132,13 @@ impl Home {
                 "a callback called the engine that is calling it; let the call end first, or use another engine",
             ));
         }
+        Ok(self.mark())
+    }
+
+    /// Notes that the engine works on this thread, so that it is not entered once more.
+    pub(crate) fn mark(self) -> Working {
         WORKING.with_borrow_mut(|working| working.push(self.engine));
-        Ok(Working)
+        Working
     }
 }
 

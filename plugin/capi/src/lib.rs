@@ -28,5 +28,6 @@ mod runtime;
 mod segment;
 mod sized;
 mod status;
+mod table;
 mod text;
 mod watch;

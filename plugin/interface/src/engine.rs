@@ -56,15 +56,17 @@ pub struct EngineOptions {
     pub model_folders: *const *const c_char,
     /// 1: look for models nowhere else, not even among the built-in ones. 0: search everywhere.
     pub only_these_folders: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Pace at which the model folders are looked at for new, changed and gone files; 0: 2000, UINT32_MAX: never, other
+    /// than by derust_engine_refresh().
+    pub watch_milliseconds: u32,
     /// Path of the ONNX Runtime library, UTF-8. NULL: the one that this process uses already; else $ORT_DYLIB_PATH;
     /// else the one beside libderust (onnxruntime/ in its folder, or the folder itself), beside the program, or in
     /// the system's library folders. A process uses one; naming another is an error.
     pub runtime_library: *const c_char,
     /// Bytes that calls may use beside the caller's pictures; 0: no limit.
     pub memory_limit: u64,
-    /// May be NULL; called on the thread of the call that has something to say.
+    /// May be NULL. Called on the thread of the call that has something to say, or on the one that looks at the model
+    /// folders; not necessarily by one thread at a time.
     pub log: LogCallback,
     /// Handed to log.
     pub log_user_data: *mut c_void,
@@ -82,7 +84,7 @@ impl Default for EngineOptions {
             model_folder_count: 0,
             model_folders: null(),
             only_these_folders: 0,
-            reserved: 0,
+            watch_milliseconds: 0,
             runtime_library: null(),
             memory_limit: 0,
             log: None,
