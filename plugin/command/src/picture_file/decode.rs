@@ -13,7 +13,7 @@ use image::codecs::png::PngDecoder;
 use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, Limits};
 
-use super::metadata::Metadata;
+use super::metadata::{Metadata, Own};
 use super::{Format, PictureFile, Pixels, bmp, exif, jpeg, png, tiff};
 use crate::stop::Stoppable;
 
@@ -82,6 +82,10 @@ impl PictureFile {
             }
             Format::WebP => {
                 let decoder = WebPDecoder::new(file()?).map_err(broken)?;
+                let coding = image_webp::WebPDecoder::new(file()?).map(|mut decoder| decoder.is_lossy());
+                if coding.is_ok_and(|lossy| lossy) {
+                    metadata.own = Own::LossyWebp;
+                }
                 if decoder.has_animation() {
                     notes.push("only the first of its pictures was worked on".into());
                 }

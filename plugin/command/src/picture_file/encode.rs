@@ -11,6 +11,7 @@ use image::codecs::openexr::OpenExrEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 use image_webp::WebPEncoder;
 
+use super::metadata::Own;
 use super::{Format, PictureFile, Pixels, bmp, jpeg, png, tiff};
 use crate::stop::Stoppable;
 
@@ -97,7 +98,12 @@ impl PictureFile {
                 writer.write_all(&file)?;
             }
             Format::Tiff => notes.extend(tiff::write(writer, size, self.pixels, &self.data, &self.metadata)?),
-            Format::WebP => self.encode_webp(writer)?,
+            Format::WebP => {
+                self.encode_webp(writer)?;
+                if let Own::LossyWebp = self.metadata.own {
+                    notes.push("WebP is written without loss, so the file is larger".into());
+                }
+            }
             Format::Bmp => {
                 BmpEncoder::new(writer).encode(&self.data, size.0, size.1, self.colour())?;
                 if let Some(resolution) = self.metadata.resolution {

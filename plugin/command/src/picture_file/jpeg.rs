@@ -72,8 +72,9 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
                 frame = Some((marker == 0xC2, components.map(component).collect()));
             }
             0xE0 if content.starts_with(b"JFIF\0") => header.metadata.resolution = density(content),
+            // What is too long for one segment goes on in the next.
             0xE1 if content.starts_with(EXIF) => {
-                header.metadata.exif.get_or_insert_with(|| content[EXIF.len()..].to_vec());
+                header.metadata.exif.get_or_insert_default().extend(&content[EXIF.len()..]);
             }
             0xE1 if content.starts_with(XMP) => {
                 header.metadata.xmp.get_or_insert_with(|| content[XMP.len()..].to_vec());
@@ -221,8 +222,8 @@ fn with_segments(coded: &[u8], metadata: &Metadata) -> (Vec<u8>, Vec<String>) {
         file.extend(((length + 2) as u16).to_be_bytes());
         parts.iter().for_each(|part| file.extend_from_slice(part));
     };
-    if let Some(exif) = &metadata.exif {
-        put(0xE1, "EXIF", &[EXIF, exif]);
+    for part in metadata.exif.iter().flat_map(|exif| exif.chunks(SEGMENT_LIMIT - EXIF.len())) {
+        put(0xE1, "EXIF", &[EXIF, part]);
     }
     if let Some(xmp) = &metadata.xmp {
         put(0xE1, "XMP", &[XMP, xmp]);
@@ -271,6 +272,7 @@ mod tests {
         ] {
             let mut header = read(&coded(quality, sampling, progressive)).unwrap();
             header.metadata.icc = Some((0..200_000_u32).map(|i| i as u8).collect());
+            header.metadata.exif = Some((0..150_000_u32).map(|i| (i % 253) as u8).collect());
             header.metadata.own = Own::Jpeg(vec![(0xFE, b"a comment".to_vec())]);
             let data = vec![99; 40 * 24 * 3];
             let (again, notes) = write((40, 24), false, &data, &header.metadata, None).unwrap();
@@ -279,6 +281,7 @@ mod tests {
             assert_eq!(after.metadata.jpeg, header.metadata.jpeg, "{quality}");
             assert_eq!(after.metadata.jpeg.as_ref().unwrap().progressive, progressive);
             assert_eq!(after.metadata.icc, header.metadata.icc);
+            assert_eq!(after.metadata.exif, header.metadata.exif);
             let Own::Jpeg(own) = after.metadata.own else { panic!() };
             assert_eq!(own, [(0xFE, b"a comment".to_vec())]);
             let (worse, _) = write((40, 24), false, &data, &header.metadata, Some(10)).unwrap();

@@ -31,6 +31,8 @@ pub enum Own {
     Jpeg(Vec<(u8, Vec<u8>)>),
     /// PNG chunks: type and content.
     Png(Vec<([u8; 4], Vec<u8>)>),
+    /// A WebP file that was coded with loss.
+    LossyWebp,
     /// How a TIFF file was compressed: the number of the method, and whether rows were predicted.
     #[allow(missing_docs, reason = "said above")]
     Tiff { compression: u16, predicted: bool },

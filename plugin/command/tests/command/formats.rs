@@ -252,6 +252,22 @@ fn lossless_formats_keep_every_bit_outside_the_rust() {
     assert!(desk.fail(1, &["remove", "b.tiff", "-o", "b.webp"]).contains("8 bits"));
 }
 
+/// 16 x 16 pixels of one gray, coded with loss by libwebp.
+const LOSSY_WEBP: [u8; 44] =
+    *b"RIFF\x24\0\0\0WEBPVP8 \x18\0\0\0\x30\x01\0\x9d\x01\x2a\x10\0\x10\0\x07\x40\x96\x25\
+    \xa4\0\x03\x70\0\xfe\xbf\xc0\0\0";
+
+#[test]
+fn webp_is_written_without_loss_and_says_so_where_there_was_some() {
+    let desk = Desk::new();
+    fs::write(desk.at("lossy.webp"), LOSSY_WEBP).unwrap();
+    rusty(16, 16).save(desk.at("lossless.webp")).unwrap();
+    assert!(desk.succeed(&["remove", "lossy.webp"]).contains("without loss"));
+    assert!(!desk.succeed(&["remove", "lossless.webp"]).contains("without loss"));
+    let (before, after) = (open(&desk.at("lossy.webp")), open(&desk.at("lossy-derusted.webp")));
+    assert_eq!(before.into_rgb8(), after.into_rgb8());
+}
+
 #[test]
 fn unusual_pixels_are_converted_with_a_note() {
     let desk = Desk::new();
