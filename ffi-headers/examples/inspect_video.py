@@ -20,7 +20,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Iterator, Optional, TextIO, Tuple
+from typing import Callable, Iterator, Optional, TextIO, Tuple
 
 import cv2
 import numpy as np
@@ -40,8 +40,10 @@ class Tally:
 
     frames: int = 0
     alarms: int = 0
-    analysing: float = 0.0  # seconds
-    all: float = 0.0  # seconds
+    # Seconds: reading to writing, the analysis in it, and the bare network beside it.
+    all: float = 0.0
+    analysing: float = 0.0
+    bare: float = 0.0
 
 
 def main() -> int:
@@ -58,7 +60,7 @@ def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__.splitlines()[-1])
     parser.add_argument("input", type=Path, help="a video")
     parser.add_argument("output", type=Path, help="the video to write (.avi)")
-    parser.add_argument("--limit", type=fraction, default=0.02, help="rusted fraction that a frame may have (%(default)s)")
+    parser.add_argument("--limit", type=fraction, default=0.02, help="rusted fraction that a frame may have (0.02)")
     parser.add_argument("--log", type=Path, help="file for the lines of JSON; standard output if absent")
     parser.add_argument("--models", type=Path, help="folder of models, searched first")
     parser.add_argument("--threads", type=int, default=0, help="threads that compute; 0: all processors")
@@ -88,17 +90,22 @@ def run(settings: argparse.Namespace) -> Tally:
 
         # The first call loads ONNX Runtime and the network; that is no part of a frame's time.
         engine.analyse(np.zeros((height, width, 3), np.uint8)).close()
+        network = settings.network or serving_file(engine)
+        run_bare, about_bare = bare_network(network, (width, height), settings.threads)
         tally = Tally()
         begin = time.perf_counter()
         for frame in frames(capture):
             inspect(engine, frame, tally.frames / rate, settings.limit, tally, log)
             writer.write(frame)
-        tally.all = time.perf_counter() - begin
+            if run_bare is not None:
+                # Between the frames, so that both meet the machine in the same state.
+                bare_begin = time.perf_counter()
+                run_bare()
+                tally.bare += time.perf_counter() - bare_begin
+        tally.all = time.perf_counter() - begin - tally.bare
         if tally.frames == 0:
             raise Failure(f"{settings.input} has no frame")
-        print(summary(tally, settings.limit), file=sys.stderr)
-        network = settings.network or serving_file(engine)
-        print(bare_network(network, (width, height), settings.threads, tally), file=sys.stderr)
+        print(summary(tally, settings.limit, about_bare), file=sys.stderr)
     return tally
 
 
@@ -143,14 +150,20 @@ def inspect(engine: derust.Engine, frame: np.ndarray, seconds: float, limit: flo
     tally.alarms += alarm
 
 
-def summary(tally: Tally, limit: float) -> str:
-    return (
+def summary(tally: Tally, limit: float, about_bare: str) -> str:
+    text = (
         f"{tally.frames} frames, {tally.alarms} with more than {limit:.1%} rust; "
         f"{tally.frames / tally.all:.1f} frames per second\n"
         "The analysis alone (reducing a frame and running the network) does "
         f"{tally.frames / tally.analysing:.1f} frames per second; reading, report, overlay and writing take the rest "
-        f"({1 - tally.analysing / tally.all:.1%} of the time)."
+        f"({1 - tally.analysing / tally.all:.1%} of the time).\n"
     )
+    if tally.bare:
+        return (
+            f"{text}The bare network does {tally.frames / tally.bare:.1f} frames per second {about_bare}; the analysis "
+            f"takes {tally.analysing / tally.bare:.2f} times as long, everything {tally.all / tally.bare:.2f} times."
+        )
+    return f"{text}The bare network was not timed: {about_bare}"
 
 
 def serving_file(engine: derust.Engine) -> Optional[Path]:
@@ -161,35 +174,30 @@ def serving_file(engine: derust.Engine) -> Optional[Path]:
     return None
 
 
-def bare_network(network: Optional[Path], size: Tuple[int, int], threads: int, tally: Tally) -> str:
-    """Times the network alone, at the size at which derust runs it."""
+def bare_network(
+    network: Optional[Path], size: Tuple[int, int], threads: int
+) -> Tuple[Optional[Callable[[], object]], str]:
+    """What runs the network alone, at the size at which derust runs it for frames of `size`; or why that cannot be."""
     if network is None:
-        return "The bare network was not timed: it is built in; name its file with --network."
+        return None, "it is built in; name its file with --network."
     try:
         import onnxruntime
     except ImportError:
-        return "The bare network was not timed: the Python package onnxruntime is not installed."
+        return None, "the Python package onnxruntime is not installed."
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     try:
         session = onnxruntime.InferenceSession(str(network), options, providers=["CPUExecutionProvider"])
+        manifest = json.loads(session.get_modelmeta().custom_metadata_map["derust"])
     except Exception as error:
-        raise Failure(f"cannot time the bare network in {network}: {error}") from None
-    manifest = json.loads(session.get_modelmeta().custom_metadata_map["derust"])
+        raise Failure(f"cannot time the bare network in {network}: {error!r}") from None
     scale = min(1.0, (manifest.get("long_side") or max(size)) / max(size))
     multiple = manifest["tile"].get("multiple", 1)
     width, height = (math.ceil(round(side * scale) / multiple) * multiple for side in size)
-    picture = np.zeros((1, 3, height, width), np.float32)
     name = session.get_inputs()[0].name
+    picture = np.zeros((1, 3, height, width), np.float32)
     session.run(None, {name: picture})
-    begin = time.perf_counter()
-    for _ in range(tally.frames):
-        session.run(None, {name: picture})
-    bare = time.perf_counter() - begin
-    return (
-        f"The bare network does {tally.frames / bare:.1f} frames per second at {width} x {height}; "
-        f"derust's analysis takes {tally.analysing / bare:.2f} times as long, everything {tally.all / bare:.2f} times."
-    )
+    return lambda: session.run(None, {name: picture}), f"at {width} x {height}"
 
 
 if __name__ == "__main__":

@@ -30,7 +30,9 @@ pub fn environment() -> PathBuf {
     fs::remove_file(&stamp).ok();
     fs::remove_dir_all(&venv).ok();
     make_venv(&venv);
-    run(program(&python).args(["-m", "pip", "install", "--quiet", "--require-hashes", "-r"]).arg(requirements()));
+    run(program(&python)
+        .args(["-m", "pip", "install", "--quiet", "--require-hashes", "-r"])
+        .arg(requirements()));
     fs::write(&stamp, wanted).expect("a stamp in the build folder");
     venv
 }
@@ -52,8 +54,7 @@ pub fn package() -> PathBuf {
 /// Makes the wheel out of the test prefix; returns its path.
 pub fn build_wheel(output: &Path) -> PathBuf {
     let script = package().join("build_wheel.py");
-    let said =
-        run(program("python3").arg(script).arg("--prefix").arg(prefix()).arg("--output").arg(output));
+    let said = run(program("python3").arg(script).arg("--prefix").arg(prefix()).arg("--output").arg(output));
     PathBuf::from(said.trim())
 }
 

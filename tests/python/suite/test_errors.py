@@ -76,7 +76,7 @@ def test_what_is_no_picture(engine, image, kind, text):
         ({"scale": "huge"}, derust.ArgumentError, "scale is 'huge'; possible are 'model', 'native'"),
         ({"model": 7}, TypeError, "model must be a string or a path, not int"),
         ({"model": "a\0b"}, derust.ArgumentError, "model holds a NUL character: 'a\\x00b'"),
-        ({"region": (0, 0, 31, 20)}, derust.ImageError, "the region of 31 x 20 pixels at 0, 0 does not lie in image of 30 x 20"),
+        ({"region": (0, 0, 31, 20)}, derust.ImageError, "the region of 31 x 20 pixels at 0, 0 does not lie in image of"),
         ({"region": (-1, 0, 5, 5)}, derust.ImageError, "the region of 5 x 5 pixels at -1, 0 does not lie in"),
         ({"region": (1, 2, 3)}, derust.ImageError, "region must be (x, y, width, height) in pixels, not (1, 2, 3)"),
         ({"mask": np.zeros((20, 31), np.uint8)}, derust.FormatError, "mask has 31 x 20 pixels; 30 x 20 are needed"),
@@ -96,8 +96,12 @@ def test_wrong_options_for_segment(engine, options, kind, text):
 @pytest.mark.parametrize(
     ("options", "kind", "text"),
     [
-        ({"out": np.zeros((20, 31, 3), np.uint8)}, derust.FormatError, "out has shape (20, 31, 3) and dtype uint8; the picture has (20, 30, 3) and uint8, they must be alike"),
-        ({"out": np.zeros((20, 30, 3), np.uint16)}, derust.FormatError, "out has shape (20, 30, 3) and dtype uint16; the picture has"),
+        (
+            {"out": np.zeros((20, 31, 3), np.uint8)},
+            derust.FormatError,
+            "out has shape (20, 31, 3) and dtype uint8; the picture has (20, 30, 3) and uint8, they must be alike",
+        ),
+        ({"out": np.zeros((20, 30, 3), np.uint16)}, derust.FormatError, "out has shape (20, 30, 3) and dtype uint16;"),
         ({"out": "there"}, TypeError, "out must be a numpy.ndarray, not str"),
         ({"mask": np.zeros((2, 2), np.uint8)}, derust.FormatError, "mask has 2 x 2 pixels; 30 x 20 are needed"),
         ({"mask_mode": "both"}, derust.ArgumentError, "mask_mode is 'both'; possible are 'limit', 'replace'"),
@@ -128,6 +132,9 @@ def test_wrong_options_for_remove(engine, options, kind, text):
         ({"models": 5}, TypeError, "a folder of models must be a string or a path, not int"),
         ({"models": [5]}, TypeError, "a folder of models must be a string or a path, not int"),
         ({"models": "a\0b"}, derust.ArgumentError, "a folder of models holds a NUL character"),
+        ({"watch": 0}, derust.ArgumentError, "watch is 0.0 seconds; 0.001 to 1000000 is possible, or None for never"),
+        ({"watch": float("nan")}, derust.ArgumentError, "watch is nan seconds; 0.001 to"),
+        ({"watch": "often"}, TypeError, "watch must be a number, not str"),
         ({"log": "file"}, TypeError, "log must be a function of a level and a message, not str"),
     ],
 )
@@ -188,6 +195,18 @@ def test_a_batch_tells_of_every_picture(engine, picture):
     with pytest.raises(derust.Error) as caught:
         engine.segment_batch([picture, room], model="no-such-model")
     assert caught.value.statuses == [5, 5] and caught.value.results == [None, None]
+
+
+def test_a_batch_that_never_began(engine, picture):
+    cancel = derust.Cancel()
+    cancel.request()
+    for call in (engine.segment_batch, engine.remove_batch):
+        with pytest.raises(derust.Cancelled) as caught:
+            call([picture, picture], cancel=cancel)
+        assert all(status in (-1, 9) for status in caught.value.statuses)
+        with pytest.raises(derust.ArgumentError) as caught:
+            call([picture, picture], scale="huge")
+        assert caught.value.statuses == [-1, -1] and caught.value.results == [None, None]
 
 
 def test_a_closed_engine(picture):

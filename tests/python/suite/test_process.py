@@ -133,7 +133,10 @@ def test_libraries_that_cannot_serve(tmp_path):
     [(0, "this package is older; update the Python package"), (2, "the library is older; update libderust")],
 )
 def test_another_abi_is_refused(number, text):
-    code = f"import derust._abi as abi; abi.ABI = {number}; import derust.__main__ as main; raise SystemExit(main.main())"
+    code = (
+        f"import derust._abi as abi; abi.ABI = {number}\n"
+        "import derust.__main__ as main; raise SystemExit(main.main())"
+    )
     shown = python("-c", code, DERUST_LIBRARY=library()._name)
     assert shown.returncode == 1
     assert f"has ABI 1, the Python package derust needs ABI {number}: {text}" in shown.stderr

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import time
 
 import cv2
 import numpy as np
@@ -68,7 +69,8 @@ def test_regions_are_the_connected_components_of_opencv(shipped, sample):
     found = shipped.segment(sample, probability=True)
     count, labels, stats, _ = cv2.connectedComponentsWithStats(found.mask, connectivity=8)
     assert found.report.region_count == count - 1
-    assert sorted((r.x, r.y, r.width, r.height, r.area) for r in found.regions) == sorted(map(tuple, stats[1:].tolist()))
+    boxes = sorted((r.x, r.y, r.width, r.height, r.area) for r in found.regions)
+    assert boxes == sorted(map(tuple, stats[1:].tolist()))
     areas = [region.area for region in found.regions]
     assert areas == sorted(areas, reverse=True) and sum(areas) == found.report.rust_pixels
     largest = found.regions[0]
@@ -229,10 +231,22 @@ def test_models_devices_and_runtime(engine, shipped):
 
 def test_models_by_name_and_new_files(tmp_path, picture):
     (tmp_path / "one.onnx").write_bytes((MODELS / "red-is-rust.onnx").read_bytes())
-    with derust.Engine(str(tmp_path), only_these_models=True) as engine:
+    with derust.Engine(str(tmp_path), only_these_models=True, watch=None) as engine:
         assert engine.segment(picture, model="red-is-rust").fraction > 0
         with pytest.raises(derust.ModelError):
             engine.remove(picture)
         (tmp_path / "two.onnx").write_bytes((MODELS / "red-to-gray.onnx").read_bytes())
         engine.refresh()
+        assert not engine.remove(picture)[25, 35].any()
+
+
+def test_new_files_are_noticed(tmp_path, picture):
+    with derust.Engine(tmp_path, only_these_models=True, watch=0.05) as engine:
+        with pytest.raises(derust.ModelError):
+            engine.remove(picture)
+        (tmp_path / "two.onnx").write_bytes((MODELS / "red-to-gray.onnx").read_bytes())
+        limit = time.monotonic() + 60
+        while not any(model.serves for model in engine.models()):
+            assert time.monotonic() < limit
+            time.sleep(0.02)
         assert not engine.remove(picture)[25, 35].any()

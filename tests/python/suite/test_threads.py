@@ -67,9 +67,12 @@ def test_closing_waits_for_calls(big):
         result = pool.submit(engine.segment, big, progress=lambda done: began.set())
         assert began.wait(60)
         engine.close()
+        # Freed after the call only.
+        assert engine._handle._free.alive
         with pytest.raises(derust.ArgumentError, match="closed"):
             engine.models()
         assert result.result().report.rust_pixels == expected
+    assert not engine._handle._free.alive
 
 
 def test_cancel_from_another_thread(engine, big):

@@ -113,7 +113,7 @@ class EngineOptions(_Sized):
         ("model_folder_count", c_uint32),
         ("model_folders", POINTER(c_char_p)),
         ("only_these_folders", c_uint32),
-        ("reserved", c_uint32),
+        ("watch_milliseconds", c_uint32),
         ("runtime_library", c_char_p),
         ("memory_limit", c_uint64),
         ("log", LogCallback),

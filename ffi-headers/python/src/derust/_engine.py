@@ -82,8 +82,8 @@ class Runtime:
 class Engine:
     """Finds rust in pictures and takes it away.
 
-    One engine serves any number of threads at once; the GIL is released while it works. Calls look for Ctrl-C when
-    they run in the main thread. It belongs to the process that made it: after a fork it raises `Forked`. Usable in a
+    One engine serves any number of threads at once; the GIL is released while it works. In the main thread a call takes
+    it for a moment at every step to look for Ctrl-C, as every call with ``progress=`` does. The engine belongs to the process that made it: after a fork it raises `Forked`. Usable in a
     ``with`` block, which closes it.
 
     Pictures are arrays of shape (height, width), (height, width, 1), (height, width, 3) or (height, width, 4) and
@@ -100,8 +100,10 @@ class Engine:
         sessions: calls that one network serves at once, 0 means 1; further callers wait.
         runtime: path of the ONNX Runtime library; `None`: search. One process can use one only.
         memory_limit: bytes that calls may use beside the caller's arrays; 0: no limit.
-        log: function of a `logging` level and a message; `None`: the logger ``"derust"``. It may be called on any
-            thread that calls the engine.
+        watch: seconds between looks at the model folders for new, changed and gone files, 0.001 to 1000000; `None`:
+            never, see `refresh`.
+        log: function of a `logging` level and a message; `None`: the logger ``"derust"``. It is called on any thread
+            that calls the engine, and on the one that watches the folders.
 
     Raises:
         Error: see its subclasses.
@@ -117,6 +119,7 @@ class Engine:
         sessions: int = 0,
         runtime: Optional[PathLike] = None,
         memory_limit: int = 0,
+        watch: Optional[float] = 2.0,
         log: Optional[Log] = None,
     ) -> None:
         if log is not None and not callable(log):
@@ -133,6 +136,7 @@ class Engine:
             model_folder_count=len(folder_texts),
             model_folders=(ctypes.c_char_p * len(folder_texts))(*folder_texts) if folder_texts else None,
             only_these_folders=int(bool(only_these_models)),
+            watch_milliseconds=_options.pace(watch),
             runtime_library=_options.string(runtime, "runtime"),
             memory_limit=_options.whole(memory_limit, "memory_limit", 2**64 - 1),
             log=log_callback,
@@ -287,7 +291,7 @@ class Engine:
         count = len(sources)
         lib = library()
         reports = (ctypes.c_void_p * count)()
-        statuses = (ctypes.c_int32 * count)()
+        statuses = (ctypes.c_int32 * count)(*[-1] * count)
 
         def results() -> List[Optional[Segmentation]]:
             return [
@@ -344,7 +348,7 @@ class Engine:
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
         targets = [like_output(None, source, **layout) for source in sources]
         count = len(sources)
-        statuses = (ctypes.c_int32 * count)()
+        statuses = (ctypes.c_int32 * count)(*[-1] * count)
         try:
             with self._handle.use() as engine, _options.Control(progress, cancel) as control:
                 options = _options.remove(control, model=model, scale=scale, strength=strength)
@@ -500,7 +504,7 @@ class Engine:
             return Runtime(version=text(runtime.version), path=text(runtime.path))
 
     def refresh(self) -> None:
-        """Looks at the model folders again. Calls in flight end on the models that they began with."""
+        """Looks at the model folders now, without waiting for the next look (see ``watch``). Calls in flight end on the models that they began with."""
         with self._handle.use() as engine:
             call(library().derust_engine_refresh, engine)
 

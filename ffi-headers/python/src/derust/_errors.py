@@ -16,7 +16,7 @@ class Error(Exception):
         status: number of the failure, as ``DERUST_ERROR_…`` in ``derust.h``; it never changes its meaning.
             -1 where libderust could not even be loaded.
         name: the number's name, such as ``"DERUST_ERROR_IMAGE"``.
-        statuses: of a batch, one number per picture (0: done), else `None`.
+        statuses: of a batch, one number per picture (0: done, -1: not begun), else `None`.
         results: of a batch, one entry per picture (`None` where it failed), else `None`.
     """
 

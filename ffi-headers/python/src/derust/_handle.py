@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import ctypes
 import os
@@ -26,6 +27,9 @@ class Handle:
         self._lock = threading.Lock()
         # Not a method of this object: a finalizer must not keep alive what it waits for.
         self._free = weakref.finalize(self, _free_in, self.pid, free, pointer, [keep])
+        # At the end of the interpreter a thread may still use it; `_close_all` heeds that.
+        self._free.atexit = False
+        _open.add(self)
 
     @property
     def closed(self) -> bool:
@@ -61,6 +65,16 @@ class Handle:
             idle = self._users == 0
         if idle:
             self._free()
+
+
+_open: weakref.WeakSet[Handle] = weakref.WeakSet()
+
+
+@atexit.register
+def _close_all() -> None:
+    """Frees what is left, so that no thread of the library calls into an interpreter that is gone."""
+    for handle in list(_open):
+        handle.close()
 
 
 def _free_in(pid: int, free: Callable[[Any], None], pointer: ctypes.c_void_p, keep: List[Any]) -> None:

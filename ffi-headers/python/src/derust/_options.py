@@ -13,7 +13,7 @@ from . import _abi
 from ._errors import ArgumentError
 from ._handle import Handle
 from ._pixels import Pixels
-from ._watch import Cancel, Watch
+from ._watch import Cancel, Progress, Watch
 
 
 def whole(value: Any, name: str, most: int = 2**32 - 1) -> int:
@@ -33,6 +33,17 @@ def number(value: Any, name: str) -> float:
         return float(value)
     except (TypeError, ValueError):
         raise TypeError(f"{name} must be a number, not {type(value).__name__}") from None
+
+
+def pace(seconds: Any) -> int:
+    """Seconds between looks at the model folders as milliseconds; `None` is never."""
+    never = 2**32 - 1
+    if seconds is None:
+        return never
+    given = number(seconds, "watch")
+    if not 0.001 <= given <= 1e6:
+        raise ArgumentError(f"watch is {given} seconds; 0.001 to 1000000 is possible, or None for never")
+    return round(given * 1000)
 
 
 def choice(value: Any, name: str, choices: Dict[str, int]) -> int:
@@ -88,7 +99,9 @@ class Control:
     def __init__(self, progress: Any, cancel: Any) -> None:
         if cancel is not None and not isinstance(cancel, Cancel):
             raise TypeError(f"cancel must be a derust.Cancel, not {type(cancel).__name__}")
-        self.watch = Watch(progress)
+        if progress is not None and not callable(progress):
+            raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
+        self._progress: Optional[Progress] = progress
         self._cancel: Optional[Handle] = cancel._handle if cancel is not None else None
         self._cancel_use: Any = None
         self._pointer: Optional[ctypes.c_void_p] = None
@@ -97,18 +110,20 @@ class Control:
         if self._cancel is not None:
             self._cancel_use = self._cancel.use()
             self._pointer = self._cancel_use.__enter__()
+        # Last, since only `__exit__` ends it.
+        self._watch = Watch(self._progress)
         return self
 
     def __exit__(self, kind: Any, error: Optional[BaseException], trace: Any) -> None:
         if self._cancel_use is not None:
             self._cancel_use.__exit__(None, None, None)
-        self.watch.end(error)
+        self._watch.end(error)
 
     def fields(self) -> Dict[str, Any]:
         """The fields that every options struct has for them."""
         return {
-            "progress": self.watch.callback,
-            "progress_user_data": self.watch.user_data,
+            "progress": self._watch.callback,
+            "progress_user_data": self._watch.user_data,
             "cancel": self._pointer,
         }
 

@@ -140,7 +140,10 @@ class Analysis:
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
     ) -> Report:
-        """Areas, regions and grades; with `contours` every region has its outline. Arguments and errors as in `mask`."""
+        """Areas, regions and grades; with `contours` every region has its outline.
+
+        Arguments and errors as in `mask`.
+        """
         source = self._source(image)
         lib = library()
         pointer = ctypes.c_void_p()

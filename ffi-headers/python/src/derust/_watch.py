@@ -72,8 +72,6 @@ class Watch:
     """
 
     def __init__(self, progress: Optional[Progress]) -> None:
-        if progress is not None and not callable(progress):
-            raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
         self.caught: Optional[BaseException] = None
         self._stopped_by_exit = False
         self._generator: Optional[Generator[int, float, None]] = None
