@@ -39,6 +39,12 @@ pub struct PairsOptions {
     /// The list follows from this number and the photos.
     #[arg(long, default_value_t = 0)]
     seed: u64,
+    /// Use only the part of the photos that a training set aside: settings are chosen on pairs of those.
+    #[arg(long)]
+    held_out: Option<f32>,
+    /// The seed of that training.
+    #[arg(long, default_value_t = 1, requires = "held_out")]
+    run_seed: u64,
 }
 
 const LARGEST_SIDE: u32 = 1024;
@@ -51,7 +57,11 @@ const SMALLEST: f32 = 0.01;
 /// # Errors
 /// When the photos cannot be read or the folder cannot be written to.
 pub fn write_pairs(options: &PairsOptions) -> Result<()> {
-    let photos = PhotoSet::load(&options.data, LARGEST_SIDE)?.photos;
+    let mut photos = PhotoSet::load(&options.data, LARGEST_SIDE)?;
+    if let Some(part) = options.held_out {
+        photos = photos.divide(part, options.run_seed).1;
+    }
+    let photos = photos.photos;
     for name in [folders::RUSTY, folders::CLEAN, folders::PASTED, folders::MASK, folders::OWN] {
         let folder = options.output.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;
