@@ -34,7 +34,7 @@ def test_the_gil_is_released(engine, big):
         longest, last = max(longest, now - last), now
     worker.join()
     assert turns > 1000
-    assert longest < calls[0] / 2, f"this thread stood still for {longest:.3f} s of a call of {calls[0]:.3f} s"
+    assert longest < calls[0] * 0.75, f"this thread stood still for {longest:.3f} s of a call of {calls[0]:.3f} s"
 
 
 def test_eight_threads_get_what_one_gets(shipped, sample):
