@@ -225,7 +225,8 @@ using const_image = basic_image<const void>;
 /// Called on the thread of the call, in a batch on several threads at a time. It must not use the engine.
 using progress = std::function<bool(float done)>;
 
-/// Gets a line of text on the thread of the call that has something to say. What it throws is dropped.
+/// Gets a line of text, on the thread of the call that has something to say or on the one that looks at the model
+/// folders; not by one thread at a time only. What it throws is dropped.
 using log = std::function<void(log_level level, std::string_view text)>;
 
 class cancel;
@@ -237,6 +238,7 @@ struct engine_options {
     std::uint32_t sessions = 0; ///< calls that one network serves at once; 0: 1; more callers wait
     std::vector<std::string> model_folders; ///< UTF-8, searched first
     bool only_these_folders = false;        ///< search nothing else, not even the built-in models
+    std::uint32_t watch_milliseconds = 0;   ///< pace of looking at the model folders; 0: 2000, UINT32_MAX: never
     std::string runtime_library;            ///< path of libonnxruntime.so, UTF-8; empty: search
     std::uint64_t memory_limit = 0;         ///< bytes that calls may use beside the caller's pictures; 0: no limit
     derust::log log;
@@ -609,6 +611,7 @@ public:
         c.model_folder_count = static_cast<std::uint32_t>(folders.size());
         c.model_folders = folders.empty() ? nullptr : folders.data();
         c.only_these_folders = options.only_these_folders ? 1 : 0;
+        c.watch_milliseconds = options.watch_milliseconds;
         c.runtime_library = detail::c_text(options.runtime_library);
         c.memory_limit = options.memory_limit;
         if (log_) {
@@ -619,6 +622,14 @@ public:
         detail::failure failure;
         failure.check(derust_engine_create(&c, &made, failure.out()));
         handle_.reset(made);
+    }
+
+    engine(engine &&) noexcept = default;
+    /// The old engine is freed before its log.
+    engine &operator=(engine &&other) noexcept {
+        handle_ = std::move(other.handle_);
+        log_ = std::move(other.log_);
+        return *this;
     }
 
     /// Finds the rust in a picture, and writes where it is into `outputs`.
@@ -790,7 +801,7 @@ private:
         return analysis;
     }
 
-    // Outlives the handle, which may still have something to say while it is freed.
+    // Freed after the handle, whose watching thread may have something to say to the end.
     std::unique_ptr<log> log_;
     detail::handle<derust_engine, derust_engine_free> handle_;
 };

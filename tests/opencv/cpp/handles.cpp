@@ -8,6 +8,7 @@
 
 #include <atomic>
 #include <cstring>
+#include <string_view>
 #include <thread>
 #include <type_traits>
 
@@ -163,6 +164,29 @@ CASE(a_callback_that_uses_the_engine_is_told_not_to) {
     };
     FAILS(DERUST_ERROR_REENTERED, (std::initializer_list<std::string>{}),
           derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), options));
+}
+
+CASE(the_log_is_heard_and_may_throw) {
+    std::atomic<int> heard{0};
+    derust::engine_options options;
+    options.model_folders = {model_folder()};
+    options.only_these_folders = true;
+    options.watch_milliseconds = 1;
+    options.log = [&](derust::log_level, std::string_view text) {
+        if (!text.empty()) ++heard;
+        throw own_exception{1};
+    };
+    const cv::Mat picture = noise(8);
+    derust::engine own(options);
+    CHECK(derust::opencv::segment(own, picture).summary().pixels == picture.total());
+    CHECK(heard > 0);
+    // The log of the engine that goes is not called any more once it is gone.
+    options.log = nullptr;
+    own = derust::engine(options);
+    const int before = heard;
+    CHECK(derust::opencv::segment(own, picture).summary().pixels == picture.total());
+    own.refresh();
+    CHECK_EQUAL(heard.load(), before);
 }
 
 CASE(failures_can_be_looked_at_instead_of_caught) {
