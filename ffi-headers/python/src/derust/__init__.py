@@ -16,7 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from ._engine import Device, Engine, Model, Runtime
+from ._engine import Engine
 from ._errors import (
     ArgumentError,
     Cancelled,
@@ -33,6 +33,7 @@ from ._errors import (
     OverlapError,
     Reentered,
 )
+from ._inventory import Device, Model, Runtime
 from ._removal import Removal
 from ._report import Region, Report
 from ._segmentation import Analysis, Segmentation

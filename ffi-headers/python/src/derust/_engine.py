@@ -5,14 +5,14 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from dataclasses import dataclass
 from typing import Any, Callable, Dict, List, Optional, Sequence, Union
 
 import numpy as np
 
-from . import _abi, _options
+from . import _abi, _inventory, _options
 from ._errors import Error
 from ._handle import Handle, freed_on_failure, refuse_pickling
+from ._inventory import Device, Model, Runtime
 from ._library import call, library, text
 from ._pixels import Pixels, Rectangle, gray_input, gray_output, like_output, pointers
 from ._removal import Removal
@@ -28,55 +28,6 @@ _logger = logging.getLogger("derust")
 # A library prints nothing unless its host sets logging up.
 _logger.addHandler(logging.NullHandler())
 _LEVELS = {_abi.LOG_ERROR: logging.ERROR, _abi.LOG_WARNING: logging.WARNING, _abi.LOG_INFO: logging.INFO}
-
-
-@dataclass(frozen=True)
-class Model:
-    """A model file.
-
-    Attributes:
-        name, version: as the file says; empty where it cannot be read.
-        filter: ``"derust"``, ``"segment-rust"`` or ``"unknown"``.
-        serves: whether it is used when no name is given.
-        origin: its path, or ``"built in"``.
-        reason: why it does not serve; empty when it does.
-        device: where it runs.
-    """
-
-    name: str
-    version: str
-    filter: str
-    serves: bool
-    origin: str
-    reason: str
-    device: str
-
-
-@dataclass(frozen=True)
-class Device:
-    """Something that networks can run on.
-
-    Attributes:
-        kind: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``, as `Engine` takes it.
-        name: as its maker calls it.
-        usable: whether an engine can be made for it.
-        in_use: whether this engine runs there.
-        reason: why it cannot be used; empty when it can.
-    """
-
-    kind: str
-    name: str
-    usable: bool
-    in_use: bool
-    reason: str
-
-
-@dataclass(frozen=True)
-class Runtime:
-    """The ONNX Runtime that runs the networks of this process: its version and the path of its library."""
-
-    version: str
-    path: str
 
 
 class Engine:
@@ -443,54 +394,13 @@ class Engine:
 
     def models(self) -> List[Model]:
         """Every model file that was found, and whether it serves."""
-        lib = library()
-        pointer = ctypes.c_void_p()
-        models = []
         with self._handle.use() as engine:
-            call(lib.derust_engine_models, engine, ctypes.byref(pointer))
-        try:
-            for index in range(lib.derust_models_count(pointer)):
-                model = _abi.Model()
-                call(lib.derust_models_get, pointer, index, ctypes.byref(model))
-                models.append(
-                    Model(
-                        name=text(model.name),
-                        version=text(model.version),
-                        filter=_abi.FILTERS.get(model.filter, "unknown"),
-                        serves=bool(model.serves),
-                        origin=text(model.origin),
-                        reason=text(model.reason),
-                        device=text(model.device),
-                    )
-                )
-        finally:
-            lib.derust_models_free(pointer)
-        return models
+            return _inventory.models(engine)
 
     def devices(self) -> List[Device]:
         """Every device that is known, and whether it can be used."""
-        lib = library()
-        kinds = {number: kind for kind, number in _abi.DEVICES.items()}
-        pointer = ctypes.c_void_p()
-        devices = []
         with self._handle.use() as engine:
-            call(lib.derust_engine_devices, engine, ctypes.byref(pointer))
-        try:
-            for index in range(lib.derust_devices_count(pointer)):
-                device = _abi.Device()
-                call(lib.derust_devices_get, pointer, index, ctypes.byref(device))
-                devices.append(
-                    Device(
-                        kind=kinds.get(device.device, "unknown"),
-                        name=text(device.name),
-                        usable=bool(device.usable),
-                        in_use=bool(device.in_use),
-                        reason=text(device.reason),
-                    )
-                )
-        finally:
-            lib.derust_devices_free(pointer)
-        return devices
+            return _inventory.devices(engine)
 
     def runtime(self) -> Runtime:
         """ONNX Runtime, loaded now if it was not.
@@ -498,10 +408,8 @@ class Engine:
         Raises:
             OnnxRuntimeError: there is none, or it cannot be used.
         """
-        runtime = _abi.Runtime()
         with self._handle.use() as engine:
-            call(library().derust_engine_runtime, engine, ctypes.byref(runtime))
-            return Runtime(version=text(runtime.version), path=text(runtime.path))
+            return _inventory.runtime(engine)
 
     def refresh(self) -> None:
         """Looks at the model folders now, without waiting for the next look (see ``watch``). Calls in flight end on the models that they began with."""
