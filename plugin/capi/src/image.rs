@@ -50,21 +50,12 @@ impl fmt::Display for FormatName {
     }
 }
 
+/// What a DERUST_FORMAT_ constant stands for.
 fn format(number: i32) -> Option<(Channels, Depth)> {
-    let channels = match (number - 1).div_euclid(3) {
-        0 => Channels::Gray,
-        1 => Channels::Rgb,
-        2 => Channels::Bgr,
-        3 => Channels::Rgba,
-        4 => Channels::Bgra,
-        _ => return None,
-    };
-    let depth = match (number - 1).rem_euclid(3) {
-        0 => Depth::U8,
-        1 => Depth::U16,
-        _ => Depth::F32,
-    };
-    Some((channels, depth))
+    let index = usize::try_from(number).ok()?.checked_sub(1)?;
+    let channels =
+        *[Channels::Gray, Channels::Rgb, Channels::Bgr, Channels::Rgba, Channels::Bgra].get(index / 3)?;
+    Some((channels, [Depth::U8, Depth::U16, Depth::F32][index % 3]))
 }
 
 /// Checks a description.
@@ -92,11 +83,9 @@ pub(crate) unsafe fn optional_pixels(image: *const Image, name: &str) -> Result<
 fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
     let argument = |text: String| Failure::argument(format!("{name}.{text}"));
     let wrong = |text: String| Failure::new(DERUST_ERROR_IMAGE, format!("{name}{text}"));
-    let (channels, depth) = match image.format {
-        0 => None,
-        number => format(number),
-    }
-    .ok_or_else(|| argument(format!("format is {}, which is no DERUST_FORMAT_ constant", image.format)))?;
+    let (channels, depth) = format(image.format).ok_or_else(|| {
+        argument(format!("format is {}, which is no DERUST_FORMAT_ constant", image.format))
+    })?;
     let transfer = match image.transfer {
         DERUST_TRANSFER_SRGB => Transfer::Srgb,
         DERUST_TRANSFER_LINEAR => Transfer::Linear,

@@ -82,7 +82,7 @@ impl<'a> Watch<'a> {
         };
         let asked = || self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
         let report = |done: f32| {
-            if asked() || tell(done) {
+            if asked() || tell(done) || asked() {
                 self.stop.store(true, Ordering::Relaxed);
             }
         };

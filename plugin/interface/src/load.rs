@@ -83,11 +83,6 @@ impl std::error::Error for LoadError {}
 /// # Errors
 /// When the file cannot be loaded, is something else, or does not fit; the error says which side is older.
 pub fn load(path: &Path) -> Result<Library, LoadError> {
-    load_as(path)
-}
-
-/// [`load`] for any table, so that tests can ask for one that does not fit.
-fn load_as<Table: RootModule>(path: &Path) -> Result<Table, LoadError> {
     let open =
         |error: &dyn std::fmt::Display| LoadError::Open { path: path.into(), problem: one_line(error) };
     let mismatch = |library: String, program: String| Mismatch { path: path.into(), library, program };
@@ -111,15 +106,15 @@ fn load_as<Table: RootModule>(path: &Path) -> Result<Table, LoadError> {
     }
     let header = header.upgrade().map_err(|error| open(&error))?;
     let version = |strings| VersionNumber::new(strings).map_err(|error| open(&error));
-    let (library, program) = (version(header.version_strings())?, version(Table::VERSION_STRINGS)?);
+    let (library, program) = (version(header.version_strings())?, version(Library::VERSION_STRINGS)?);
     let text = |version: VersionNumber| format!("ABI {} with table {}", version.major, version.minor);
     let age = (library.major, library.minor).cmp(&(program.major, program.minor));
     if library.major != program.major {
         return Err(by_age(age, mismatch(text(library), text(program))));
     }
     header
-        .ensure_layout::<Table>()
-        .and_then(|()| header.init_root_module::<Table>())
+        .ensure_layout::<Library>()
+        .and_then(|()| header.init_root_module::<Library>())
         .map_err(|_| by_age(age, mismatch(text(library), text(program))))
 }
 

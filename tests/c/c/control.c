@@ -1,0 +1,231 @@
+/* Stopping calls, calling back, and what is left of an engine after a fork. */
+#include "checks.h"
+
+#include <pthread.h>
+#include <sys/types.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+enum { SIDE = 300 };
+
+static derust_engine *engine;
+static unsigned char *data;
+static derust_image image;
+
+static void begin(uint32_t sessions) {
+    engine = make_engine(sessions);
+    data = rusty(SIDE, SIDE, 100);
+    image = picture(data, SIDE, SIDE, DERUST_FORMAT_RGB_U8, 3);
+}
+
+/* What a callback sees and does. */
+struct watcher {
+    int calls;
+    float last;
+    /* Stop, or have another thread stop, at this call. */
+    int at;
+    derust_cancel *cancel;
+};
+
+static void *request(void *cancel) {
+    derust_cancel_request((derust_cancel *)cancel);
+    return NULL;
+}
+
+static int32_t watch(void *user_data, float done) {
+    struct watcher *watcher = (struct watcher *)user_data;
+    CHECK(done >= watcher->last && done <= 1.0f);
+    watcher->last = done;
+    watcher->calls++;
+    if (watcher->calls != watcher->at) {
+        return 0;
+    }
+    if (watcher->cancel == NULL) {
+        return 1;
+    }
+    pthread_t thread;
+    CHECK(pthread_create(&thread, NULL, request, watcher->cancel) == 0);
+    CHECK(pthread_join(thread, NULL) == 0);
+    return 0;
+}
+
+void stopping(void) {
+    begin(1);
+    struct watcher watcher = {0, 0, 0, NULL};
+    derust_segment_options segment = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_remove_options removal = DERUST_REMOVE_OPTIONS_INIT;
+    derust_compose_options compose = DERUST_COMPOSE_OPTIONS_INIT;
+    derust_analysis *analysis = NULL;
+    derust_report *report = NULL;
+    segment.progress = removal.progress = compose.progress = watch;
+    segment.progress_user_data = removal.progress_user_data = compose.progress_user_data = &watcher;
+    OK(derust_segment(engine, &image, &segment, NULL, NULL, &report, &error));
+    derust_report_free(report);
+    report = NULL;
+    const int all = watcher.calls;
+    /* More than one for each of the 6 x 6 tiles. */
+    CHECK(all > 36 && watcher.last == 1.0f);
+    /* By the callback's answer: at any call, and never called again. */
+    for (int at = 1; at < all; at += 5) {
+        watcher.calls = 0;
+        watcher.last = 0;
+        watcher.at = at;
+        REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, &report, &error), DERUST_ERROR_CANCELLED, "stopped");
+        CHECK(watcher.calls == at && report == NULL);
+    }
+    /* By a handle, from another thread. */
+    OK(derust_cancel_create(&watcher.cancel, &error));
+    segment.cancel = removal.cancel = compose.cancel = watcher.cancel;
+    for (int at = 1; at < all; at += 11) {
+        watcher.calls = 0;
+        watcher.last = 0;
+        watcher.at = at;
+        REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, NULL, &error), DERUST_ERROR_CANCELLED, "stopped");
+        CHECK(watcher.calls == at);
+        /* The request holds until the handle is reset, with and without a callback. */
+        REFUSED(derust_remove(engine, &image, &removal, &image, &error), DERUST_ERROR_CANCELLED, "stopped");
+        segment.progress = NULL;
+        REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, NULL, &error), DERUST_ERROR_CANCELLED, "stopped");
+        REFUSED(derust_analyse_segment(engine, &image, &segment, &analysis, &error), DERUST_ERROR_CANCELLED, "stopped");
+        CHECK(analysis == NULL);
+        segment.progress = watch;
+        derust_cancel_reset(watcher.cancel);
+    }
+    watcher.at = 0;
+    watcher.last = 0;
+    OK(derust_analyse_remove(engine, &image, &removal, &analysis, &error));
+    watcher.last = 0;
+    OK(derust_compose(analysis, &image, &compose, &image, &error));
+    derust_cancel_request(watcher.cancel);
+    REFUSED(derust_compose(analysis, &image, &compose, &image, &error), DERUST_ERROR_CANCELLED, "stopped");
+    derust_cancel_reset(watcher.cancel);
+    derust_analysis_free(analysis);
+    derust_engine_free(engine);
+
+    /* A batch: what was done before the stop stays, the rest is not begun. */
+    for (uint32_t sessions = 1; sessions <= 2; sessions++) {
+        const derust_image *images[5] = {&image, &image, &image, &image, &image};
+        derust_report *reports[5];
+        derust_status statuses[5];
+        engine = make_engine(sessions);
+        watcher.calls = 0;
+        watcher.last = 0;
+        watcher.at = 3;
+        REFUSED(derust_segment_batch(engine, 5, images, &segment, NULL, NULL, reports, statuses, &error),
+                DERUST_ERROR_CANCELLED, "stopped");
+        CHECK(statuses[4] == DERUST_ERROR_CANCELLED);
+        for (int i = 0; i < 5; i++) {
+            CHECK((statuses[i] == DERUST_OK) == (reports[i] != NULL));
+            derust_report_free(reports[i]);
+        }
+        derust_cancel_reset(watcher.cancel);
+        watcher.at = 0;
+        watcher.last = 0;
+        OK(derust_segment_batch(engine, 5, images, &segment, NULL, NULL, NULL, statuses, &error));
+        derust_engine_free(engine);
+    }
+    derust_cancel_free(watcher.cancel);
+    free(data);
+}
+
+/* What a callback may call. */
+struct caller {
+    int calls;
+    derust_engine *other;
+    derust_analysis *analysis;
+};
+
+static int32_t call_back(void *user_data, float done) {
+    struct caller *caller = (struct caller *)user_data;
+    derust_report *report = NULL;
+    derust_models *list = NULL;
+    derust_runtime runtime = DERUST_RUNTIME_INIT;
+    (void)done;
+    if (caller->calls++ % 10 != 0) {
+        return 0;
+    }
+    const derust_status status = DERUST_ERROR_REENTERED;
+    const char *text = "a callback called the engine that is calling it";
+    REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, &report, &error), status, text);
+    CHECK(report == NULL);
+    REFUSED(derust_remove(engine, &image, NULL, &image, &error), status, text);
+    REFUSED(derust_engine_refresh(engine, &error), status, text);
+    REFUSED(derust_engine_models(engine, &list, &error), status, text);
+    REFUSED(derust_engine_runtime(engine, &runtime, &error), status, text);
+    REFUSED(derust_compose(caller->analysis, &image, NULL, &image, &error), status, text);
+    OK(derust_segment(caller->other, &image, NULL, NULL, NULL, &report, &error));
+    derust_report_free(report);
+    return 0;
+}
+
+static int32_t free_engine(void *user_data, float done) {
+    (void)user_data;
+    (void)done;
+    derust_engine_free(engine);
+    engine = NULL;
+    return 0;
+}
+
+void coming_back(void) {
+    begin(1);
+    struct caller caller = {0, make_engine(1), NULL};
+    derust_remove_options options = DERUST_REMOVE_OPTIONS_INIT;
+    OK(derust_analyse_remove(engine, &image, NULL, &caller.analysis, &error));
+    options.progress = call_back;
+    options.progress_user_data = &caller;
+    OK(derust_remove(engine, &image, &options, &image, &error));
+    CHECK(caller.calls > 36);
+    OK(derust_remove(engine, &image, NULL, &image, &error));
+    derust_analysis_free(caller.analysis);
+    derust_engine_free(caller.other);
+    /* Even an engine that is freed by a callback ends its call. */
+    options.progress = free_engine;
+    OK(derust_remove(engine, &image, &options, &image, &error));
+    CHECK(engine == NULL);
+    free(data);
+}
+
+void after_fork(void) {
+    begin(2);
+    derust_analysis *analysis = NULL;
+    derust_models *list = NULL;
+    OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+    OK(derust_analyse_segment(engine, &image, NULL, &analysis, &error));
+    const pid_t child = fork();
+    CHECK(child >= 0);
+    if (child == 0) {
+        const derust_status status = DERUST_ERROR_FORKED;
+        const char *text = "forked from it; make a new engine here";
+        derust_report *report = NULL;
+        derust_devices *devices = NULL;
+        derust_runtime runtime = DERUST_RUNTIME_INIT;
+        const derust_image *images[1] = {&image};
+        alarm(120);
+        REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, &report, &error), status, text);
+        REFUSED(derust_remove(engine, &image, NULL, &image, &error), status, text);
+        REFUSED(derust_segment_batch(engine, 1, images, NULL, NULL, NULL, NULL, NULL, &error), status, text);
+        REFUSED(derust_remove_batch(engine, 1, images, NULL, images, NULL, &error), status, text);
+        REFUSED(derust_engine_refresh(engine, &error), status, text);
+        REFUSED(derust_engine_models(engine, &list, &error), status, text);
+        REFUSED(derust_engine_devices(engine, &devices, &error), status, text);
+        REFUSED(derust_engine_runtime(engine, &runtime, &error), status, text);
+        REFUSED(derust_analysis_report(analysis, &image, NULL, &report, &error), status, text);
+        REFUSED(derust_compose(analysis, &image, NULL, &image, &error), status, text);
+        derust_analysis_free(analysis);
+        derust_engine_free(engine);
+        engine = make_engine(1);
+        OK(derust_segment(engine, &image, NULL, NULL, NULL, &report, &error));
+        derust_report_free(report);
+        derust_engine_free(engine);
+        free(data);
+        _exit(0);
+    }
+    int ended = -1;
+    CHECK(waitpid(child, &ended, 0) == child);
+    CHECK(WIFEXITED(ended) && WEXITSTATUS(ended) == 0);
+    /* The parent's is as it was. */
+    OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+    derust_analysis_free(analysis);
+    derust_engine_free(engine);
+    free(data);
+}

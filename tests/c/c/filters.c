@@ -1,0 +1,300 @@
+/* What the filters give, with networks whose answers are known: rust is what is red, and becomes gray. */
+#include "checks.h"
+
+enum { WIDTH = 160, HEIGHT = 120, RED = 40, PIXELS = WIDTH * HEIGHT };
+
+/* How far the soft edge of a tile or of an enlargement may reach. */
+enum { EDGE = 8 };
+
+void finding(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *mask_data = zeros(PIXELS);
+    float *probability_data = (float *)zeros(PIXELS * sizeof(float));
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_image probability = picture(probability_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_F32, 4);
+    derust_segment_options options = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_report *report = NULL;
+    options.contours = 1;
+    OK(derust_segment(engine, &image, &options, &mask, &probability, &report, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        int x = i % WIDTH;
+        CHECK(mask_data[i] == (x < RED ? 255 : 0));
+        CHECK(x < RED - EDGE ? probability_data[i] > 0.7f : x < RED + EDGE || probability_data[i] == 0.0f);
+    }
+    derust_summary summary = DERUST_SUMMARY_INIT;
+    OK(derust_report_summary(report, &summary, &error));
+    CHECK(summary.pixels == PIXELS && summary.rust_pixels == RED * HEIGHT && summary.region_count == 1);
+    CHECK(summary.fraction == 0.25 && summary.threshold == 0.5f && summary.iso_4628_3 == 5 && summary.astm_d610 == 2);
+    derust_region region = DERUST_REGION_INIT;
+    OK(derust_report_region(report, 0, &region, &error));
+    CHECK(region.x == 0 && region.y == 0 && region.width == RED && region.height == HEIGHT);
+    CHECK(region.area == RED * HEIGHT && region.mean_probability > 0.8f && region.mean_probability < 1.0f);
+    const int32_t *points = NULL;
+    uint64_t count = 0;
+    OK(derust_report_contour(report, 0, &points, &count, &error));
+    CHECK(count == 2 * (RED + HEIGHT) - 4);
+    for (uint64_t i = 0; i < count; i++) {
+        int32_t x = points[2 * i], y = points[2 * i + 1];
+        CHECK((x == 0 || x == RED - 1) ? y >= 0 && y < HEIGHT : (y == 0 || y == HEIGHT - 1) && x > 0 && x < RED);
+    }
+    derust_report_free(report);
+
+    /* Only the mask, of a region, upside down, into the middle of a larger buffer with gaps. */
+    memset(mask_data, 7, PIXELS);
+    image.region_x = RED - 10;
+    image.region_y = 20;
+    image.region_width = 20;
+    image.region_height = 30;
+    mask = picture(mask_data, 20, 30, DERUST_FORMAT_GRAY_U8, 1);
+    mask.data_size = PIXELS;
+    mask.pixel_stride = 2;
+    mask.row_stride = -50;
+    mask.offset = 100 + 29 * 50;
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        int place = i - 100, x = place % 50, expected = 7;
+        if (place >= 0 && place < 30 * 50 && x < 40 && x % 2 == 0) {
+            expected = x / 2 < 10 ? 255 : 0;
+        }
+        CHECK(mask_data[i] == expected);
+    }
+    /* The region's own coordinates. */
+    OK(derust_segment(engine, &image, NULL, NULL, NULL, &report, &error));
+    OK(derust_report_region(report, 0, &region, &error));
+    CHECK(region.x == 0 && region.y == 0 && region.width == 10 && region.height == 30);
+    derust_report_free(report);
+    free(data);
+    free(mask_data);
+    free(probability_data);
+    derust_engine_free(engine);
+}
+
+void removing(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *before = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *output_data = zeros(PIXELS * 3);
+    unsigned char *mask_data = zeros(PIXELS);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(output_data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_remove_options options = DERUST_REMOVE_OPTIONS_INIT;
+    OK(derust_remove(engine, &image, NULL, &output, &error));
+    CHECK(memcmp(data, before, PIXELS * 3) == 0);
+    for (int i = 0; i < PIXELS; i++) {
+        const unsigned char *was = before + 3 * i, *is = output_data + 3 * i;
+        int x = i % WIDTH;
+        CHECK(x >= RED - EDGE || is[0] < 100);
+        CHECK(x < RED + EDGE || memcmp(was, is, 3) == 0);
+    }
+    /* In place it is the same. */
+    OK(derust_remove(engine, &image, NULL, &image, &error));
+    CHECK(memcmp(data, output_data, PIXELS * 3) == 0);
+    /* Strength 0 and a black mask leave everything as it is. */
+    memcpy(data, before, PIXELS * 3);
+    options.strength = 0;
+    OK(derust_remove(engine, &image, &options, &output, &error));
+    CHECK(memcmp(output_data, before, PIXELS * 3) == 0);
+    options.strength = 1;
+    options.mask = &mask;
+    OK(derust_remove(engine, &image, &options, &image, &error));
+    CHECK(memcmp(data, before, PIXELS * 3) == 0);
+    /* A mask that replaces what is found: all of the right half. */
+    for (int i = 0; i < PIXELS; i++) {
+        mask_data[i] = i % WIDTH < WIDTH / 2 ? 0 : 255;
+    }
+    options.mask_mode = DERUST_MASK_REPLACE;
+    OK(derust_remove(engine, &image, &options, &output, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        CHECK(i % WIDTH >= WIDTH / 2 || memcmp(before + 3 * i, output_data + 3 * i, 3) == 0);
+    }
+    /* Outside of the region nothing changes. */
+    image.region_x = 5;
+    image.region_y = 6;
+    image.region_width = 10;
+    image.region_height = 11;
+    OK(derust_remove(engine, &image, NULL, &image, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        int x = i % WIDTH, y = i / WIDTH, inside = x >= 5 && x < 15 && y >= 6 && y < 17;
+        CHECK((memcmp(before + 3 * i, data + 3 * i, 3) != 0) == inside);
+    }
+    free(data);
+    free(before);
+    free(output_data);
+    free(mask_data);
+    derust_engine_free(engine);
+}
+
+void composing(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *direct = zeros(PIXELS * 3), *composed = zeros(PIXELS * 3);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image direct_image = picture(direct, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(composed, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image gray = picture(composed, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_analysis *segmentation = NULL, *removal = NULL;
+    derust_remove_options removing_options = DERUST_REMOVE_OPTIONS_INIT;
+    derust_compose_options options = DERUST_COMPOSE_OPTIONS_INIT;
+    removing_options.strength = 0.5f;
+    OK(derust_remove(engine, &image, &removing_options, &direct_image, &error));
+    OK(derust_analyse_remove(engine, &image, NULL, &removal, &error));
+    OK(derust_analyse_segment(engine, &image, NULL, &segmentation, &error));
+    /* The engine and its networks are gone: whatever comes now is composed. */
+    derust_engine_free(engine);
+    options.strength = 0.5f;
+    OK(derust_compose(removal, &image, &options, &output, &error));
+    CHECK(memcmp(direct, composed, PIXELS * 3) == 0);
+    options.strength = 0;
+    OK(derust_compose(removal, &image, &options, &output, &error));
+    CHECK(memcmp(data, composed, PIXELS * 3) == 0);
+
+    options.output = DERUST_OUTPUT_MASK;
+    int rust[3];
+    const float thresholds[3] = {0, 0.83f, 0.99f};
+    for (int t = 0; t < 3; t++) {
+        options.threshold = thresholds[t];
+        OK(derust_compose(segmentation, &image, &options, &gray, &error));
+        rust[t] = 0;
+        for (int i = 0; i < PIXELS; i++) {
+            CHECK(composed[i] == 0 || composed[i] == 255);
+            rust[t] += composed[i] == 255;
+        }
+    }
+    CHECK(rust[0] == RED * HEIGHT && rust[1] < rust[0] && rust[1] > 0 && rust[2] == 0);
+    derust_segment_options report_options = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_report *report = NULL;
+    derust_summary summary = DERUST_SUMMARY_INIT;
+    report_options.threshold = 0.83f;
+    OK(derust_analysis_report(segmentation, &image, &report_options, &report, &error));
+    OK(derust_report_summary(report, &summary, &error));
+    CHECK(summary.threshold == 0.83f && summary.rust_pixels == (uint64_t)rust[1]);
+    derust_report_free(report);
+    options.threshold = 0;
+    options.output = DERUST_OUTPUT_PROBABILITY;
+    OK(derust_compose(segmentation, &image, &options, &gray, &error));
+    CHECK(composed[0] > 180 && composed[WIDTH - 1] == 0);
+    options.output = DERUST_OUTPUT_OVERLAY;
+    OK(derust_compose(segmentation, &image, &options, &output, &error));
+    CHECK(memcmp(data, composed, 3) != 0 && memcmp(data + 3 * (WIDTH - 1), composed + 3 * (WIDTH - 1), 3) == 0);
+    memcpy(direct, data, PIXELS * 3);
+    OK(derust_compose(segmentation, &direct_image, &options, &direct_image, &error));
+    CHECK(memcmp(direct, composed, PIXELS * 3) == 0);
+    derust_analysis_free(segmentation);
+    derust_analysis_free(removal);
+    free(data);
+    free(direct);
+    free(composed);
+}
+
+enum { COUNT = 7 };
+
+static int32_t note_progress(void *user_data, float done) {
+    float *last = (float *)user_data;
+    CHECK(done >= *last && done <= 1.0f);
+    *last = done;
+    return 0;
+}
+
+void batches(void) {
+    for (uint32_t sessions = 1; sessions <= 3; sessions += 2) {
+        derust_engine *engine = make_engine(sessions);
+        unsigned char *data[COUNT], *masks_data[COUNT], *results[COUNT], *expected = zeros(PIXELS * 3);
+        derust_image images_of[COUNT], masks_of[COUNT], results_of[COUNT];
+        const derust_image *images[COUNT], *masks[COUNT], *outputs[COUNT];
+        derust_report *reports[COUNT];
+        derust_status statuses[COUNT];
+        float last = 0;
+        derust_segment_options segment = DERUST_SEGMENT_OPTIONS_INIT;
+        derust_remove_options removal = DERUST_REMOVE_OPTIONS_INIT;
+        for (uint32_t i = 0; i < COUNT; i++) {
+            data[i] = rusty(WIDTH, HEIGHT, 10 * (i + 1));
+            masks_data[i] = zeros(PIXELS);
+            results[i] = zeros(PIXELS * 3);
+            images_of[i] = picture(data[i], WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+            masks_of[i] = picture(masks_data[i], WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+            results_of[i] = picture(results[i], WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+            images[i] = &images_of[i];
+            masks[i] = i == 3 ? NULL : &masks_of[i];
+            outputs[i] = &results_of[i];
+        }
+        OK(derust_segment_batch(engine, 0, NULL, NULL, NULL, NULL, NULL, NULL, &error));
+        segment.progress = note_progress;
+        segment.progress_user_data = &last;
+        OK(derust_segment_batch(engine, COUNT, images, &segment, masks, NULL, reports, statuses, &error));
+        CHECK(last == 1.0f);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            derust_summary summary = DERUST_SUMMARY_INIT;
+            CHECK(statuses[i] == DERUST_OK);
+            OK(derust_report_summary(reports[i], &summary, &error));
+            CHECK(summary.rust_pixels == 10 * (i + 1) * HEIGHT);
+            CHECK(masks_data[i][0] == (i == 3 ? 0 : 255));
+            derust_report_free(reports[i]);
+        }
+        OK(derust_remove_batch(engine, COUNT, images, NULL, outputs, NULL, &error));
+        last = 0;
+        removal.progress = note_progress;
+        removal.progress_user_data = &last;
+        OK(derust_remove_batch(engine, COUNT, images, &removal, images, statuses, &error));
+        CHECK(last == 1.0f);
+        for (uint32_t i = 0; i < COUNT; i++) {
+            CHECK(statuses[i] == DERUST_OK && memcmp(results[i], data[i], PIXELS * 3) == 0);
+            unsigned char *fresh = rusty(WIDTH, HEIGHT, 10 * (i + 1));
+            derust_image image = picture(fresh, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+            derust_image one = picture(expected, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+            OK(derust_remove(engine, &image, NULL, &one, &error));
+            CHECK(memcmp(expected, data[i], PIXELS * 3) == 0);
+            free(fresh);
+        }
+        for (uint32_t i = 0; i < COUNT; i++) {
+            free(data[i]);
+            free(masks_data[i]);
+            free(results[i]);
+        }
+        free(expected);
+        derust_engine_free(engine);
+    }
+}
+
+void lists(void) {
+    derust_engine *engine = make_engine(1);
+    derust_models *list = NULL;
+    derust_devices *devices = NULL;
+    int filters = 0;
+    CHECK(derust_abi_version() == DERUST_ABI);
+    CHECK(strlen(derust_version()) >= 5);
+    CHECK(strcmp(derust_status_name(DERUST_OK), "DERUST_OK") == 0);
+    CHECK(strcmp(derust_status_name(DERUST_ERROR_INTERNAL), "DERUST_ERROR_INTERNAL") == 0);
+    CHECK(strcmp(derust_status_name(-5), "unknown derust status") == 0);
+    OK(derust_engine_models(engine, &list, &error));
+    CHECK(derust_models_count(list) == 2);
+    for (uint64_t i = 0; i < 2; i++) {
+        derust_model model = DERUST_MODEL_INIT;
+        OK(derust_models_get(list, i, &model, &error));
+        filters += model.filter;
+        CHECK(model.serves == 1 && strcmp(model.version, "1.0.0") == 0 && strcmp(model.reason, "") == 0);
+        CHECK(strcmp(model.name, model.filter == DERUST_FILTER_DERUST ? "red-to-gray" : "red-is-rust") == 0);
+        CHECK(strstr(model.origin, models) == model.origin && strcmp(model.device, "cpu") == 0);
+    }
+    CHECK(filters == DERUST_FILTER_DERUST + DERUST_FILTER_SEGMENT_RUST);
+    OK(derust_engine_devices(engine, &devices, &error));
+    CHECK(derust_devices_count(devices) == 3);
+    for (uint64_t i = 0; i < 3; i++) {
+        derust_device device = DERUST_DEVICE_INIT;
+        OK(derust_devices_get(devices, i, &device, &error));
+        CHECK(device.usable == (device.device == DERUST_DEVICE_CPU) && device.in_use == device.usable);
+        CHECK((strlen(device.reason) == 0) == device.usable && strlen(device.name) > 0);
+    }
+    derust_runtime runtime = DERUST_RUNTIME_INIT;
+    OK(derust_engine_runtime(engine, &runtime, &error));
+    CHECK(strncmp(runtime.version, "1.", 2) == 0 && runtime.path[0] == '/');
+    /* Lists live longer than their engine. */
+    derust_engine_free(engine);
+    derust_model model = DERUST_MODEL_INIT;
+    OK(derust_models_get(list, 1, &model, &error));
+    CHECK(strlen(model.name) > 0);
+    derust_models_free(list);
+    derust_devices_free(devices);
+}
