@@ -13,7 +13,15 @@ use crate::workspace::Workspace;
 use crate::{libtorch, onnxruntime, photos, process};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 4] = ["derust-engine", "derust-capi", "derust-command", "derust-trainer"];
+const RUN_NETWORKS: [&str; 7] = [
+    "derust-engine",
+    "derust-capi",
+    "derust-command",
+    "derust-tests-c",
+    "derust-tests-opencv",
+    "derust-tests-python",
+    "derust-trainer",
+];
 
 /// Packages that link to libtorch.
 const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
@@ -80,10 +88,7 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
         libtorch::provide(workspace).map(drop)
     });
     for (host, tools) in HOSTS {
-        need(&packages(host), host, tools, &|| {
-            tools.iter().try_for_each(Tool::require)?;
-            onnxruntime::provide(workspace).map(drop)
-        });
+        need(&packages(host), host, tools, &|| tools.iter().try_for_each(Tool::require));
     }
     need("comparing metadata by exiftool", &[], &[tools::EXIFTOOL], &|| tools::EXIFTOOL.require());
     skipped
