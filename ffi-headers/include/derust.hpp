@@ -64,7 +64,9 @@ public:
     const T &value() const & { return check(), std::get<0>(content_); }
     T &&value() && { return check(), std::get<0>(std::move(content_)); }
     T &operator*() { return value(); }
+    const T &operator*() const { return value(); }
     T *operator->() { return &value(); }
+    const T *operator->() const { return &value(); }
 
     /// The error; only to be asked for where there is no value.
     const derust::error &error() const { return std::get<1>(content_); }

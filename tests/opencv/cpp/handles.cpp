@@ -191,8 +191,8 @@ CASE(the_log_is_heard_and_may_throw) {
 
 CASE(failures_can_be_looked_at_instead_of_caught) {
     const cv::Mat picture = noise(7);
-    auto found = derust::attempt([&] { return derust::opencv::segment(engine(), picture); });
-    CHECK(found && found->summary().pixels == picture.total());
+    const auto found = derust::attempt([&] { return derust::opencv::segment(engine(), picture); });
+    CHECK(found && (*found).summary().pixels == picture.total() && found->summary().pixels == picture.total());
     derust::segment_options options;
     options.model = "no-such-model";
     const auto failed = derust::attempt([&] { return derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), options); });
