@@ -14,20 +14,28 @@ pub(crate) struct Callback {
     call: unsafe extern "C" fn(*mut c_void, f32) -> i32,
     user_data: *mut c_void,
     /// The thread of the call, the only one on which the callback is called.
-    thread: std::thread::ThreadId,
+    thread: usize,
 }
 
 // SAFETY: `tell` uses the fields on the thread on which they were given, and nowhere else.
 unsafe impl Sync for Callback {}
 
+/// A number that no other living thread has. (A `ThreadId` would leave an allocation behind on the host's threads.)
+fn this_thread() -> usize {
+    thread_local! {
+        static HERE: u8 = const { 0 };
+    }
+    HERE.with(|here| std::ptr::from_ref(here).addr())
+}
+
 impl Callback {
     pub(crate) fn new(progress: ProgressCallback, user_data: *mut c_void) -> Option<Self> {
-        progress.map(|call| Callback { call, user_data, thread: std::thread::current().id() })
+        progress.map(|call| Callback { call, user_data, thread: this_thread() })
     }
 
     /// Tells the caller; true if the caller wants to stop.
     pub(crate) fn tell(&self, done: f32) -> bool {
-        if std::thread::current().id() != self.thread {
+        if this_thread() != self.thread {
             return false;
         }
         // SAFETY: the caller gave the function for this user data, and this is the thread of the call.
