@@ -1,35 +1,7 @@
-//! The `derust` command: finds rust in picture files and takes it away.
-//!
-//! A call goes from [`cli`] to [`segment`] or [`remove`]. [`batch`] finds the pictures ([`inputs`]), decides where
-//! results go ([`destination`]), has several pictures worked on at a time within the [`memory`], and reports. The
-//! verbs read and write files with [`picture_file`] and leave the pixels to the engine. [`stop`] is Ctrl-C.
-
-mod batch;
-mod cli;
-mod destination;
-mod documents;
-mod info;
-mod inputs;
-mod models;
-mod picture_file;
-mod progress;
-mod remove;
-mod report;
-mod segment;
-mod stop;
+//! The `derust` command.
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    let outcome = match cli::Cli::parse().command {
-        cli::Command::Segment(arguments) => segment::run(&arguments),
-        cli::Command::Remove(arguments) => remove::run(&arguments),
-        cli::Command::Models => models::run(),
-        cli::Command::Info => info::run(),
-        cli::Command::Completions { shell } => documents::completions(shell),
-        cli::Command::Man { out_dir } => documents::manual(out_dir.as_deref()),
-    };
-    outcome.unwrap_or_else(|error| report::failed(&error))
+    derust_command::run()
 }

@@ -39,8 +39,10 @@ pub enum Error {
         problem: String,
     },
     /// A call cannot do its work within the memory that calls may use.
-    #[error("the call needs about {} MB beside the pictures, the engine may use {} MB; raise its limit, or work at \
-             the model's scale", needed.div_ceil(1 << 20), limit >> 20)]
+    #[error(
+        "the call needs about {needed} bytes beside the pictures, the engine may use {limit}; raise its limit, \
+             or work at the model's scale"
+    )]
     Memory {
         /// Bytes that the call needs.
         needed: u64,

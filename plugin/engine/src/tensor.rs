@@ -57,40 +57,51 @@ fn shares(from: u32, to: u32) -> Vec<Share> {
     (0..from).map(share).collect()
 }
 
-/// Area averaging (each output pixel is the mean over the rectangle that it covers), one input row at a time.
+/// Area averaging (each output pixel is the mean over the rectangle that it covers): rows are summed at full width
+/// first, so that the columns are walked through once per output row only.
 fn reduce<const N: usize>(
     from: (u32, u32),
     to: (u32, u32),
     control: Control<'_>,
     mut read_row: impl FnMut(u32, &mut [[f32; N]]),
 ) -> Result<Array3<f32>, Cancelled> {
-    let (width, height) = (to.0 as usize, to.1 as usize);
     let [columns, rows] = [shares(from.0, to.0), shares(from.1, to.1)];
-    let mut planes = Array3::zeros((N, height, width));
+    let mut planes = Array3::zeros((N, to.1 as usize, to.0 as usize));
     let mut input = vec![[0.0; N]; from.0 as usize];
+    let mut sum = vec![[0.0; N]; from.0 as usize];
     // One more than needed, for the share that the last pixel does not give to a next one.
-    let mut output = vec![[0.0; N]; width + 1];
+    let mut output = vec![[0.0; N]; to.0 as usize + 1];
     for (y, row) in (0..from.1).zip(&rows) {
         control.row(y, from.1)?;
         read_row(y, &mut input);
+        add(&mut sum, &input, row.here);
+        if rows.get(y as usize + 1).is_some_and(|next| next.index == row.index) {
+            continue;
+        }
         output.fill([0.0; N]);
-        for (pixel, column) in input.iter().zip(&columns) {
+        for (pixel, column) in sum.iter().zip(&columns) {
             for c in 0..N {
                 output[column.index][c] += pixel[c] * column.here;
                 output[column.index + 1][c] += pixel[c] * column.next;
             }
         }
-        for (target, weight) in [(row.index, row.here), (row.index + 1, row.next)] {
-            if weight == 0.0 || target == height {
-                continue;
-            }
-            for c in 0..N {
-                let mut plane = planes.slice_mut(s![c, target, ..]);
-                plane.iter_mut().zip(&output).for_each(|(sum, pixel)| *sum += pixel[c] * weight);
-            }
+        for c in 0..N {
+            let mut plane = planes.slice_mut(s![c, row.index, ..]);
+            plane.iter_mut().zip(&output).for_each(|(value, pixel)| *value = pixel[c]);
         }
+        sum.fill([0.0; N]);
+        add(&mut sum, &input, row.next);
     }
     Ok(planes)
+}
+
+fn add<const N: usize>(sum: &mut [[f32; N]], row: &[[f32; N]], weight: f32) {
+    if weight == 0.0 {
+        return;
+    }
+    for (sum, value) in sum.as_flattened_mut().iter_mut().zip(row.as_flattened()) {
+        *sum += value * weight;
+    }
 }
 
 #[cfg(test)]

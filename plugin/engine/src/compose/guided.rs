@@ -5,7 +5,7 @@
 //! coefficients are enlarged and applied to the picture at full size. Where the plane is flat the coefficients vanish
 //! and it stays flat; an exact zero with only zeros around it stays an exact zero.
 
-use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip, s};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 
 use super::upsample::Upsampler;
 
@@ -40,7 +40,7 @@ impl GuidedPlane {
     pub(crate) fn reader(&self, size: (u32, u32)) -> GuidedReader<'_> {
         let (height, width) = self.plane.dim();
         let upsampler = Upsampler::new((width as u32, height as u32), size);
-        GuidedReader { plane: self, upsampler, factor: vec![0.0; size.0 as usize] }
+        GuidedReader { plane: self, upsampler }
     }
 }
 
@@ -49,24 +49,20 @@ impl GuidedPlane {
 pub(crate) struct GuidedReader<'a> {
     plane: &'a GuidedPlane,
     upsampler: Upsampler,
-    factor: Vec<f32>,
 }
 
 impl GuidedReader<'_> {
     /// Row `y`, 0 to 1; `colours` is the picture's row.
-    pub(crate) fn read(&mut self, y: u32, colours: &[[f32; 3]], out: &mut [f32]) {
+    pub(crate) fn read(&self, y: u32, colours: &[[f32; 3]], out: &mut [f32]) {
         let Some(coefficients) = &self.plane.coefficients else {
-            self.upsampler.read(self.plane.plane.view(), y, out);
+            self.upsampler.read([self.plane.plane.view()], y, |x, [value]| out[x] = value);
             return;
         };
-        self.upsampler.read(coefficients.index_axis(Axis(0), 3), y, out);
-        for c in 0..3 {
-            self.upsampler.read(coefficients.index_axis(Axis(0), c), y, &mut self.factor);
-            for ((value, factor), colour) in out.iter_mut().zip(&self.factor).zip(colours) {
-                *value += factor * colour[c];
-            }
-        }
-        out.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));
+        let planes: [_; 4] = std::array::from_fn(|c| coefficients.index_axis(Axis(0), c));
+        self.upsampler.read(planes, y, |x, [red, green, blue, summand]| {
+            let [r, g, b] = colours[x];
+            out[x] = (summand + red * r + green * g + blue * b).clamp(0.0, 1.0);
+        });
     }
 }
 
@@ -129,16 +125,34 @@ fn window_mean(plane: Array2<f32>) -> Array2<f32> {
 }
 
 fn mean_along(plane: &Array2<f32>, axis: Axis) -> Array2<f32> {
-    let length = plane.len_of(axis);
-    let mut mean = Array2::zeros(plane.dim());
-    for i in 0..length {
-        let (first, last) = (i.saturating_sub(RADIUS), (i + RADIUS + 1).min(length));
-        let window = match axis {
-            Axis(0) => plane.slice(s![first..last, ..]),
-            _ => plane.slice(s![.., first..last]),
-        };
-        let sum = window.sum_axis(axis);
-        mean.index_axis_mut(axis, i).assign(&(sum / (last - first) as f32));
+    let (height, width) = plane.dim();
+    let mut mean = Array2::zeros((height, width));
+    let source = plane.as_slice().expect("planes lie row by row");
+    let target = mean.as_slice_mut().expect("planes lie row by row");
+    let window = |i: usize, length: usize| i.saturating_sub(RADIUS)..(i + RADIUS + 1).min(length);
+    for (y, out) in target.chunks_mut(width.max(1)).enumerate() {
+        if axis == Axis(0) {
+            let rows = window(y, height);
+            let part = 1.0 / rows.len() as f32;
+            for row in rows {
+                let values = &source[row * width..][..width];
+                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+            }
+            out.iter_mut().for_each(|sum| *sum *= part);
+        } else {
+            let row = &source[y * width..][..width];
+            // Away from the borders every window has the same width, and whole rows can be added at once.
+            let inner = RADIUS..width.saturating_sub(RADIUS).max(RADIUS.min(width));
+            for offset in 0..=2 * RADIUS {
+                let Some(shifted) = row.get(offset..offset + inner.len()) else { break };
+                out[inner.clone()].iter_mut().zip(shifted).for_each(|(sum, value)| *sum += value);
+            }
+            out[inner.clone()].iter_mut().for_each(|sum| *sum *= 1.0 / (2 * RADIUS + 1) as f32);
+            for x in (0..inner.start.min(width)).chain(inner.end..width) {
+                let window = window(x, width);
+                out[x] = row[window.clone()].iter().sum::<f32>() / window.len() as f32;
+            }
+        }
     }
     mean
 }
@@ -169,7 +183,7 @@ mod tests {
     }
 
     fn wrong_pixels(plane: &GuidedPlane) -> usize {
-        let mut reader = plane.reader(SIZE);
+        let reader = plane.reader(SIZE);
         let mut out = vec![0.0; SIZE.0 as usize];
         let mut wrong = 0;
         for y in 0..SIZE.1 {
@@ -198,7 +212,7 @@ mod tests {
             Array3::from_shape_fn((3, 12, 16), |(c, y, x)| ((c * 7 + y * 5 + x * 3) % 11) as f32 / 10.0);
         for value in [0.0, 1.0] {
             let plane = GuidedPlane::new(Array2::from_elem((12, 16), value), colours.view(), SIZE);
-            let mut reader = plane.reader(SIZE);
+            let reader = plane.reader(SIZE);
             let mut out = vec![0.5; SIZE.0 as usize];
             for y in 0..SIZE.1 {
                 reader.read(y, &row(y), &mut out);

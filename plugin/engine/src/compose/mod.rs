@@ -68,17 +68,26 @@ impl Fill {
 
     /// Row `y` at the scale of `upsampler`; where the fill is coarser than the picture, the picture's own fine detail
     /// (what reducing took away from `picture_row`) is laid over it, so that grain, edges and print survive.
-    fn read(&self, upsampler: &Upsampler, y: u32, picture_row: &[[f32; 3]], out: &mut [[f32; 3]]) {
-        for (c, plane) in self.colours.axis_iter(Axis(0)).enumerate() {
-            upsampler.read_channel(plane, y, c, out);
-        }
-        let Some(reduced) = &self.luma else { return };
-        let mut smooth = vec![0.0; out.len()];
-        upsampler.read(reduced.view(), y, &mut smooth);
-        for ((fill, colour), smooth) in out.iter_mut().zip(picture_row).zip(smooth) {
-            let detail = DETAIL * ((luma(*colour) - smooth) / DETAIL).tanh();
-            fill.iter_mut().for_each(|value| *value = (*value + detail).clamp(0.0, 1.0));
-        }
+    /// Where `amount` is zero, `out` stays as it is.
+    fn read(
+        &self,
+        upsampler: &Upsampler,
+        y: u32,
+        (picture_row, amount): (&[[f32; 3]], &[f32]),
+        out: &mut [[f32; 3]],
+    ) {
+        let [red, green, blue] = std::array::from_fn(|c| self.colours.index_axis(Axis(0), c));
+        let Some(reduced) = &self.luma else {
+            upsampler.read([red, green, blue], y, |x, colour| out[x] = colour);
+            return;
+        };
+        upsampler.read([red, green, blue, reduced.view()], y, |x, [red, green, blue, smooth]| {
+            if amount[x] == 0.0 {
+                return;
+            }
+            let detail = DETAIL * ((luma(picture_row[x]) - smooth) / DETAIL).tanh();
+            out[x] = [red, green, blue].map(|value| (value + detail).clamp(0.0, 1.0));
+        });
     }
 }
 
@@ -96,7 +105,7 @@ pub(crate) fn removal(
     }
     let (_, fill_height, fill_width) = fill.colours.dim();
     let upsampler = Upsampler::new((fill_width as u32, fill_height as u32), target.size());
-    let mut found = match alpha {
+    let found = match alpha {
         AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())),
         AlphaSource::Mask(_) => None,
     };
@@ -107,7 +116,7 @@ pub(crate) fn removal(
     for y in 0..height {
         control.row(y, height)?;
         target.as_picture().read_colours(y, &mut picture_row);
-        if let Some(found) = &mut found {
+        if let Some(found) = &found {
             found.read(y, &picture_row, &mut amount);
         }
         match alpha {
@@ -123,7 +132,7 @@ pub(crate) fn removal(
         if amount.iter().all(|alpha| *alpha == 0.0) {
             continue;
         }
-        fill.read(&upsampler, y, &picture_row, &mut colours);
+        fill.read(&upsampler, y, (&picture_row, &amount), &mut colours);
         target.blend(y, &amount, &colours);
     }
     Ok(control.step(1, 1)?)
@@ -137,7 +146,7 @@ pub(crate) fn for_each_row(
     mut use_row: impl FnMut(u32, &[f32]),
 ) -> Result<(), Error> {
     let (width, height) = picture.size();
-    let mut reader = plane.reader(picture.size());
+    let reader = plane.reader(picture.size());
     let mut picture_row = vec![[0.0; 3]; width as usize];
     let mut row = vec![0.0; width as usize];
     for y in 0..height {
@@ -159,7 +168,7 @@ pub(crate) fn overlay(
     let (colour, most) = OVERLAY;
     let (width, height) = target.size();
     let colours = vec![colour; width as usize];
-    let mut reader = probability.reader(target.size());
+    let reader = probability.reader(target.size());
     let mut picture_row = vec![[0.0; 3]; width as usize];
     let mut amount = vec![0.0; width as usize];
     for y in 0..height {

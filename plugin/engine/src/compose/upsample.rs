@@ -23,24 +23,26 @@ impl Upsampler {
         Upsampler { columns: places(from.0, to.0), rows: places(from.1, to.1) }
     }
 
-    /// Row `y`.
-    pub(super) fn read(&self, plane: ArrayView2<'_, f32>, y: u32, out: &mut [f32]) {
-        self.for_each(plane, y, |x, value| out[x] = value);
-    }
-
-    /// Row `y` of channel `c` of colours.
-    pub(super) fn read_channel(&self, plane: ArrayView2<'_, f32>, y: u32, c: usize, out: &mut [[f32; 3]]) {
-        self.for_each(plane, y, |x, value| out[x][c] = value);
-    }
-
-    fn for_each(&self, plane: ArrayView2<'_, f32>, y: u32, mut put: impl FnMut(usize, f32)) {
+    /// Row `y` of `N` planes of one size.
+    pub(super) fn read<const N: usize>(
+        &self,
+        planes: [ArrayView2<'_, f32>; N],
+        y: u32,
+        mut put: impl FnMut(usize, [f32; N]),
+    ) {
         let row = self.rows[y as usize];
-        let (above, below) = (plane.row(row.first), plane.row(row.second));
         let mix = |a: f32, b: f32, fraction: f32| a + fraction * (b - a);
+        // Between the rows first: the planes are the smaller ones.
+        let mut mixed = vec![[0.0; N]; planes[0].ncols()];
+        for (c, plane) in planes.iter().enumerate() {
+            let rows = plane.row(row.first).into_iter().zip(plane.row(row.second));
+            for (mixed, (above, below)) in mixed.iter_mut().zip(rows) {
+                mixed[c] = mix(*above, *below, row.fraction);
+            }
+        }
         for (x, column) in self.columns.iter().enumerate() {
-            let top = mix(above[column.first], above[column.second], column.fraction);
-            let bottom = mix(below[column.first], below[column.second], column.fraction);
-            put(x, mix(top, bottom, row.fraction));
+            let (left, right) = (&mixed[column.first], &mixed[column.second]);
+            put(x, std::array::from_fn(|c| mix(left[c], right[c], column.fraction)));
         }
     }
 }
@@ -67,7 +69,7 @@ mod tests {
         let upsampler = Upsampler::new((13, 7), (13, 7));
         let mut row = [0.0; 13];
         for y in 0..7 {
-            upsampler.read(plane.view(), y, &mut row);
+            upsampler.read([plane.view()], y, |x, [value]| row[x] = value);
             assert_eq!(row[..], plane.row(y as usize).to_vec());
         }
     }
@@ -76,7 +78,7 @@ mod tests {
     fn enlarging_is_linear_between_pixel_centres() {
         let plane = arr2(&[[0.0, 1.0]]);
         let mut row = [0.0; 4];
-        Upsampler::new((2, 1), (4, 3)).read(plane.view(), 1, &mut row);
+        Upsampler::new((2, 1), (4, 3)).read([plane.view()], 1, |x, [value]| row[x] = value);
         assert_eq!(row, [0.0, 0.25, 0.75, 1.0]);
     }
 }

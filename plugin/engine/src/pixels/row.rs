@@ -2,7 +2,7 @@
 
 use super::colour::{displayable, from_srgb, luma, to_srgb};
 use super::sample::Sample;
-use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut};
+use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Transfer};
 
 impl Picture<'_> {
     /// Row `y` of the region as networks see it: red, green, blue, sRGB-encoded, straight, from 0 to 1.
@@ -53,13 +53,20 @@ impl PictureMut<'_> {
 
 fn read_colours<S: Sample>(layout: &Layout, bytes: &[u8], out: &mut [[f32; 3]]) {
     let places = layout.channels.colours().map(|channel| channel * S::BYTES);
-    let alpha_place = premultiplied_alpha::<S>(layout);
-    for (pixel, out) in bytes.chunks(layout.pixel_stride).zip(out) {
-        let scale = alpha_place.map_or(1.0, |place| unpremultiply(S::load(&pixel[place..])));
-        *out = places.map(|place| {
-            let stored = displayable(S::load(&pixel[place..]) * scale);
-            to_srgb(layout.transfer, stored)
-        });
+    let pixels = bytes.chunks(layout.pixel_stride).zip(out);
+    match (premultiplied_alpha::<S>(layout), layout.transfer) {
+        // The usual picture is worth a loop of its own.
+        (None, Transfer::Srgb) => {
+            for (pixel, out) in pixels {
+                *out = places.map(|place| displayable(S::load(&pixel[place..])));
+            }
+        }
+        (alpha_place, transfer) => {
+            for (pixel, out) in pixels {
+                let scale = alpha_place.map_or(1.0, |place| unpremultiply(S::load(&pixel[place..])));
+                *out = places.map(|place| to_srgb(transfer, displayable(S::load(&pixel[place..]) * scale)));
+            }
+        }
     }
 }
 
