@@ -49,6 +49,7 @@ void structs_of_other_ages(void);
 void small_memory(void);
 void missing_runtime(void);
 void finding(void);
+void formats(void);
 void removing(void);
 void composing(void);
 void batches(void);

@@ -71,6 +71,58 @@ void finding(void) {
     derust_engine_free(engine);
 }
 
+/* Writes `value`, 0 to 1, as the type of the format. */
+static void put(unsigned char *place, int32_t format, float value) {
+    const uint16_t wide = (uint16_t)(value * 65535.0f);
+    switch ((format - 1) % 3) {
+        case 0: *place = (unsigned char)(value * 255.0f); break;
+        case 1: memcpy(place, &wide, sizeof wide); break;
+        default: memcpy(place, &value, sizeof value); break;
+    }
+}
+
+void formats(void) {
+    derust_engine *engine = make_engine(1);
+    for (int32_t format = DERUST_FORMAT_GRAY_U8; format <= DERUST_FORMAT_BGRA_F32; format++) {
+        const uint32_t channels = format <= 3 ? 1 : format <= 9 ? 3 : 4, bytes = 1u << ((format - 1) % 3);
+        const int blue_first = (format >= 7 && format <= 9) || format >= 13;
+        const float red[4] = {blue_first ? 0.1f : 0.9f, 0.1f, blue_first ? 0.9f : 0.1f, 0.7f};
+        const size_t size = (size_t)PIXELS * channels * bytes;
+        unsigned char *data = zeros(size + 1), *output_data = zeros(size), *mask_data = zeros(PIXELS * 4);
+        /* At an odd address: no format asks for more. */
+        derust_image image = picture(data + 1, WIDTH, HEIGHT, format, channels * bytes);
+        derust_image output = picture(output_data, WIDTH, HEIGHT, format, channels * bytes);
+        for (int i = 0; i < PIXELS; i++) {
+            for (uint32_t c = 0; c < channels; c++) {
+                const float value = i % WIDTH < RED && channels > 1 ? red[c] : 0.4f;
+                put(data + 1 + ((size_t)i * channels + c) * bytes, format, value);
+            }
+        }
+        /* Masks are gray in all three types. */
+        for (int32_t mask_format = DERUST_FORMAT_GRAY_U8; mask_format <= DERUST_FORMAT_GRAY_F32; mask_format++) {
+            const uint32_t mask_bytes = 1u << (mask_format - 1);
+            unsigned char white[4];
+            derust_image mask = picture(mask_data, WIDTH, HEIGHT, mask_format, mask_bytes);
+            put(white, mask_format, 1.0f);
+            OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+            /* There is no red in gray. */
+            CHECK((memcmp(mask_data, white, mask_bytes) == 0) == (channels > 1));
+            CHECK(memcmp(mask_data + (WIDTH - 1) * mask_bytes, "\0\0\0\0", mask_bytes) == 0);
+        }
+        OK(derust_remove(engine, &image, NULL, &output, &error));
+        CHECK((memcmp(data + 1, output_data, size) != 0) == (channels > 1));
+        const size_t last = size - channels * bytes;
+        CHECK(memcmp(data + 1 + last, output_data + last, channels * bytes) == 0);
+        if (channels == 4) {
+            CHECK(memcmp(data + 1 + 3 * bytes, output_data + 3 * bytes, bytes) == 0);
+        }
+        free(data);
+        free(output_data);
+        free(mask_data);
+    }
+    derust_engine_free(engine);
+}
+
 void removing(void) {
     derust_engine *engine = make_engine(1);
     unsigned char *data = rusty(WIDTH, HEIGHT, RED);

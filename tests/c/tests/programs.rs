@@ -67,6 +67,7 @@ programs! {
     a_memory_limit_holds: "small-memory";
     a_missing_runtime_is_told: "missing-runtime";
     rust_is_found: "finding";
+    every_format_is_read_and_written: "formats";
     rust_is_removed: "removing";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
