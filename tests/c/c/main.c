@@ -1,4 +1,4 @@
-/* suite NAME FOLDER: runs one of the programs with the models of a folder. 0 if all is as it should be. */
+/* suite NAME... FOLDER: runs programs with the models of a folder, one after another. 0 if all is as it should be. */
 #include "checks.h"
 
 struct program {
