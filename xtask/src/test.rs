@@ -13,10 +13,11 @@ use crate::workspace::Workspace;
 use crate::{libtorch, onnxruntime, photos, process};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 7] = [
+const RUN_NETWORKS: [&str; 8] = [
     "derust-engine",
     "derust-capi",
     "derust-command",
+    "derust-tests-abi",
     "derust-tests-c",
     "derust-tests-opencv",
     "derust-tests-python",
@@ -27,8 +28,12 @@ const RUN_NETWORKS: [&str; 7] = [
 const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
 
 /// Packages whose tests are programs of other languages, and what builds and runs these.
-const HOSTS: [(&[&str], &[Tool]); 3] = [
-    (&["derust-tests-c"], &[tools::CXX, tools::CLANG, tools::VALGRIND, tools::ABIGAIL]),
+const HOSTS: [(&[&str], &[Tool]); 4] = [
+    (
+        &["derust-tests-abi"],
+        &[tools::CXX, tools::CLANG, tools::PKG_CONFIG, tools::OPENCV, tools::VALGRIND, tools::ABIGAIL],
+    ),
+    (&["derust-tests-c"], &[tools::CXX, tools::CLANG]),
     (&["derust-tests-opencv"], &[tools::CXX, tools::CLANG, tools::CMAKE, tools::PKG_CONFIG, tools::OPENCV]),
     (&["derust-tests-python"], &[tools::PIP, tools::VENV]),
 ];
