@@ -1,5 +1,6 @@
 //! The networks of derust as layer graphs.
 
+use crate::backbone::{self, channels};
 use crate::graph::{Conv, Graph, NodeId, Op};
 
 /// Names of inputs and outputs; manifests refer to them.
@@ -21,32 +22,24 @@ pub mod names {
 /// Height and width of an input should be a multiple of this; other sizes work, a little less well.
 pub const SIZE_MULTIPLE: u32 = 32;
 
-/// The segmentation network: a residual U-Net (Ronneberger et al. 2015, arXiv:1505.04597) whose cost lies at a
-/// quarter of the picture's size and below. `width` scales the channels (1.0: 2.7 million parameters).
+/// The segmentation network: a U-Net (Ronneberger et al. 2015, arXiv:1505.04597) whose contracting half is
+/// [`backbone::lite0`], so that it can begin with what a network learned from a million everyday photos. `width`
+/// scales the channels (1.0: 3.4 million parameters; no other width fits pretrained weights).
 ///
 /// Input `image` `[n, 3, h, w]` in 0 to 1, output `probability` `[n, 1, h, w]`.
 pub fn segmenter(width: f64) -> Graph {
-    let channels = |base: i64| ((base as f64 * width / 8.0).round() as i64).max(1) * 8;
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
-    let centred = g.affine(image, 4.0, -2.0);
+    let [half, quarter, eighth, sixteenth, bottom] =
+        g.embed(backbone::PREFIX, &backbone::lite0(width), &[image])[..]
+    else {
+        unreachable!("the backbone has five outputs")
+    };
 
-    let half = g.conv_norm_relu(centred, channels(16), 2);
-    let quarter = g.conv_norm_relu(half, channels(40), 2);
-    let quarter = g.residual(quarter, 1);
-    let eighth = g.conv_norm_relu(quarter, channels(96), 2);
-    let eighth = g.residual(eighth, 1);
-    let eighth = g.residual(eighth, 1);
-    let sixteenth = g.conv_norm_relu(eighth, channels(160), 2);
-    let sixteenth = g.residual(sixteenth, 1);
-    let sixteenth = g.residual(sixteenth, 2);
-    let bottom = g.conv_norm_relu(sixteenth, channels(176), 2);
-    let bottom = g.residual(bottom, 2);
-
-    let mut x = bottom;
-    for (skip, outputs) in [(sixteenth, 96), (eighth, 64), (quarter, 40), (half, 16)] {
+    let mut x = g.conv_norm_relu(bottom, channels(128, width), 1);
+    for (skip, outputs) in [(sixteenth, 96), (eighth, 64), (quarter, 40), (half, 24)] {
         let joined = g.join(x, skip);
-        x = g.conv_norm_relu(joined, channels(outputs), 1);
+        x = g.conv_norm_relu(joined, channels(outputs, width), 1);
     }
     let logits = g.conv(x, 1, 1);
     let logits = g.push(Op::ResizeLike, &[logits, image]);
@@ -140,7 +133,19 @@ pub fn discriminator() -> Graph {
 
 fn spectral(g: &mut Graph, x: NodeId, outputs: i64, kernel: i64, stride: i64) -> NodeId {
     let inputs = g.channels(x);
-    g.push(Op::Conv(Conv { inputs, outputs, kernel, stride, dilation: 1, bias: true, spectral: true }), &[x])
+    g.push(
+        Op::Conv(Conv {
+            inputs,
+            outputs,
+            kernel,
+            stride,
+            dilation: 1,
+            groups: 1,
+            bias: true,
+            spectral: true,
+        }),
+        &[x],
+    )
 }
 
 /// Where the alpha of the derust network begins and ends to rise with the probability of rust.

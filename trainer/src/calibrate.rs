@@ -32,7 +32,7 @@ pub struct CalibrateOptions {
 }
 
 /// Long sides, in pixels, among which the one is chosen at which photos are analysed.
-const LONG_SIDES: [u32; 6] = [192, 224, 256, 288, 320, 384];
+const LONG_SIDES: [u32; 6] = [224, 256, 320, 384, 448, 512];
 
 /// Chooses working scale and threshold for a run's best weights, on the held-out photos alone.
 ///

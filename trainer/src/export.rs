@@ -153,11 +153,13 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, wor
     std::fs::rename(&partial, &about.output)
         .with_context(|| format!("cannot write {}", about.output.display()))?;
     println!(
-        "{}: {} {}, {:.1} MB, at {} px, threshold {}, ONNX Runtime agrees within {difference:.1e}",
+        "{}: {} {}, {:.1} MB, {:.1} GFLOP per megapixel, at {} px, threshold {}, ONNX Runtime agrees within \
+         {difference:.1e}",
         about.output.display(),
         about.name,
         about.version,
         bytes.len() as f64 / 1e6,
+        network.graph.operations_per_pixel() / 1e3,
         working.long_side,
         working.threshold
     );

@@ -17,6 +17,8 @@ pub struct Conv {
     pub stride: i64,
     /// Step between two taps of the kernel in pixels.
     pub dilation: i64,
+    /// Groups of channels that see nothing of each other; as many as channels for a depthwise convolution.
+    pub groups: i64,
     /// Whether a bias is added; not needed before a normalisation.
     pub bias: bool,
     /// Whether the weight is divided by its largest singular value (Miyato et al. 2018, arXiv:1802.05957).
@@ -41,6 +43,8 @@ pub enum Op {
     BatchNorm,
     /// `max(0, x)`.
     Relu,
+    /// `min(6, max(0, x))` (Sandler et al. 2018, arXiv:1801.04381).
+    Relu6,
     /// `x` above zero, `slope * x` below.
     LeakyRelu {
         /// Factor for negative values.
@@ -124,6 +128,7 @@ impl Graph {
             Op::Conv(_) => "conv",
             Op::BatchNorm => "norm",
             Op::Relu => "relu",
+            Op::Relu6 => "clamp",
             Op::LeakyRelu { .. } => "leaky_relu",
             Op::Sigmoid => "sigmoid",
             Op::Affine { .. } => "affine",
@@ -148,6 +153,11 @@ impl Graph {
         self.outputs.push((name.into(), id));
     }
 
+    /// Gives a node a name of its own in place of the one made from its kind and number.
+    pub fn name(&mut self, id: NodeId, name: &str) {
+        self.nodes[id].name = name.into();
+    }
+
     /// Channels of a node.
     pub fn channels(&self, id: NodeId) -> i64 {
         self.nodes[id].channels
@@ -156,14 +166,16 @@ impl Graph {
     /// Convolution of odd kernel, with bias.
     pub fn conv(&mut self, x: NodeId, outputs: i64, kernel: i64) -> NodeId {
         let inputs = self.channels(x);
-        let conv = Conv { inputs, outputs, kernel, stride: 1, dilation: 1, bias: true, spectral: false };
+        let conv =
+            Conv { inputs, outputs, kernel, stride: 1, dilation: 1, groups: 1, bias: true, spectral: false };
         self.push(Op::Conv(conv), &[x])
     }
 
     /// 3x3 convolution and batch normalisation.
     pub fn conv_norm(&mut self, x: NodeId, outputs: i64, stride: i64, dilation: i64) -> NodeId {
         let inputs = self.channels(x);
-        let conv = Conv { inputs, outputs, kernel: 3, stride, dilation, bias: false, spectral: false };
+        let conv =
+            Conv { inputs, outputs, kernel: 3, stride, dilation, groups: 1, bias: false, spectral: false };
         let x = self.push(Op::Conv(conv), &[x]);
         self.push(Op::BatchNorm, &[x])
     }
@@ -215,6 +227,27 @@ impl Graph {
     /// Ids of the inputs in their order.
     pub fn inputs(&self) -> impl Iterator<Item = NodeId> + '_ {
         (0..self.nodes.len()).filter(|&id| self.nodes[id].op == Op::Input)
+    }
+
+    /// Multiplications and additions that the convolutions do for every pixel of the inputs.
+    pub fn operations_per_pixel(&self) -> f64 {
+        // Pixels of the inputs per pixel of each node's result.
+        let mut area: Vec<f64> = Vec::with_capacity(self.nodes.len());
+        let mut operations = 0.0;
+        for node in &self.nodes {
+            area.push(match &node.op {
+                Op::Input => 1.0,
+                Op::Conv(conv) => area[node.inputs[0]] * (conv.stride * conv.stride) as f64,
+                Op::Halve => area[node.inputs[0]] * 4.0,
+                Op::ResizeLike => area[node.inputs[1]],
+                _ => area[node.inputs[0]],
+            });
+            if let Op::Conv(conv) = &node.op {
+                let taps = conv.kernel * conv.kernel * conv.inputs / conv.groups * conv.outputs;
+                operations += 2.0 * taps as f64 / area[area.len() - 1];
+            }
+        }
+        operations
     }
 
     /// Ids of the nodes that read this one.

@@ -2,6 +2,7 @@
 
 mod architectures;
 mod average;
+mod backbone;
 mod calibrate;
 mod checkpoint;
 mod data;

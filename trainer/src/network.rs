@@ -120,6 +120,7 @@ impl Network {
                 true,
             ),
             Op::Relu => x[0].relu(),
+            Op::Relu6 => x[0].relu6(),
             // The binding's leaky_relu takes no slope.
             Op::LeakyRelu { .. } => x[0].prelu(parameter("slope").expect("made with the node")),
             Op::Sigmoid => x[0].sigmoid(),
@@ -165,7 +166,7 @@ impl Network {
 
 fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
     let (stride, padding, dilation) = (conv.stride, conv.padding(), conv.dilation);
-    x.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], 1)
+    x.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], conv.groups)
 }
 
 /// The same values with the channels of a pixel side by side in memory, in which low precision is fastest.
@@ -182,8 +183,9 @@ fn node_parameters(path: &nn::Path, node: &Node) -> Parameters {
     let path = path / node.name.replace('.', "/");
     match &node.op {
         Op::Conv(conv) => {
-            let shape = [conv.outputs, conv.inputs, conv.kernel, conv.kernel];
-            let fan_in = (conv.inputs * conv.kernel * conv.kernel) as f64;
+            let inputs = conv.inputs / conv.groups;
+            let shape = [conv.outputs, inputs, conv.kernel, conv.kernel];
+            let fan_in = (inputs * conv.kernel * conv.kernel) as f64;
             made.insert("weight", path.randn("weight", &shape, 0.0, (2.0 / fan_in).sqrt()));
             if conv.bias {
                 made.insert("bias", path.zeros("bias", &[conv.outputs]));
@@ -232,7 +234,8 @@ mod tests {
             assert_eq!(probability.kind(), Kind::Float);
             probability.mean(Kind::Float).backward();
             let stem = store.variables().into_iter().filter(|(name, _)| name.ends_with("weight"));
-            let gradients: Vec<Tensor> = stem.map(|(_, weight)| weight.grad().copy().flatten(0, -1)).collect();
+            let gradients: Vec<Tensor> =
+                stem.map(|(_, weight)| weight.grad().copy().flatten(0, -1)).collect();
             for (_, mut weight) in store.variables() {
                 if weight.grad().defined() {
                     weight.zero_grad();

@@ -75,10 +75,12 @@ impl Writer<'_> {
                     Attribute::ints("strides", &[conv.stride; 2]),
                     Attribute::ints("dilations", &[conv.dilation; 2]),
                     Attribute::ints("pads", &[conv.padding(); 4]),
+                    Attribute::int("group", conv.groups),
                 ];
                 self.push(id, "Conv", inputs, attributes);
             }
             Op::Relu => self.push(id, "Relu", inputs, vec![]),
+            Op::Relu6 => self.clip(id, inputs, 6.0),
             Op::LeakyRelu { slope } => {
                 self.push(id, "LeakyRelu", inputs, vec![Attribute::float("alpha", *slope as f32)]);
             }
@@ -90,10 +92,7 @@ impl Writer<'_> {
                 self.push_named(&scaled, "Mul", vec![inputs[0].clone(), scale], vec![]);
                 self.push(id, "Add", vec![scaled, shift], vec![]);
             }
-            Op::Clip => {
-                let (low, high) = (self.scalar(0.0), self.scalar(1.0));
-                self.push(id, "Clip", vec![inputs[0].clone(), low, high], vec![]);
-            }
+            Op::Clip => self.clip(id, inputs, 1.0),
             Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side, 1)),
             Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side, 1)),
             Op::Halve => self.push(id, "AveragePool", inputs, window(3, 2)),
@@ -109,6 +108,11 @@ impl Writer<'_> {
                 self.push(id, "Where", vec![negative, inputs[1].clone(), inputs[0].clone()], vec![]);
             }
         }
+    }
+
+    fn clip(&mut self, id: NodeId, mut inputs: Vec<String>, most: f64) {
+        inputs.extend([self.scalar(0.0), self.scalar(most)]);
+        self.push(id, "Clip", inputs, vec![]);
     }
 
     /// Resize to the height and width of the second input, whatever they are.

@@ -6,6 +6,8 @@ use tch::{Tensor, nn};
 /// Adam with decoupled weight decay (Loshchilov and Hutter 2019, arXiv:1711.05101).
 pub struct AdamW {
     parameters: Vec<(String, Tensor)>,
+    /// Factor on the learning rate of each parameter.
+    rates: Vec<f64>,
     first: Vec<Tensor>,
     second: Vec<Tensor>,
     steps: i64,
@@ -34,11 +36,17 @@ impl Default for AdamSettings {
 impl AdamW {
     /// For all trainable variables of the store.
     pub fn new(store: &nn::VarStore, settings: AdamSettings) -> Self {
+        AdamW::with_rates(store, settings, |_| 1.0)
+    }
+
+    /// For all trainable variables of the store; `rate` says by a variable's name the factor on its learning rate.
+    pub fn with_rates(store: &nn::VarStore, settings: AdamSettings, rate: impl Fn(&str) -> f64) -> Self {
         let mut parameters: Vec<(String, Tensor)> =
             store.variables().into_iter().filter(|(_, tensor)| tensor.requires_grad()).collect();
         parameters.sort_by(|a, b| a.0.cmp(&b.0));
         let zeros = || parameters.iter().map(|(_, tensor)| tensor.zeros_like()).collect();
-        AdamW { first: zeros(), second: zeros(), parameters, steps: 0, settings }
+        let rates = parameters.iter().map(|(name, _)| rate(name)).collect();
+        AdamW { first: zeros(), second: zeros(), rates, parameters, steps: 0, settings }
     }
 
     /// Moves every parameter along its gradient and clears the gradients. A gradient that is not finite is
@@ -75,9 +83,10 @@ impl AdamW {
         let AdamSettings { beta1, beta2, weight_decay, .. } = self.settings;
         let correction1 = 1.0 - beta1.powi(self.steps as i32);
         let correction2 = 1.0 - beta2.powi(self.steps as i32);
-        for (((_, parameter), first), second) in
-            self.parameters.iter_mut().zip(&mut self.first).zip(&mut self.second)
+        for ((((_, parameter), first), second), rate) in
+            self.parameters.iter_mut().zip(&mut self.first).zip(&mut self.second).zip(&self.rates)
         {
+            let learning_rate = learning_rate * rate;
             let gradient = parameter.grad();
             if !gradient.defined() {
                 continue;

@@ -1,5 +1,6 @@
 //! Trains the segmentation network.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::Result;
@@ -8,6 +9,7 @@ use tch::{Tensor, nn};
 
 use crate::architectures::segmenter;
 use crate::average::WeightAverage;
+use crate::backbone;
 use crate::calibrate::{self, CalibrateOptions};
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{Geometry, GeometryRange, recolour};
@@ -21,19 +23,24 @@ use crate::random::{Purpose, Random, chance, index, stream};
 use crate::run::{Run, RunOptions, files, learning_rate};
 
 /// Long side at which photos are kept in memory.
-pub const LONG_SIDE: u32 = 384;
+pub const LONG_SIDE: u32 = 512;
 /// Long side at which a run is measured while it goes on.
-const MEASURED_SIDE: u32 = 256;
+const MEASURED_SIDE: u32 = 320;
 const AVERAGE_DECAY: f64 = 0.999;
+/// Factor on the learning rate of weights that are pretrained, so that they do not forget at once.
+const PRETRAINED_RATE: f64 = 0.3;
 
 /// Options of `segment`.
 #[derive(Args, Clone, Debug)]
 pub struct SegmentOptions {
     #[command(flatten)]
     pub run: RunOptions,
-    /// Width of the network; 1 has 2.7 million parameters.
+    /// Width of the network; 1 has 3.4 million parameters.
     #[arg(long, default_value_t = 1.0)]
     pub width: f64,
+    /// Weights that the backbone begins with: EfficientNet-Lite0's, as `trainer/pretrained.py` writes them.
+    #[arg(long)]
+    pub backbone: Option<PathBuf>,
 }
 
 /// Samples of picture and mask.
@@ -46,7 +53,7 @@ pub struct SegmentSamples {
     pub seed: u64,
 }
 
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [230.0, 520.0], stretch: 1.5, turn: 15.0 };
+const GEOMETRY: GeometryRange = GeometryRange { long_side: [240.0, 600.0], stretch: 1.5, turn: 15.0 };
 /// Part of the samples that gets rust of another photo pasted on (Ghiasi et al. 2021, arXiv:2012.07177).
 const PASTED: f32 = 0.3;
 /// Part of the samples that is rendered, half of it brown or red things without rust.
@@ -99,10 +106,15 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
 
     let store = nn::VarStore::new(device);
     let network = Network::new(&store.root(), segmenter(options.width)).training_in(kind);
+    let mut rates: fn(&str) -> f64 = |_| 1.0;
+    if let Some(file) = &options.backbone {
+        backbone::restore_pretrained(&store, file)?;
+        rates = |name| if name.starts_with(backbone::PREFIX) { PRETRAINED_RATE } else { 1.0 };
+    }
     let average_store = nn::VarStore::new(device);
     let averaged = Network::new(&average_store.root(), segmenter(options.width));
     let mut average = WeightAverage::new(&store, AVERAGE_DECAY);
-    let mut optimiser = AdamW::new(&store, AdamSettings::default());
+    let mut optimiser = AdamW::with_rates(&store, AdamSettings::default(), rates);
     let mut run = Run::start(&options.run)?;
     let mut step = 0;
     if options.run.resume {
