@@ -137,15 +137,18 @@ pub struct Look {
     pub bytes: usize,
 }
 
-/// Whether memory is used more and more, as a few looks tell.
-pub fn grows(looks: &[Look]) -> bool {
-    /// Less for each call is what ONNX Runtime's caches may take.
+/// Whether memory is used more and more, as a few looks tell; none if there were too few calls to tell.
+pub fn grows(looks: &[Look]) -> Option<bool> {
+    /// Calls after which ONNX Runtime's caches have nearly all that they will have.
+    const WARM: u64 = 2000;
+    /// Bytes for each call that they may still take.
     const NOTHING: u64 = 32;
+    const FEWEST_LOOKS: usize = 4;
     let grew = |pair: &[Look]| {
         let [before, after] = [pair[0], pair[1]];
         after.bytes as u64 > before.bytes as u64 + NOTHING * (after.calls - before.calls)
     };
     // Caches grow in steps and come to an end; what is forgotten grows at every look.
-    let late = &looks[looks.len() / 2..];
-    late.len() > 2 && late.windows(2).all(grew)
+    let warm = &looks[looks.partition_point(|look| look.calls < WARM)..];
+    (warm.len() >= FEWEST_LOOKS).then(|| warm.windows(2).all(grew))
 }
