@@ -43,7 +43,8 @@ fn is_compatible(outcome: &Outcome) -> bool {
     outcome.status.success()
 }
 
-/// With `DERUST_WRITE_ABI=1` it is put on record; that is for additions, and for nothing else.
+/// With `DERUST_WRITE_ABI=1` the library's is put on record: for additions, and where another compiler calls the same
+/// things by other names.
 #[test]
 fn the_interface_is_compatible_with_the_one_on_record() {
     let today = today();
@@ -51,7 +52,12 @@ fn the_interface_is_compatible_with_the_one_on_record() {
         fs::write(recorded(), &today).unwrap();
     }
     let outcome = compare(&fs::read_to_string(recorded()).unwrap(), &today);
-    assert!(is_compatible(&outcome), "{}{}", outcome.stdout, outcome.stderr);
+    assert!(
+        is_compatible(&outcome),
+        "programs that were compiled before would break:\n{}{}",
+        outcome.stdout,
+        outcome.stderr
+    );
 }
 
 #[test]

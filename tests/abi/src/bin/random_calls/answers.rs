@@ -101,12 +101,14 @@ impl Tally {
 
     /// Wrong calls only would show little: of each function a fair part has to succeed.
     pub fn is_fair(&self) -> Result<(), String> {
-        /// Fewer calls than this may all fail by chance.
-        const ENOUGH: u64 = 40;
+        /// Of fewer calls too many may fail by chance.
+        const ENOUGH: u64 = 200;
         /// One in so many.
         const PART: u64 = 5;
         let unfair = |(calls, successes): &(u64, u64)| *calls >= ENOUGH && successes * PART < *calls;
-        match self.functions.iter().find(|(_, numbers)| unfair(numbers)) {
+        let all = self.functions.values().fold((0, 0), |all, one| (all.0 + one.0, all.1 + one.1));
+        let all = [(&"all functions", &all)];
+        match self.functions.iter().chain(all).find(|(_, numbers)| unfair(numbers)) {
             Some((function, (calls, successes))) => Err(format!(
                 "only {successes} of {calls} calls of {function} succeeded: the calls are too wild"
             )),

@@ -27,6 +27,9 @@ use memory::Look;
 /// How often memory is looked at.
 const LOOKS: u32 = 12;
 
+/// Calls until all that earlier ones gave is freed.
+const ROUND: u32 = 50;
+
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
     let numbers: Result<Vec<u64>, _> = arguments.iter().skip(2).map(|number| number.parse()).collect();
@@ -51,12 +54,15 @@ fn run(library: &Path, models: &str, time: Duration, seed: u64) -> Result<(), St
     let mut dice = Dice::new(seed);
     let mut caller = Caller::new(library, models)?;
     let mut looks = Vec::new();
+    let begin = Instant::now();
     for look in 1..=LOOKS {
-        let begin = Instant::now();
-        while begin.elapsed() < time / LOOKS {
-            caller.call(&mut dice)?;
+        while begin.elapsed() < time * look / LOOKS {
+            // By number and not by time, so that the calls depend on the seed alone.
+            for _ in 0..ROUND {
+                caller.call(&mut dice)?;
+            }
+            caller.forget_all();
         }
-        caller.forget_all();
         let seen = Look { calls: caller.tally.calls(), bytes: memory::in_use() };
         eprintln!("{look} of {LOOKS}: {} calls, {} bytes in use", seen.calls, seen.bytes);
         looks.push(seen);

@@ -98,17 +98,17 @@ impl Drop for Watching {
 }
 
 /// The name of a model: most often none, which is the one that serves.
-fn model(dice: &mut Dice, lent: &mut Lent, right: &CStrs) -> *const c_char {
+fn model(dice: &mut Dice, lent: &mut Lent, names: &Names) -> *const c_char {
     match dice.below(40) {
         0 => text(dice, lent),
-        1 => lent.bytes(right.other),
-        2..8 => lent.bytes(right.own),
+        1 => lent.bytes(names.other),
+        2..8 => lent.bytes(names.own),
         _ => null(),
     }
 }
 
-/// Names of models, with the zero at their ends.
-struct CStrs {
+/// Names of models, with the zero at their ends: of the kind that a call needs, and of the other one.
+struct Names {
     own: &'static [u8],
     other: &'static [u8],
 }
@@ -141,7 +141,7 @@ pub fn segment(dice: &mut Dice, lent: &mut Lent, watching: &Watching) -> *const 
     }
     let options = SegmentOptions {
         scale: choice(dice, 2),
-        model: model(dice, lent, &CStrs { own: b"red-is-rust\0", other: b"red-to-gray\0" }),
+        model: model(dice, lent, &Names { own: b"red-is-rust\0", other: b"red-to-gray\0" }),
         threshold: part(dice),
         contours: choice(dice, 2) as u32,
         progress: watching.progress,
@@ -163,7 +163,7 @@ pub fn remove(
     }
     let options = RemoveOptions {
         scale: choice(dice, 2),
-        model: model(dice, lent, &CStrs { own: b"red-to-gray\0", other: b"red-is-rust\0" }),
+        model: model(dice, lent, &Names { own: b"red-to-gray\0", other: b"red-is-rust\0" }),
         mask: mask(dice, lent, size),
         mask_mode: choice(dice, 2),
         strength: part(dice),
