@@ -1,0 +1,191 @@
+//! The preview: the visible part of the result, reduced to the size of the widget.
+
+use std::cell::RefCell;
+use std::ffi::c_int;
+use std::sync::Arc;
+
+use crate::gimp::{Handle, Pointer, Widgets};
+use crate::pixels::{Picture, Plane, Rectangle};
+use crate::procedures::Filter;
+use crate::work::Made;
+
+/// Samples along each side of a pixel of the preview, where it stands for many of the picture.
+const SAMPLES: u32 = 3;
+
+/// What lies over rust: a colour that metal does not have, and how much of it.
+const TINT: ([f32; 3], f32) = ([255.0, 0.0, 64.0], 0.6);
+
+/// GIMP's preview widget, and what it shows.
+pub struct Preview<'a, H> {
+    widgets: &'a Widgets<H>,
+    widget: Pointer,
+    scene: RefCell<Scene>,
+}
+
+/// What the preview shows.
+struct Scene {
+    /// The part of the picture that can be scrolled to.
+    area: Rectangle,
+    picture: Arc<Picture>,
+    selection: Option<Arc<Plane>>,
+    view: View,
+}
+
+enum View {
+    /// The picture as it is.
+    Picture,
+    /// A result, as far as a mask lets it through.
+    Result(Arc<Picture>, Option<Arc<Plane>>),
+    /// The picture, with a colour where a mask is white.
+    Tinted(Arc<Plane>),
+}
+
+/// Which part of the area the widget shows.
+#[derive(Clone, Copy, Debug)]
+struct Port {
+    /// Size of the widget in its pixels.
+    size: (u32, u32),
+    /// How far it is scrolled, in its pixels.
+    position: (i32, i32),
+    /// 1 shows the whole area.
+    zoom: f64,
+}
+
+impl<'a, H: Handle> Preview<'a, H> {
+    /// A preview that shows the picture as it is.
+    pub fn new(
+        widgets: &'a Widgets<H>,
+        widget: Pointer,
+        area: Rectangle,
+        picture: Arc<Picture>,
+        selection: Option<Arc<Plane>>,
+    ) -> Self {
+        let scene = RefCell::new(Scene { area, picture, selection, view: View::Picture });
+        Preview { widgets, widget, scene }
+    }
+
+    /// Shows a result as soon as the widget is drawn.
+    pub fn show(&self, made: &Made, filter: Filter) {
+        self.scene.borrow_mut().view = match (filter, &made.picture, &made.mask) {
+            (Filter::Derust, Some(picture), mask) => View::Result(picture.clone(), mask.clone()),
+            (Filter::SegmentRust, _, Some(mask)) => View::Tinted(mask.clone()),
+            _ => View::Picture,
+        };
+        // SAFETY: the widget belongs to a window that is open.
+        unsafe { (self.widgets.gimp_preview_invalidate)(self.widget) };
+    }
+
+    /// Draws what is visible.
+    pub fn draw(&self) {
+        const RGBA: c_int = 1;
+        let (mut width, mut height, mut x, mut y) = (0, 0, 0, 0);
+        // SAFETY: the widget belongs to a window that is open; the places are this function's own.
+        let zoom = unsafe {
+            (self.widgets.gimp_preview_get_size)(self.widget, &mut width, &mut height);
+            (self.widgets.gimp_preview_get_position)(self.widget, &mut x, &mut y);
+            (self.widgets.gimp_zoom_preview_get_factor)(self.widget)
+        };
+        let (Ok(columns @ 1..), Ok(rows @ 1..)) = (u32::try_from(width), u32::try_from(height)) else {
+            return;
+        };
+        let pixels = self.scene.borrow().render(Port { size: (columns, rows), position: (x, y), zoom });
+        // SAFETY: the buffer has the rows that are drawn.
+        unsafe {
+            let area = (self.widgets.gimp_preview_get_area)(self.widget);
+            let pixels = pixels.as_ptr();
+            (self.widgets.gimp_preview_area_draw)(area, 0, 0, width, height, RGBA, pixels, width * 4);
+        }
+    }
+}
+
+impl Scene {
+    /// Red, green, blue and opacity of every pixel of the widget.
+    fn render(&self, port: Port) -> Vec<u8> {
+        let (columns, rows) = port.size;
+        let places = |count: u32, position: i32, from: i32, length: u32| -> Vec<Vec<u32>> {
+            let scale = f64::from(length) / f64::from(count) / port.zoom;
+            let samples = if scale > 1.0 { SAMPLES } else { 1 };
+            let place = |pixel: u32, sample: u32| {
+                let within = (f64::from(sample) + 0.5) / f64::from(samples);
+                let place = (f64::from(position) + f64::from(pixel) + within) * scale;
+                from.max(0) as u32 + place.clamp(0.0, f64::from(length - 1)) as u32
+            };
+            (0..count).map(|pixel| (0..samples).map(|sample| place(pixel, sample)).collect()).collect()
+        };
+        let across = places(columns, port.position.0, self.area.x, self.area.width);
+        let down = places(rows, port.position.1, self.area.y, self.area.height);
+        let mut pixels = Vec::with_capacity(columns as usize * rows as usize * 4);
+        for ys in &down {
+            for xs in &across {
+                let mut sum = [0.0; 4];
+                for (x, y) in ys.iter().flat_map(|y| xs.iter().map(move |x| (*x, *y))) {
+                    for (sum, value) in sum.iter_mut().zip(self.pixel(x, y)) {
+                        *sum += value;
+                    }
+                }
+                let count = (xs.len() * ys.len()) as f32;
+                pixels.extend(sum.map(|sum| (sum / count).round() as u8));
+            }
+        }
+        pixels
+    }
+
+    fn pixel(&self, x: u32, y: u32) -> [f32; 4] {
+        let coverage = |plane: &Option<Arc<Plane>>| {
+            let value = |plane: &Arc<Plane>| plane.values[(y * plane.width + x) as usize];
+            plane.as_ref().map_or(1.0, |plane| f32::from(value(plane)) / 255.0)
+        };
+        let before = self.picture.shown(x, y).map(f32::from);
+        let selected = coverage(&self.selection);
+        let (after, amount) = match &self.view {
+            View::Picture => return before,
+            View::Result(result, mask) => (result.shown(x, y).map(f32::from), selected * coverage(mask)),
+            View::Tinted(mask) => {
+                let [red, green, blue] = TINT.0;
+                ([red, green, blue, before[3]], selected * TINT.1 * coverage(&Some(mask.clone())))
+            }
+        };
+        std::array::from_fn(|channel| before[channel] + amount * (after[channel] - before[channel]))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::pixels::{Depth, Format};
+
+    fn scene(view: View) -> Scene {
+        let format = Format { gray: true, alpha: false, linear: false, depth: Depth::U8 };
+        let mut picture = Picture::new(format, 4, 2).unwrap();
+        picture.data = vec![0, 10, 20, 30, 40, 50, 60, 70];
+        let area = Rectangle { x: 1, y: 0, width: 3, height: 2 };
+        Scene { area, picture: Arc::new(picture), selection: None, view }
+    }
+
+    fn grays(scene: &Scene, size: (u32, u32), position: (i32, i32), zoom: f64) -> Vec<u8> {
+        scene.render(Port { size, position, zoom }).chunks_exact(4).map(|pixel| pixel[0]).collect()
+    }
+
+    #[test]
+    fn scrolling_and_zooming_stay_within_the_area() {
+        let scene = scene(View::Picture);
+        assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [10, 20, 30, 50, 60, 70]);
+        assert_eq!(grays(&scene, (3, 2), (3, 2), 2.0), [60, 70, 70, 60, 70, 70]);
+        assert_eq!(grays(&scene, (1, 1), (0, 0), 1.0), [40], "the mean of all six");
+    }
+
+    #[test]
+    fn a_result_shows_where_it_is_selected_and_the_mask_lets_it_through() {
+        let plane = |values: [u8; 8]| Some(Arc::new(Plane { width: 4, height: 2, values: values.into() }));
+        let result = scene(View::Picture);
+        let mut white = (*result.picture).clone();
+        white.data.fill(255);
+        let mut scene = scene(View::Result(Arc::new(white), plane([0, 255, 0, 255, 0, 0, 0, 0])));
+        assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [255, 20, 255, 50, 60, 70]);
+        scene.selection = plane([255, 255, 255, 0, 0, 0, 0, 0]);
+        assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [255, 20, 30, 50, 60, 70]);
+        scene.view = View::Tinted(Arc::new(Plane { width: 4, height: 2, values: vec![255; 8] }));
+        let tinted = scene.render(Port { size: (3, 2), position: (0, 0), zoom: 1.0 });
+        assert_eq!(tinted[..12], [157, 4, 42, 255, 161, 8, 46, 255, 30, 30, 30, 255]);
+    }
+}

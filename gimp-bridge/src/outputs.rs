@@ -1,0 +1,144 @@
+//! Where a result goes: into the layer, a new layer, a layer mask, the selection, a channel.
+//!
+//! The image is touched last, in one step of its undo history: whoever stops a filter before finds the image as it was.
+
+use crate::gimp::{Gimp, Handle};
+use crate::messages::tr;
+use crate::pixels::{Picture, Plane, Rectangle};
+use crate::problem::Problem;
+use crate::procedures::{Filter, Procedure};
+use crate::settings::Output;
+use crate::work::Made;
+
+/// Says why an output is not possible for a drawable, before work is done for it.
+///
+/// # Errors
+/// Always, if it is not possible.
+pub fn check<H: Handle>(
+    gimp: &Gimp<H>,
+    procedure: &Procedure,
+    drawable: H,
+    output: Output,
+) -> Result<(), Problem> {
+    let problem = |text: &str| Err(Problem::new(tr(text)));
+    let takes_pixels = matches!(output, Output::ThisLayer | Output::NewLayer)
+        || (procedure.filter == Filter::Derust && output == Output::LayerMask);
+    let changes_layer = output == Output::ThisLayer
+        || (procedure.filter == Filter::SegmentRust && output == Output::LayerMask);
+    if output != Output::ThisLayer && !gimp.is_layer(drawable) {
+        return problem(
+            "A mask or a channel can only be changed itself: choose a layer, or the output “this layer”.",
+        );
+    }
+    if takes_pixels && gimp.is_group(drawable) {
+        return problem(
+            "A layer group has no pixels of its own: choose a layer in it, or merge the group first.",
+        );
+    }
+    if changes_layer && gimp.is_locked(drawable) {
+        return problem("The layer is locked: unlock its pixels, or choose another output.");
+    }
+    let needs_free_mask = output == Output::LayerMask;
+    if needs_free_mask && gimp.has_mask(drawable) {
+        return problem("The layer has a layer mask already: apply or delete it, or choose another output.");
+    }
+    Ok(())
+}
+
+/// What a result is for.
+pub struct Target<H> {
+    /// The image.
+    pub image: H,
+    /// The layer that was looked at.
+    pub drawable: H,
+    /// The bounding box of what is selected of it.
+    pub area: Rectangle,
+}
+
+/// Puts a result where it belongs.
+///
+/// # Errors
+/// When GIMP refuses; the image is then as it was, or one undo takes it back there.
+pub fn put<H: Handle>(
+    gimp: &Gimp<H>,
+    procedure: &Procedure,
+    target: &Target<H>,
+    output: Output,
+    (picture, selection): (&Picture, Option<&Plane>),
+    made: &Made,
+) -> Result<(), Problem> {
+    let nothing = || Problem::new("nothing was made");
+    let mask = || -> Result<Plane, Problem> {
+        let mut mask = made.mask.as_deref().ok_or_else(nothing)?.clone();
+        if let Some(selection) = selection {
+            mask.limit(selection);
+        }
+        Ok(mask)
+    };
+    let changed = || made.picture.as_deref().ok_or_else(nothing);
+    let name = tr(procedure.title);
+    match (procedure.filter, output) {
+        (_, Output::ThisLayer) => {
+            fill_shadow(gimp, target.drawable, target, (picture, changed()?))?;
+            gimp.one_undo_step(target.image, || merge(gimp, target.drawable, target))
+        }
+        (_, Output::NewLayer) => {
+            let layer = gimp.copy_of(target.drawable, &name)?;
+            fill_shadow(gimp, layer, target, (picture, changed()?))?;
+            gimp.one_undo_step(target.image, || {
+                gimp.insert_layer_over(target.image, layer, target.drawable)?;
+                merge(gimp, layer, target)
+            })
+        }
+        (Filter::Derust, Output::LayerMask) => {
+            let (mask, layer) = (mask()?, gimp.copy_of(target.drawable, &name)?);
+            {
+                let (source, buffer) = (gimp.buffer(target.drawable)?, gimp.buffer(layer)?);
+                let whole = Rectangle { x: 0, y: 0, width: picture.width, height: picture.height };
+                gimp.write_result(target.drawable, (&source, &buffer), (picture, changed()?), whole)?;
+            }
+            let of_layer = gimp.create_mask(layer)?;
+            gimp.write_plane(of_layer, &mask, (0, 0))?;
+            gimp.one_undo_step(target.image, || {
+                gimp.insert_layer_over(target.image, layer, target.drawable)?;
+                gimp.add_mask(layer, of_layer)
+            })
+        }
+        (Filter::SegmentRust, Output::LayerMask) => {
+            let (mask, of_layer) = (mask()?, gimp.create_mask(target.drawable)?);
+            gimp.write_plane(of_layer, &mask, (0, 0))?;
+            gimp.one_undo_step(target.image, || gimp.add_mask(target.drawable, of_layer))
+        }
+        (_, Output::Selection | Output::Channel) => {
+            let (mask, channel) = (mask()?, gimp.new_channel(target.image, &tr("Rust"))?);
+            gimp.write_plane(channel, &mask, gimp.offsets(target.drawable))?;
+            gimp.one_undo_step(target.image, || {
+                gimp.insert_channel(target.image, channel)?;
+                if output == Output::Selection {
+                    let selected = gimp.select(target.image, channel);
+                    gimp.remove_channel(target.image, channel);
+                    selected?;
+                }
+                Ok(())
+            })
+        }
+    }
+}
+
+/// Prepares what [`merge`] makes visible; nothing of it shows before.
+fn fill_shadow<H: Handle>(
+    gimp: &Gimp<H>,
+    drawable: H,
+    target: &Target<H>,
+    pictures: (&Picture, &Picture),
+) -> Result<(), Problem> {
+    // Both buffers have to be gone, and with them all pixels in GIMP's process, before the merge.
+    let (source, shadow) = (gimp.buffer(target.drawable)?, gimp.shadow(drawable)?);
+    gimp.write_result(target.drawable, (&source, &shadow), pictures, target.area)
+}
+
+fn merge<H: Handle>(gimp: &Gimp<H>, drawable: H, target: &Target<H>) -> Result<(), Problem> {
+    gimp.merge_shadow(drawable)?;
+    gimp.changed(drawable, target.area);
+    Ok(())
+}

@@ -1,0 +1,413 @@
+//! Pixels between GIMP and libderust: how they are stored, pictures, and planes of coverage.
+
+use std::ffi::CStr;
+
+use derust_interface::*;
+
+use crate::messages::tr;
+use crate::problem::Problem;
+
+/// An area of a drawable.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Rectangle {
+    /// Columns left of it.
+    pub x: i32,
+    /// Rows above it.
+    pub y: i32,
+    /// Columns in it.
+    pub width: u32,
+    /// Rows in it.
+    pub height: u32,
+}
+
+/// The type of a channel's values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Depth {
+    /// 8-bit integers.
+    U8,
+    /// 16-bit integers.
+    U16,
+    /// 32-bit floats.
+    F32,
+}
+
+/// How pixels lie in the memory of a [`Picture`]; colours are sRGB's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Format {
+    /// One channel instead of red, green and blue.
+    pub gray: bool,
+    /// With a further channel for opacity.
+    pub alpha: bool,
+    /// Values are proportional to light.
+    pub linear: bool,
+    /// The type of the values.
+    pub depth: Depth,
+}
+
+impl Format {
+    /// babl's name.
+    pub fn name(self) -> String {
+        let alpha = if self.alpha { "A" } else { "" };
+        let model = match (self.gray, self.linear) {
+            (true, true) => "Y",
+            (true, false) => "Y'",
+            (false, true) => "RGB",
+            (false, false) => "R'G'B'",
+        };
+        let depth = match self.depth {
+            Depth::U8 => "u8",
+            Depth::U16 => "u16",
+            Depth::F32 => "float",
+        };
+        format!("{model}{alpha} {depth}")
+    }
+
+    /// Channels per pixel.
+    pub fn channels(self) -> usize {
+        (if self.gray { 1 } else { 3 }) + usize::from(self.alpha)
+    }
+
+    /// Bytes per channel.
+    pub fn channel_bytes(self) -> usize {
+        match self.depth {
+            Depth::U8 => 1,
+            Depth::U16 => 2,
+            Depth::F32 => 4,
+        }
+    }
+
+    /// Bytes per pixel.
+    pub fn pixel_bytes(self) -> usize {
+        self.channels() * self.channel_bytes()
+    }
+
+    /// The `DERUST_FORMAT_` constant. Gray with alpha is gray whose pixels lie further apart.
+    fn constant(self) -> i32 {
+        let first = match (self.gray, self.alpha) {
+            (true, _) => DERUST_FORMAT_GRAY_U8,
+            (false, false) => DERUST_FORMAT_RGB_U8,
+            (false, true) => DERUST_FORMAT_RGBA_U8,
+        };
+        first
+            + match self.depth {
+                Depth::U8 => 0,
+                Depth::U16 => 1,
+                Depth::F32 => 2,
+            }
+    }
+}
+
+/// How GIMP stores the pixels of a drawable, and as what they are worked on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// The format that pixels are read in.
+    pub working: Format,
+    /// Bytes of a pixel as GIMP stores it.
+    pub native_bytes: usize,
+    exact: bool,
+}
+
+impl Encoding {
+    /// From babl's name of a format, such as `R'G'B'A u8`; nothing for colours of a palette and other models.
+    pub fn new(name: &str, is_srgb: bool, native_bytes: usize) -> Option<Self> {
+        let (model, depth) = name.split_once(' ')?;
+        let (colours, alpha) = match model.strip_suffix('A') {
+            Some(colours) => (colours, true),
+            None => (model, false),
+        };
+        let (gray, linear) = match colours {
+            "Y" => (true, true),
+            "Y'" | "Y~" => (true, false),
+            "RGB" => (false, true),
+            "R'G'B'" | "R~G~B~" => (false, false),
+            _ => return None,
+        };
+        // In a colour space of its own, a perceptual encoding need not be sRGB's curve: conversion makes it so, in
+        // float, because it would not come back from integers as it was.
+        let (depth, same_depth) = match depth {
+            "u8" if is_srgb => (Depth::U8, true),
+            "u16" if is_srgb => (Depth::U16, true),
+            "float" => (Depth::F32, true),
+            "u8" | "u16" | "u32" | "half" | "double" => (Depth::F32, false),
+            _ => return None,
+        };
+        let working = Format { gray, alpha, linear, depth };
+        Some(Encoding { working, native_bytes, exact: is_srgb && same_depth })
+    }
+
+    /// Whether pixels come back from the working format bit for bit.
+    pub fn is_exact(&self) -> bool {
+        self.exact
+    }
+
+    /// The format in which 0 to 255 become the values of a mask, a selection, a channel as they are stored.
+    pub fn coverage(&self) -> &'static CStr {
+        if self.working.linear { c"Y u8" } else { c"Y' u8" }
+    }
+}
+
+/// A picture in memory, rows from top to bottom without gaps.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Picture {
+    /// How pixels are stored.
+    pub format: Format,
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Width x height pixels.
+    pub data: Vec<u8>,
+}
+
+impl Picture {
+    /// A black picture.
+    pub fn new(format: Format, width: u32, height: u32) -> Result<Self, Problem> {
+        let bytes = width as usize * height as usize * format.pixel_bytes();
+        let mut data = Vec::new();
+        data.try_reserve_exact(bytes).map_err(|_| {
+            let text = tr("There is not enough memory for a layer of {0} x {1} pixels.");
+            Problem::new(text.replace("{0}", &width.to_string()).replace("{1}", &height.to_string()))
+        })?;
+        data.resize(bytes, 0);
+        Ok(Picture { format, width, height, data })
+    }
+
+    /// Bytes per row.
+    pub fn row_bytes(&self) -> usize {
+        self.width as usize * self.format.pixel_bytes()
+    }
+
+    /// Pixels of a row.
+    pub fn pixels(&self, x: i32, y: i32, count: u32) -> &[u8] {
+        let bytes = self.format.pixel_bytes();
+        let first = y as usize * self.row_bytes() + x as usize * bytes;
+        &self.data[first..first + count as usize * bytes]
+    }
+
+    /// What libderust reads.
+    pub fn image(&self) -> Image {
+        self.describe(self.data.as_ptr().cast_mut())
+    }
+
+    /// What libderust writes.
+    pub fn image_mut(&mut self) -> Image {
+        let data = self.data.as_mut_ptr();
+        self.describe(data)
+    }
+
+    fn describe(&self, data: *mut u8) -> Image {
+        Image {
+            format: self.format.constant(),
+            data: data.cast(),
+            data_size: self.data.len() as u64,
+            width: self.width,
+            height: self.height,
+            row_stride: self.row_bytes() as i64,
+            pixel_stride: self.format.pixel_bytes() as u32,
+            transfer: if self.format.linear { DERUST_TRANSFER_LINEAR } else { DERUST_TRANSFER_SRGB },
+            alpha: DERUST_ALPHA_STRAIGHT,
+            ..Image::default()
+        }
+    }
+
+    /// Red, green, blue and opacity of a pixel as a screen shows them.
+    pub fn shown(&self, x: u32, y: u32) -> [u8; 4] {
+        let pixel = self.pixels(x as i32, y as i32, 1);
+        let value = |channel: usize| {
+            let at = |bytes: usize| &pixel[channel * bytes..(channel + 1) * bytes];
+            match self.format.depth {
+                Depth::U8 => f32::from(pixel[channel]) / 255.0,
+                Depth::U16 => f32::from(u16::from_ne_bytes([at(2)[0], at(2)[1]])) / 65535.0,
+                Depth::F32 => f32::from_ne_bytes([at(4)[0], at(4)[1], at(4)[2], at(4)[3]]),
+            }
+        };
+        let colour = |channel: usize| {
+            let value = value(channel);
+            let encoded = if self.format.linear { encode_srgb(value) } else { value };
+            // `as` takes care of what is out of range, and of NaN.
+            (encoded * 255.0).round() as u8
+        };
+        let [red, green, blue] = if self.format.gray { [0; 3] } else { [0, 1, 2] }.map(colour);
+        let alpha =
+            if self.format.alpha { (value(self.format.channels() - 1) * 255.0).round() as u8 } else { 255 };
+        [red, green, blue, alpha]
+    }
+}
+
+/// The curve of IEC 61966-2-1.
+fn encode_srgb(linear: f32) -> f32 {
+    if linear <= 0.003_130_8 { linear * 12.92 } else { 1.055 * linear.powf(1.0 / 2.4) - 0.055 }
+}
+
+/// Coverage of every pixel, 0 to 255: a mask, a selection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Plane {
+    /// Columns.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+    /// Rows from top to bottom without gaps.
+    pub values: Vec<u8>,
+}
+
+impl Plane {
+    /// Nothing is covered.
+    pub fn black(width: u32, height: u32) -> Self {
+        Plane { width, height, values: vec![0; width as usize * height as usize] }
+    }
+
+    /// What libderust reads.
+    pub fn image(&self) -> Image {
+        self.describe(self.values.as_ptr().cast_mut())
+    }
+
+    /// What libderust writes.
+    pub fn image_mut(&mut self) -> Image {
+        let data = self.values.as_mut_ptr();
+        self.describe(data)
+    }
+
+    fn describe(&self, data: *mut u8) -> Image {
+        Image {
+            format: DERUST_FORMAT_GRAY_U8,
+            data: data.cast(),
+            data_size: self.values.len() as u64,
+            width: self.width,
+            height: self.height,
+            row_stride: i64::from(self.width),
+            ..Image::default()
+        }
+    }
+
+    /// Covers only what `other`, which has the same size, covers too.
+    pub fn limit(&mut self, other: &Plane) {
+        for (value, other) in self.values.iter_mut().zip(&other.values) {
+            *value = ((u16::from(*value) * u16::from(*other) + 127) / 255) as u8;
+        }
+    }
+
+    /// Softens edges over `radius` pixels to either side: three running means, which come close to a Gauss curve.
+    pub fn soften(&mut self, radius: f64) {
+        let (width, height) = (self.width as usize, self.height as usize);
+        // Three means of `reach` reach three times as far.
+        let reach = (radius / 3.0).round() as usize;
+        let reach = if radius > 0.0 { reach.max(1) } else { return };
+        let mut column = vec![0; height];
+        let mut line = Vec::new();
+        for _ in 0..3 {
+            for row in self.values.chunks_exact_mut(width) {
+                running_mean(row, reach, &mut line);
+            }
+            for x in 0..width {
+                for (y, value) in column.iter_mut().enumerate() {
+                    *value = self.values[y * width + x];
+                }
+                running_mean(&mut column, reach, &mut line);
+                for (y, value) in column.iter().enumerate() {
+                    self.values[y * width + x] = *value;
+                }
+            }
+        }
+    }
+}
+
+/// Replaces every value by the mean of those up to `reach` away; the first and the last value go on beyond the ends.
+fn running_mean(values: &mut [u8], reach: usize, before: &mut Vec<u8>) {
+    before.clear();
+    before.extend_from_slice(values);
+    let last = before.len() - 1;
+    let at = |index: isize| u32::from(before[index.clamp(0, last as isize) as usize]);
+    let reach = reach as isize;
+    let count = 2 * reach as u32 + 1;
+    let mut sum: u32 = (-reach..=reach).map(at).sum();
+    for (index, value) in values.iter_mut().enumerate() {
+        *value = ((sum + count / 2) / count) as u8;
+        let index = index as isize;
+        sum = sum + at(index + reach + 1) - at(index - reach);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_precision_of_gimp_has_a_working_format() {
+        let known = |name: &str, srgb| Encoding::new(name, srgb, 4).map(|e| (e.working.name(), e.is_exact()));
+        for (name, working, exact) in [
+            ("R'G'B' u8", "R'G'B' u8", true),
+            ("R'G'B'A u16", "R'G'B'A u16", true),
+            ("RGBA float", "RGBA float", true),
+            ("R~G~B~A float", "R'G'B'A float", true),
+            ("RGB u8", "RGB u8", true),
+            ("RGB u32", "RGB float", false),
+            ("R'G'B'A half", "R'G'B'A float", false),
+            ("RGB double", "RGB float", false),
+            ("Y' u8", "Y' u8", true),
+            ("YA u16", "YA u16", true),
+            ("Y'A double", "Y'A float", false),
+        ] {
+            assert_eq!(known(name, true), Some((working.into(), exact)), "{name}");
+        }
+        assert_eq!(known("R'G'B'A u8", false), Some(("R'G'B'A float".into(), false)));
+        assert_eq!(known("RGB float", false), Some(("RGB float".into(), false)));
+        for name in ["", "RGB", "_babl-int:5 u8", "CMYK float", "R'G'B' u24"] {
+            assert_eq!(known(name, true), None, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_description_fits_its_buffer() {
+        for (gray, alpha, depth, constant, bytes) in [
+            (true, false, Depth::U8, DERUST_FORMAT_GRAY_U8, 1),
+            (true, true, Depth::U16, DERUST_FORMAT_GRAY_U16, 4),
+            (false, false, Depth::F32, DERUST_FORMAT_RGB_F32, 12),
+            (false, true, Depth::U16, DERUST_FORMAT_RGBA_U16, 8),
+        ] {
+            let picture = Picture::new(Format { gray, alpha, linear: false, depth }, 5, 3).unwrap();
+            let image = picture.image();
+            assert_eq!(
+                (image.format, image.pixel_stride, image.row_stride),
+                (constant, bytes, 5 * i64::from(bytes))
+            );
+            assert_eq!(image.data_size, 15 * u64::from(bytes));
+        }
+    }
+
+    #[test]
+    fn linear_and_float_pixels_are_shown_as_screens_do() {
+        let format = Format { gray: true, alpha: true, linear: true, depth: Depth::F32 };
+        let mut picture = Picture::new(format, 3, 1).unwrap();
+        let values = [0.214_041, 0.5, f32::NAN, 1.0, 7.0, -1.0];
+        picture.data = values.iter().flat_map(|value: &f32| value.to_ne_bytes()).collect();
+        assert_eq!(
+            [0, 1, 2].map(|x| picture.shown(x, 0)),
+            [[128, 128, 128, 128], [0, 0, 0, 255], [255, 255, 255, 0]]
+        );
+    }
+
+    #[test]
+    fn a_softened_edge_is_a_slope_in_the_same_place() {
+        let mut plane = Plane::black(40, 2);
+        for row in plane.values.chunks_exact_mut(40) {
+            row[20..].fill(255);
+        }
+        let hard = plane.clone();
+        plane.soften(0.0);
+        assert_eq!(plane, hard);
+        plane.soften(6.0);
+        let row = &plane.values[..40];
+        assert!(row.is_sorted(), "{row:?}");
+        assert_eq!((row[13], row[26]), (0, 255), "{row:?}");
+        assert!((i16::from(row[19]) + i16::from(row[20]) - 255).abs() <= 4, "{row:?}");
+        assert!(row[14..26].iter().all(|value| (1..255).contains(value)), "{row:?}");
+    }
+
+    #[test]
+    fn a_limit_multiplies() {
+        let plane = |values: [u8; 3]| Plane { width: 3, height: 1, values: values.into() };
+        let mut one = plane([255, 128, 255]);
+        one.limit(&plane([255, 255, 0]));
+        assert_eq!(one, plane([255, 128, 0]));
+    }
+}

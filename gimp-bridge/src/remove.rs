@@ -1,0 +1,35 @@
+//! derust: from a layer to a layer without rust.
+
+use std::sync::Arc;
+
+use crate::engine::Progress;
+use crate::problem::Problem;
+use crate::settings::{Output, Settings};
+use crate::work::{ANALYSED, Made, Work, part};
+
+/// Makes the picture without rust, and the mask for it if one is asked for.
+///
+/// # Errors
+/// See [`Work::make`].
+pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
+    let picture = work.picture.clone();
+    let masked = settings.output == Output::LayerMask;
+    let limited = masked || settings.threshold.is_some();
+    work.removal(settings, &mut part(progress, 0.0, if limited { 0.45 } else { ANALYSED }))?;
+    let limit = if limited {
+        let rust = work.rust(None, settings.device, &mut part(progress, 0.45, ANALYSED - 0.05))?;
+        let mut mask =
+            rust.mask(&picture, settings.threshold, &mut part(progress, ANALYSED - 0.05, ANALYSED))?;
+        mask.soften(settings.edge_softness);
+        Some(mask)
+    } else {
+        None
+    };
+    let removal = work.removal(settings, progress)?;
+    // Behind a layer mask the whole result is kept, so that the mask can be painted on.
+    let limit_now = limit.as_ref().filter(|_| !masked);
+    let strength = settings.strength;
+    let result = removal.compose(&picture, strength, limit_now, &mut part(progress, ANALYSED, 1.0))?;
+    let mask = limit.filter(|_| masked).map(Arc::new);
+    Ok(Made { picture: Some(Arc::new(result)), mask, summary: None })
+}

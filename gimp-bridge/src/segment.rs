@@ -1,0 +1,27 @@
+//! segment-rust: from a layer to a mask of its rust.
+
+use std::sync::Arc;
+
+use crate::engine::Progress;
+use crate::problem::Problem;
+use crate::settings::{Output, Settings};
+use crate::work::{ANALYSED, Made, Work, part};
+
+/// Makes the mask, says how much rust there is, and colours the picture if that is asked for.
+///
+/// # Errors
+/// See [`Work::make`].
+pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
+    let picture = work.picture.clone();
+    let model = settings.model.as_deref();
+    let rust = work.rust(model, settings.device, &mut part(progress, 0.0, ANALYSED))?;
+    let mut mask = rust.mask(&picture, settings.threshold, &mut part(progress, ANALYSED, 0.9))?;
+    mask.soften(settings.edge_softness);
+    let summary = rust.summary(&picture, settings.threshold)?;
+    let coloured = if settings.output == Output::NewLayer {
+        Some(Arc::new(rust.overlay(&picture, settings.threshold, &mut part(progress, 0.9, 1.0))?))
+    } else {
+        None
+    };
+    Ok(Made { picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary) })
+}
