@@ -317,7 +317,9 @@ fn at_once<J: Send + Sync, T: Send>(
         for () in &hear {
             while hear.try_recv().is_ok() {}
             let sum: f64 = parts.iter().map(|p| f64::from(f32::from_bits(p.load(Ordering::Relaxed)))).sum();
-            if callback.is_some_and(|callback| callback.tell((sum / parts.len() as f64) as f32)) {
+            // Whoever said stop hears no more.
+            let stopped = stop.load(Ordering::Relaxed);
+            if !stopped && callback.is_some_and(|callback| callback.tell((sum / parts.len() as f64) as f32)) {
                 stop.store(true, Ordering::Relaxed);
             }
         }

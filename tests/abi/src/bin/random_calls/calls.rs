@@ -152,7 +152,7 @@ impl Caller {
     }
 
     fn segment_batch(&mut self, dice: &mut Dice) -> Result<(), String> {
-        let (mut lent, watching) = (Lent::default(), Watching::over_batch(dice, self.cancels));
+        let (mut lent, watching) = (Lent::default(), Watching::new(dice, self.cancels));
         let count = dice.below(5);
         let mut draw_many = |dice: &mut Dice| -> Vec<_> {
             (0..count).map(|_| pictures::draw(dice, &mut lent, Wish::default())).collect()
@@ -215,7 +215,7 @@ impl Caller {
     }
 
     fn remove_batch(&mut self, dice: &mut Dice) -> Result<(), String> {
-        let (mut lent, watching) = (Lent::default(), Watching::over_batch(dice, self.cancels));
+        let (mut lent, watching) = (Lent::default(), Watching::new(dice, self.cancels));
         let count = dice.below(5);
         let mut size = (1, 1);
         let (mut images, mut outputs) = (Vec::new(), Vec::new());

@@ -15,8 +15,6 @@ pub struct Watcher {
     calls: u32,
     /// The call that it answers with a stop; 0: none.
     stop_at: u32,
-    /// Whether it is one of a batch, of which several pictures may be in work when one is told to stop.
-    is_batch: bool,
     wrong: Option<String>,
 }
 
@@ -26,7 +24,7 @@ extern "C" fn watch(user_data: *mut c_void, done: f32) -> i32 {
     let watcher = unsafe { &mut *user_data.cast::<Watcher>() };
     if !(watcher.last..=1.0).contains(&done) {
         watcher.wrong = Some(format!("progress {done} came after {}", watcher.last));
-    } else if watcher.is_stopped() && !watcher.is_batch {
+    } else if watcher.is_stopped() {
         watcher.wrong = Some(format!("progress {done} came after a stop at {}", watcher.last));
     }
     watcher.last = done;
@@ -56,16 +54,8 @@ pub struct Cancels {
 
 impl Watching {
     pub fn new(dice: &mut Dice, cancels: Cancels) -> Self {
-        Self::over(dice, cancels, false)
-    }
-
-    pub fn over_batch(dice: &mut Dice, cancels: Cancels) -> Self {
-        Self::over(dice, cancels, true)
-    }
-
-    fn over(dice: &mut Dice, cancels: Cancels, is_batch: bool) -> Self {
         let stop_at = if dice.once_in(10) { dice.between(1, 8) } else { 0 };
-        let watcher = Watcher { last: 0.0, calls: 0, stop_at, is_batch, wrong: None };
+        let watcher = Watcher { last: 0.0, calls: 0, stop_at, wrong: None };
         let cancel = match dice.below(40) {
             0 => cancels.requested,
             1..10 => cancels.quiet,
