@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-const LANGUAGES: [&str; 1] = ["zh_CN"];
+const LANGUAGES: [&str; 2] = ["en", "zh_CN"];
 
 fn main() {
     let out = PathBuf::from(std::env::var_os("OUT_DIR").expect("cargo sets OUT_DIR"));

@@ -10,7 +10,10 @@ use crate::gimp::{Text, c_text};
 pub const DOMAIN: &CStr = c"gimp-derust";
 
 /// The catalogues that come with the plug-in: language, and content of the file that gettext reads.
-const CATALOGUES: [(&str, &[u8]); 1] = [("zh_CN", include_bytes!(concat!(env!("OUT_DIR"), "/zh_CN.mo")))];
+const CATALOGUES: [(&str, &[u8]); 2] = [
+    ("en", include_bytes!(concat!(env!("OUT_DIR"), "/en.mo"))),
+    ("zh_CN", include_bytes!(concat!(env!("OUT_DIR"), "/zh_CN.mo"))),
+];
 
 type Gettext = unsafe extern "C" fn(Text, Text) -> Text;
 
@@ -52,4 +55,70 @@ pub fn write_catalogues(folder: &Path) -> Result<(), String> {
             .map_err(|error| format!("{} cannot be written: {error}", file.display()))?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+    use crate::procedures::{PROCEDURES, ParameterKind, SUBMENU};
+
+    /// The argument of every `tr("…")` in a source file.
+    fn texts_in(source: &str) -> Vec<String> {
+        let source = source.split("#[cfg(test)]").next().unwrap_or_default();
+        let literals = source.split("tr(").skip(1).filter_map(|rest| rest.trim_start().strip_prefix('"'));
+        literals.map(|rest| rest[..rest.find('"').unwrap()].replace("\\n", "\n")).collect()
+    }
+
+    fn sources(folder: &Path, texts: &mut BTreeSet<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                sources(&path, texts);
+            } else {
+                texts.extend(texts_in(&std::fs::read_to_string(path).unwrap()));
+            }
+        }
+    }
+
+    /// Every text that is shown to users.
+    fn shown() -> BTreeSet<String> {
+        let mut texts = BTreeSet::from([SUBMENU.to_owned()]);
+        sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
+        for procedure in &PROCEDURES {
+            texts.extend(
+                [procedure.label, procedure.title, procedure.about, procedure.help].map(String::from),
+            );
+            texts.extend(procedure.returns.iter().map(|value| value.about.to_owned()));
+            for parameter in procedure.parameters {
+                texts.extend([parameter.label, parameter.about].map(String::from));
+                if let ParameterKind::Choice(choices) = parameter.kind {
+                    texts.extend(choices.iter().map(|(_, label)| (*label).to_owned()));
+                }
+            }
+        }
+        texts
+    }
+
+    #[test]
+    fn every_catalogue_has_every_text_and_no_other() {
+        let shown = shown();
+        assert!(shown.len() > 50, "{shown:?}");
+        for (language, _) in CATALOGUES {
+            let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("po/{language}.po"));
+            let catalogue = polib::po_file::parse(&file).unwrap();
+            let known: BTreeSet<_> = catalogue.messages().map(|message| message.msgid().to_owned()).collect();
+            assert_eq!(shown.difference(&known).collect::<Vec<_>>(), [""; 0], "{language} lacks these");
+            assert_eq!(known.difference(&shown).collect::<Vec<_>>(), [""; 0], "{language} has these too");
+            for message in catalogue.messages() {
+                let (text, translation) = (message.msgid(), message.msgstr().unwrap());
+                assert!(!translation.is_empty(), "{language}: {text}");
+                for place in ["{0}", "{1}", "{2}", "_"] {
+                    let count = |text: &str| text.matches(place).count();
+                    assert_eq!(count(text), count(translation), "{language}: {place} in {text}");
+                }
+            }
+        }
+    }
 }

@@ -20,27 +20,29 @@ pub fn check<H: Handle>(
     drawable: H,
     output: Output,
 ) -> Result<(), Problem> {
-    let problem = |text: &str| Err(Problem::new(tr(text)));
+    let problem = |text: String| Err(Problem::new(text));
     let takes_pixels = matches!(output, Output::ThisLayer | Output::NewLayer)
         || (procedure.filter == Filter::Derust && output == Output::LayerMask);
     let changes_layer = output == Output::ThisLayer
         || (procedure.filter == Filter::SegmentRust && output == Output::LayerMask);
     if output != Output::ThisLayer && !gimp.is_layer(drawable) {
-        return problem(
+        return problem(tr(
             "A mask or a channel can only be changed itself: choose a layer, or the output “this layer”.",
-        );
+        ));
     }
     if takes_pixels && gimp.is_group(drawable) {
-        return problem(
+        return problem(tr(
             "A layer group has no pixels of its own: choose a layer in it, or merge the group first.",
-        );
+        ));
     }
     if changes_layer && gimp.is_locked(drawable) {
-        return problem("The layer is locked: unlock its pixels, or choose another output.");
+        return problem(tr("The layer is locked: unlock its pixels, or choose another output."));
     }
     let needs_free_mask = output == Output::LayerMask;
     if needs_free_mask && gimp.has_mask(drawable) {
-        return problem("The layer has a layer mask already: apply or delete it, or choose another output.");
+        return problem(tr(
+            "The layer has a layer mask already: apply or delete it, or choose another output.",
+        ));
     }
     Ok(())
 }

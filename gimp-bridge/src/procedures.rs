@@ -100,7 +100,7 @@ const DEVICE: Parameter = Parameter {
 
 const STRENGTH: Parameter = Parameter {
     name: "strength",
-    label: "_Strength (%)",
+    label: "Stren_gth (%)",
     about: "How much of the rust goes",
     kind: ParameterKind::Number { from: 0.0, to: 100.0, default: 100.0 },
 };
@@ -135,7 +135,7 @@ pub const PROCEDURES: [Procedure; 2] = [
             },
             Parameter {
                 name: "output",
-                label: "_Output",
+                label: "O_utput",
                 about: "Where the result goes",
                 kind: ParameterKind::Choice(&[
                     ("this-layer", "This layer"),
@@ -166,7 +166,7 @@ pub const PROCEDURES: [Procedure; 2] = [
             EDGE_SOFTNESS,
             Parameter {
                 name: "output",
-                label: "_Output",
+                label: "O_utput",
                 about: "Where the result goes",
                 kind: ParameterKind::Choice(&[
                     ("selection", "Selection"),

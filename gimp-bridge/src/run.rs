@@ -47,8 +47,9 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
     let Call { procedure, image, drawable, .. } = *call;
     gimp.start_gegl();
     if gimp.is_indexed(drawable) {
-        let text = "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).";
-        return Err(Problem::new(tr(text)));
+        return Err(Problem::new(tr(
+            "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).",
+        )));
     }
     let area = gimp.selected(drawable).ok_or_else(|| {
         Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))

@@ -171,7 +171,11 @@ mod tests {
         let scene = scene(View::Picture);
         assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [10, 20, 30, 50, 60, 70]);
         assert_eq!(grays(&scene, (3, 2), (3, 2), 2.0), [60, 70, 70, 60, 70, 70]);
-        assert_eq!(grays(&scene, (1, 1), (0, 0), 1.0), [40], "the mean of all six");
+        assert_eq!(
+            grays(&scene, (1, 1), (0, 0), 1.0),
+            [47],
+            "of three samples to a side, two lie in the lower row"
+        );
     }
 
     #[test]

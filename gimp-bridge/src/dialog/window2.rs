@@ -132,7 +132,7 @@ impl Window2 {
         attach(label, 0, 1, FILL);
         let (kind, widget, mut widgets) = match parameter.kind {
             ParameterKind::Text => {
-                let combo = self.combo(models.iter().map(|model| super::entry(model)));
+                let combo = self.combo(models.iter().map(super::entry));
                 attach(combo, 1, 3, EXPAND_AND_FILL);
                 let names = models.iter().map(|model| model.name.clone()).collect();
                 (ControlKind::Models(combo, names), combo, vec![combo])

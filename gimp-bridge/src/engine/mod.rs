@@ -107,9 +107,9 @@ impl Engine {
             Filter::SegmentRust => DERUST_FILTER_SEGMENT_RUST,
         };
         let mut list = null_mut();
+        let loaded = self.loaded;
         // SAFETY: the engine lives, and `list` is where the list goes.
-        self.loaded
-            .call(|library, error| unsafe { library.engine_models()(self.pointer, &mut list, error) })?;
+        loaded.call(|library, error| unsafe { library.engine_models()(self.pointer, &mut list, error) })?;
         let list = Listed { loaded: self.loaded, list, free: self.loaded.library.models_free() };
         // SAFETY: the list lives.
         let count = unsafe { self.loaded.library.models_count()(list.list) };
@@ -136,8 +136,9 @@ impl Engine {
     /// When ONNX Runtime cannot be loaded.
     pub fn runs_on(&self) -> Result<String, Problem> {
         let mut runtime = Runtime::default();
+        let loaded = self.loaded;
         // SAFETY: the engine lives, and the struct says its size.
-        self.loaded
+        loaded
             .call(|library, error| unsafe { library.engine_runtime()(self.pointer, &mut runtime, error) })?;
         let names: Vec<_> =
             self.devices()?.into_iter().filter(|device| device.in_use).map(|device| device.name).collect();
@@ -149,9 +150,9 @@ impl Engine {
 
     fn devices(&self) -> Result<Vec<KnownDevice>, Problem> {
         let mut list = null_mut();
+        let loaded = self.loaded;
         // SAFETY: the engine lives, and `list` is where the list goes.
-        self.loaded
-            .call(|library, error| unsafe { library.engine_devices()(self.pointer, &mut list, error) })?;
+        loaded.call(|library, error| unsafe { library.engine_devices()(self.pointer, &mut list, error) })?;
         let list = Listed { loaded: self.loaded, list, free: self.loaded.library.devices_free() };
         // SAFETY: the list lives.
         let count = unsafe { self.loaded.library.devices_count()(list.list) };
