@@ -11,6 +11,8 @@ pub mod names {
     pub const MASK: &str = "mask";
     /// Probability of rust.
     pub const PROBABILITY: &str = "probability";
+    /// What the segmentation network's backbone saw.
+    pub const FEATURES: [&str; 3] = ["quarter", "eighth", "sixteenth"];
     /// Picture without rust.
     pub const FILL: &str = "fill";
     /// How much of the fill replaces the picture.
@@ -28,6 +30,13 @@ pub const SIZE_MULTIPLE: u32 = 32;
 ///
 /// Input `image` `[n, 3, h, w]` in 0 to 1, output `probability` `[n, 1, h, w]`.
 pub fn segmenter(width: f64) -> Graph {
+    let mut g = finder(width);
+    g.outputs.truncate(1);
+    g
+}
+
+/// The segmentation network with what its backbone saw: outputs `probability`, then the [`backbone::FEATURES`].
+fn finder(width: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let [half, quarter, eighth, sixteenth, bottom] =
@@ -45,6 +54,9 @@ pub fn segmenter(width: f64) -> Graph {
     let logits = g.push(Op::ResizeLike, &[logits, image]);
     let probability = g.push(Op::Sigmoid, &[logits]);
     g.output(names::PROBABILITY, probability);
+    for (name, features) in names::FEATURES.into_iter().zip([quarter, eighth, sixteenth]) {
+        g.output(name, features);
+    }
     g
 }
 
@@ -78,23 +90,34 @@ fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
 /// rust. It starts from the colours around the mask, and sees what the rust left visible, so it can keep edges and
 /// print that show through.
 ///
-/// `change` is the part of what it wants to change that it may change: 1 in training.
+/// It also sees what the segmentation network's backbone saw in the picture, which knows rust from what it lies on.
 ///
-/// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1, output `fill` `[n, 3, h, w]`.
-pub fn generator(change: f64) -> Graph {
+/// `change` is the part of what it wants to change that it may change: 1 in training. `width` is the segmentation
+/// network's.
+///
+/// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1 and the [`backbone::FEATURES`] of `image`, output
+/// `fill` `[n, 3, h, w]`.
+pub fn generator(change: f64, width: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
+    let seen: [NodeId; 3] =
+        std::array::from_fn(|i| g.input(names::FEATURES[i], channels(backbone::FEATURES[i], width)));
     let surroundings = spread_surroundings(&mut g, image, mask);
     let centred = g.affine(image, 2.0, -1.0);
     let centred_surroundings = g.affine(surroundings, 2.0, -1.0);
     let full = g.push(Op::Concat, &[centred, mask, centred_surroundings]);
 
     let half = g.conv_norm_relu(full, 24, 2);
-    let quarter = g.conv_norm_relu(half, 48, 2);
-    let quarter = g.residual(quarter, 1);
-    let eighth = g.conv_norm_relu(quarter, 80, 2);
-    let mut bottom = g.conv_norm_relu(eighth, 104, 2);
+    let mut scales = vec![];
+    let mut x = half;
+    for (seen, outputs) in seen.into_iter().zip([48, 80, 104]) {
+        x = g.conv_norm_relu(x, outputs, 2);
+        x = g.push(Op::Concat, &[x, seen]);
+        x = g.conv_norm_relu(x, outputs, 1);
+        scales.push(x);
+    }
+    let [quarter, eighth, mut bottom] = scales[..] else { unreachable!("there are three") };
     // Growing steps let every pixel see past a wide patch of rust.
     for dilation in [1, 2, 4, 1] {
         bottom = g.residual(bottom, dilation);
@@ -161,18 +184,20 @@ pub struct AlphaRamp {
 /// little past the rust, the generator fills. A mask of zero or more takes the place of what was found.
 ///
 /// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]`, outputs `fill` `[n, 3, h, w]` and `alpha` `[n, 1, h, w]`.
-pub fn derust(segmenter: &Graph, generator: &Graph, ramp: AlphaRamp) -> Graph {
+pub fn derust(width: f64, change: f64, ramp: AlphaRamp) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
-    let probability = g.embed("find", segmenter, &[image])[0];
+    let [probability, quarter, eighth, sixteenth] = g.embed("find", &finder(width), &[image])[..] else {
+        unreachable!("the finder has four outputs")
+    };
     let scale = 1.0 / (ramp.to - ramp.from);
     let steep = g.affine(probability, scale, -ramp.from * scale);
     let found = g.push(Op::Clip, &[steep]);
     let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
     let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);
     let alpha = g.push(Op::ReplaceNegative, &[mask, soft]);
-    let fill = g.embed("fill", generator, &[image, alpha])[0];
+    let fill = g.embed("fill", &generator(change, width), &[image, alpha, quarter, eighth, sixteenth])[0];
     g.output(names::FILL, fill);
     g.output(names::ALPHA, alpha);
     g

@@ -1,13 +1,15 @@
 //! Trains the generator of the derust network as a conditional adversarial network on made pairs.
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Result, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use tch::{Device, Kind, Tensor, nn};
 
 use crate::architectures::{discriminator, generator};
 use crate::average::WeightAverage;
+use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{GeometryRange, recolour};
 use crate::data::batches::{Batches, Samples, stack};
@@ -36,6 +38,9 @@ const ADVERSARIAL_FROM: f64 = 0.2;
 pub struct DerustOptions {
     #[command(flatten)]
     pub run: RunOptions,
+    /// Folder of the segmentation run that finds the rust: the generator sees what its backbone sees.
+    #[arg(long)]
+    pub segment_run: PathBuf,
     /// Weight of the adversarial term beside the L1 term.
     #[arg(long, default_value_t = 0.01)]
     pub adversarial: f64,
@@ -153,14 +158,17 @@ fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
 /// # Errors
 /// When the data cannot be read, the run's folder cannot be written, or a loss is no longer finite.
 pub fn train(options: &DerustOptions) -> Result<()> {
-    let (device, kind) = options.run.prepare()?;
+    let (device, kind) = options.run.prepare(Kind::BFloat16)?;
     let seed = options.run.seed;
+    let segmentation = Checkpoint::load(&options.segment_run.join(files::BEST))
+        .context("the generator learns beside a segmentation network; train that first")?;
+    let backbone = FrozenBackbone::new(&segmentation, device)?;
     let (learn, held_out) = PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, seed);
     println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
     let side = options.run.side;
     let measured = Pairs { photos: held_out.photos, side, seed: 0, purpose: Purpose::Measuring };
 
-    let mut models = Models::new(device, kind, options.adversarial);
+    let mut models = Models::new(device, kind, options.adversarial, backbone);
     let mut run = Run::start(&options.run)?;
     let mut step = 0;
     if options.run.resume {
@@ -190,6 +198,7 @@ pub fn train(options: &DerustOptions) -> Result<()> {
             if run.is_best(measured.psnr + 2.0 * measured.texture.min(1.0)) || done {
                 let mut best = Checkpoint::default();
                 best.put_store("weights", &models.average_store);
+                models.backbone.sign(&mut best);
                 best.save(&run.path(files::BEST))?;
             }
             models.save(&run, step)?;
@@ -215,6 +224,7 @@ pub fn train(options: &DerustOptions) -> Result<()> {
 
 /// Generator, discriminator and what trains them.
 struct Models {
+    backbone: FrozenBackbone,
     generator_store: nn::VarStore,
     generator: Network,
     discriminator_store: nn::VarStore,
@@ -251,15 +261,17 @@ struct Measured {
 }
 
 impl Models {
-    fn new(device: Device, kind: Kind, adversarial: f64) -> Self {
+    fn new(device: Device, kind: Kind, adversarial: f64, backbone: FrozenBackbone) -> Self {
         let generator_store = nn::VarStore::new(device);
         let discriminator_store = nn::VarStore::new(device);
         let average_store = nn::VarStore::new(device);
         let settings = AdamSettings { beta1: 0.5, beta2: 0.99, weight_decay: 0.0, clip_norm: 5.0 };
+        let graph = generator(1.0, backbone.width);
         Models {
-            generator: Network::new(&generator_store.root(), generator(1.0)).training_in(kind),
+            generator: Network::new(&generator_store.root(), graph.clone()).training_in(kind),
             discriminator: Network::new(&discriminator_store.root(), discriminator()).training_in(kind),
-            averaged: Network::new(&average_store.root(), generator(1.0)),
+            averaged: Network::new(&average_store.root(), graph),
+            backbone,
             average: WeightAverage::new(&generator_store, AVERAGE_DECAY),
             generator_optimiser: AdamW::new(&generator_store, settings),
             discriminator_optimiser: AdamW::new(&discriminator_store, settings),
@@ -271,7 +283,7 @@ impl Models {
     }
 
     fn step(&mut self, batch: &PairBatch, learning_rate: f64, adversarial: bool) -> StepLosses {
-        let fill = self.generator.forward(&[&batch.rusty, &batch.mask], Mode::Train).remove(0);
+        let fill = self.fill(&self.generator, batch, Mode::Train);
         let composite = &batch.rusty + &batch.mask * (&fill - &batch.rusty);
         let weight = &batch.mask * &batch.known;
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
@@ -296,6 +308,12 @@ impl Models {
         // The generator's loss left gradients in the discriminator.
         self.discriminator_optimiser.clear_gradients();
         losses
+    }
+
+    fn fill(&self, generator: &Network, batch: &PairBatch, mode: Mode) -> Tensor {
+        let seen = self.backbone.features(&batch.rusty);
+        let inputs: Vec<&Tensor> = [&batch.rusty, &batch.mask].into_iter().chain(&seen).collect();
+        generator.forward(&inputs, mode).remove(0)
     }
 
     fn discriminator_step(
@@ -326,7 +344,7 @@ impl Models {
         for number in 0..MEASURED {
             let planes = stack(vec![pairs.sample(number)]);
             let batch = PairBatch::new(planes.into_iter().map(|plane| plane.to_device(device)).collect());
-            let fill = self.averaged.forward(&[&batch.rusty, &batch.mask], Mode::Evaluate).remove(0);
+            let fill = self.fill(&self.averaged, &batch, Mode::Evaluate);
             let composite = &batch.rusty + &batch.mask * (fill - &batch.rusty);
             let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
             let error = |picture: &Tensor| {

@@ -9,7 +9,8 @@ use derust_manifest::{Input, InputRole, Kind, Manifest, Output, OutputRole, SCHE
 use semver::Version;
 use tch::{Device, nn};
 
-use crate::architectures::{AlphaRamp, SIZE_MULTIPLE, derust, generator, names, segmenter};
+use crate::architectures::{AlphaRamp, SIZE_MULTIPLE, derust, names, segmenter};
+use crate::backbone;
 use crate::checkpoint::Checkpoint;
 use crate::fold::{FoldedNetwork, WeightStorage};
 use crate::network::Network;
@@ -92,10 +93,11 @@ pub fn export(command: &ExportCommand) -> Result<()> {
         }
         ExportCommand::Derust { segment_run, run, ramp, change, long_side, about } => {
             let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
+            backbone::check_signature(&fill, &find)?;
             let threshold = threshold_of(&find, about)?;
             let middle = f64::from(threshold);
             let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };
-            let graph = derust(&segmenter(width_of(&find)?), &generator(*change), ramp);
+            let graph = derust(width_of(&find)?, *change, ramp);
             let network = Network::new(&store.root(), graph);
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;

@@ -85,13 +85,14 @@ fn copies(parameters: &Parameters) -> Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architectures::{discriminator, generator, segmenter};
+    use crate::architectures::{AlphaRamp, derust, discriminator, segmenter};
     use tch::nn;
 
     #[test]
     fn a_folded_network_computes_the_same() {
         tch::manual_seed(3);
-        for graph in [segmenter(0.25), generator(1.0), discriminator()] {
+        let ramp = AlphaRamp { from: 0.4, to: 0.6 };
+        for graph in [segmenter(0.25), derust(0.25, 1.0, ramp), discriminator()] {
             let store = nn::VarStore::new(Device::Cpu);
             let network = Network::new(&store.root(), graph);
             let options = (Kind::Float, Device::Cpu);

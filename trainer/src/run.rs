@@ -58,21 +58,22 @@ pub struct RunOptions {
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
     pub device: String,
-    /// Numbers in which convolutions train: `float32`, `bfloat16`, or `auto` for what this processor is fast at.
+    /// Numbers in which convolutions train: `float32`, `bfloat16`, or `auto` for the fastest that the network bears.
     #[arg(long, default_value = "auto")]
     pub precision: String,
 }
 
 impl RunOptions {
-    /// Sets libtorch up and returns the device and the kind of number that convolutions train in.
+    /// Sets libtorch up and returns the device and the kind of number that convolutions train in; `coarsest` is the
+    /// kind that the network bears.
     ///
     /// # Errors
     /// When the device is unknown or not there, or the precision is unknown.
-    pub fn prepare(&self) -> Result<(Device, Kind)> {
+    pub fn prepare(&self, coarsest: Kind) -> Result<(Device, Kind)> {
         tch::set_num_threads(self.threads);
         tch::manual_seed(self.seed as i64);
         let device = crate::runtime::choose(&self.device)?;
-        Ok((device, crate::runtime::precision(&self.precision, device)?))
+        Ok((device, crate::runtime::precision(&self.precision, coarsest, device)?))
     }
 }
 

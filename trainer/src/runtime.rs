@@ -23,15 +23,15 @@ pub fn choose(name: &str) -> Result<Device> {
 }
 
 /// The kind of number that convolutions train in: `float32`, `bfloat16`, or `auto` for bfloat16 where the device has
-/// units for it.
+/// units for it and `coarsest`, what the network bears, allows it.
 ///
 /// # Errors
 /// When the name is unknown.
-pub fn precision(name: &str, device: Device) -> Result<Kind> {
+pub fn precision(name: &str, coarsest: Kind, device: Device) -> Result<Kind> {
     match name {
         "float32" => Ok(Kind::Float),
         "bfloat16" => Ok(Kind::BFloat16),
-        "auto" if device.is_cuda() || processor_has_bfloat16() => Ok(Kind::BFloat16),
+        "auto" if device.is_cuda() || processor_has_bfloat16() => Ok(coarsest),
         "auto" => Ok(Kind::Float),
         other => bail!("there is no precision `{other}`; use float32, bfloat16 or auto"),
     }

@@ -58,20 +58,28 @@ fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
 #[test]
 fn segmentation_learns_and_frozen_weights_do_not() {
     let data = data(32, 320);
-    let steps = ["--steps", "120", "--every", "120"];
-    let learned = metrics(&train("segment", &data, "learned", &steps));
-    let frozen = [&steps[..], &["--learning-rate", "0"]].concat();
-    let frozen = metrics(&train("segment", &data, "frozen", &frozen));
+    let learn = ["--width", "0.5", "--steps", "120", "--every", "120"];
+    let stay = ["--width", "0.5", "--steps", "30", "--every", "30", "--learning-rate", "0"];
+    let learned = metrics(&train("segment", &data, "learned", &learn));
+    let frozen = metrics(&train("segment", &data, "frozen", &stay));
     let (learned, frozen) = (figure(&learned, "best_iou"), figure(&frozen, "best_iou"));
     assert!(learned > frozen + 0.15, "IoU {learned} after training, {frozen} without");
+}
+
+/// A segmentation network that learned next to nothing, for a generator to learn beside.
+fn finder(data: &TempDir) -> PathBuf {
+    train("segment", data, "finder", &["--steps", "2", "--every", "2", "--width", "0.25"])
 }
 
 #[test]
 fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
     let data = data(32, 160);
-    let steps = ["--steps", "80", "--every", "80", "--learning-rate"];
-    let learned = metrics(&train("derust", &data, "learned", &[&steps[..], &["2e-3"]].concat()));
-    let frozen = metrics(&train("derust", &data, "frozen", &[&steps[..], &["0"]].concat()));
+    let finder = finder(&data);
+    let finder = ["--segment-run", text(&finder)];
+    let learn = [&finder[..], &["--steps", "80", "--every", "80", "--learning-rate", "2e-3"]].concat();
+    let stay = [&finder[..], &["--steps", "20", "--every", "20", "--learning-rate", "0"]].concat();
+    let learned = metrics(&train("derust", &data, "learned", &learn));
+    let frozen = metrics(&train("derust", &data, "frozen", &stay));
     let gain = |metrics: &[Value]| figure(metrics, "psnr") - figure(metrics, "input_psnr");
     assert!(gain(&learned) > gain(&frozen) + 1.0, "{} dB trained, {} dB not", gain(&learned), gain(&frozen));
     assert!(figure(&learned, "discriminator") > 0.0, "the discriminator never took part");
@@ -80,12 +88,14 @@ fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
 #[test]
 fn a_resumed_run_ends_as_an_uninterrupted_one() {
     let data = data(16, 160);
-    for kind in ["segment", "derust"] {
-        let whole = train(kind, &data, &format!("{kind}-whole"), &["--steps", "8", "--every", "4"]);
+    let finder = finder(&data);
+    for (kind, own) in [("segment", ["--width", "0.25"]), ("derust", ["--segment-run", text(&finder)])] {
+        let budget = [&["--steps", "8", "--every", "4"], &own[..]].concat();
+        let whole = train(kind, &data, &format!("{kind}-whole"), &budget);
         let parts = format!("{kind}-parts");
         // Ends in the middle of the same schedule: the budget is that of the whole run.
-        train(kind, &data, &parts, &["--steps", "8", "--every", "4", "--stop-after", "4"]);
-        let parts = train(kind, &data, &parts, &["--steps", "8", "--every", "4", "--resume"]);
+        train(kind, &data, &parts, &[&budget[..], &["--stop-after", "4"]].concat());
+        let parts = train(kind, &data, &parts, &[&budget[..], &["--resume"]].concat());
         let without_time = |run: &Path| {
             let mut lines = metrics(run);
             for line in &mut lines {
@@ -101,8 +111,8 @@ fn a_resumed_run_ends_as_an_uninterrupted_one() {
 fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
     let data = data(16, 160);
     let short = ["--steps", "2", "--every", "2"];
-    let find = train("segment", &data, "find", &short);
-    let fill = train("derust", &data, "fill", &short);
+    let find = finder(&data);
+    let fill = train("derust", &data, "fill", &[&short[..], &["--segment-run", text(&find)]].concat());
     let (segment, derust) = (data.path().join("segment.onnx"), data.path().join("derust.onnx"));
     let about = ["--name", "tiny", "--threshold", "0.5", "--version", "1.2.3"];
     let export = |arguments: &[&str], output: &Path| {
@@ -119,6 +129,13 @@ fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
     assert_eq!(kind, derust_manifest::Kind::SegmentRust);
     let kind = export(&["derust", "--segment-run", text(&find), "--run", text(&fill)], &derust);
     assert_eq!(kind, derust_manifest::Kind::Derust);
+
+    let other = train("segment", &data, "other", &[&short[..], &["--width", "0.25", "--seed", "2"]].concat());
+    let mixed =
+        ["export", "derust", "--segment-run", text(&other), "--run", text(&fill), "-o", text(&derust)];
+    let refused = trainer(&[&mixed[..], &about].concat());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("beside another segmentation run"), "{said}");
 }
 
 #[test]
