@@ -2,7 +2,8 @@
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`prefix`] installs the library for other programs, [`python`] packs it for pip, [`tools`] finds (or
+//! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
+//! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
 //! installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`], [`train`] and [`showcase`]
 //! run the product.
 
@@ -12,7 +13,9 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 mod demo;
+mod gimp_root;
 mod install;
+mod install_gimp;
 mod libtorch;
 mod onnxruntime;
 mod photos;
@@ -61,6 +64,14 @@ enum Task {
         #[arg(long)]
         debug: bool,
     },
+    /// Put the plug-in into the plug-in folder of every GIMP of yours (2.10 and 3), or take it away.
+    InstallGimp(install_gimp::Options),
+    /// Unpack a Debian with GIMP 3 into the build folder, to test in (as root; downloads about 150 MB once).
+    GimpRoot {
+        /// The Debian to take GIMP from.
+        #[arg(long, default_value = gimp_root::SUITE)]
+        suite: String,
+    },
     /// Make the Python package's wheel, with the library and ONNX Runtime in it.
     Wheel {
         /// The folder for the wheel; `wheels` in the build folder when absent.
@@ -105,6 +116,14 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Install { prefix, debug } => {
             let profile = if debug { prefix::Profile::Debug } else { prefix::Profile::Release };
             prefix::install(&workspace, &prefix, profile)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::InstallGimp(options) => {
+            install_gimp::run(&workspace, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::GimpRoot { suite } => {
+            gimp_root::provide(&workspace, &suite)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Wheel { output } => {

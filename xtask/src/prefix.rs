@@ -44,6 +44,24 @@ pub enum Profile {
     Debug,
 }
 
+impl Profile {
+    /// What tells cargo.
+    pub fn arguments(self) -> &'static [&'static str] {
+        match self {
+            Profile::Release => &["--release"],
+            Profile::Debug => &[],
+        }
+    }
+
+    /// Where cargo puts what it built, in its build folder.
+    fn folder(self) -> &'static str {
+        match self {
+            Profile::Release => "release",
+            Profile::Debug => "debug",
+        }
+    }
+}
+
 /// Builds what belongs into `prefix` and puts it there. What is there already and is the same stays untouched.
 pub fn install(workspace: &Workspace, prefix: &Path, profile: Profile) -> Result<()> {
     let headers = workspace.root.join("ffi-headers");
@@ -79,7 +97,7 @@ pub fn install(workspace: &Workspace, prefix: &Path, profile: Profile) -> Result
 }
 
 /// The number in `#define DERUST_ABI 1`.
-fn abi_number(header: &Path) -> Result<u32> {
+pub fn abi_number(header: &Path) -> Result<u32> {
     let text = fs::read_to_string(header).with_context(|| format!("cannot read {}", header.display()))?;
     text.lines()
         .find_map(|line| line.strip_prefix("#define DERUST_ABI ")?.trim().parse().ok())
@@ -87,19 +105,13 @@ fn abi_number(header: &Path) -> Result<u32> {
 }
 
 /// Compiles libderust; returns the library file.
-fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
+pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     println!("building libderust (the first time takes some minutes)");
     let mut cargo = process::cargo(workspace);
     cargo.args(["build", "--package", "derust-capi", "--lib"]).arg("--target-dir").arg(&workspace.target);
-    let folder = match profile {
-        Profile::Release => {
-            cargo.arg("--release");
-            "release"
-        }
-        Profile::Debug => "debug",
-    };
+    cargo.args(profile.arguments());
     process::run(&mut cargo, "building libderust")?;
-    let library = workspace.target.join(folder).join("libderust.so");
+    let library = workspace.target.join(profile.folder()).join("libderust.so");
     ensure!(library.is_file(), "cargo built derust-capi, but not {}", library.display());
     Ok(library)
 }
@@ -110,16 +122,20 @@ fn put_library(library: &Path, folder: &Path, abi: u32) -> Result<()> {
     link(&folder.join("libderust.so"), &name)
 }
 
-/// Copies the runtime under the name that its soname has, with the licence texts that lie beside it.
-fn put_runtime(library: &Path, folder: &Path) -> Result<()> {
-    copy(library, &folder.join("libonnxruntime.so.1"))?;
-    for text in ["LICENSE", "ThirdPartyNotices.txt"] {
-        let text = library.with_file_name(text);
-        if let Some(name) = text.file_name().filter(|_| text.is_file()) {
+/// Copies the runtime under the name that its soname has, with the licence texts that lie beside it. Returns the names
+/// of the copies.
+pub fn put_runtime(library: &Path, folder: &Path) -> Result<Vec<&'static str>> {
+    let name = "libonnxruntime.so.1";
+    copy(library, &folder.join(name))?;
+    let mut names = vec![name];
+    for name in ["LICENSE", "ThirdPartyNotices.txt"] {
+        let text = library.with_file_name(name);
+        if text.is_file() {
             copy(&text, &folder.join(name))?;
+            names.push(name);
         }
     }
-    Ok(())
+    Ok(names)
 }
 
 /// Makes `target` hold the files of `source`, and no others.
@@ -138,7 +154,7 @@ fn mirror(source: &Path, target: &Path) -> Result<()> {
 }
 
 /// The files in `folder` and its folders, relative to it.
-fn files_below(folder: &Path) -> Result<BTreeSet<PathBuf>> {
+pub fn files_below(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     let mut files = BTreeSet::new();
     let mut open = vec![PathBuf::new()];
     while let Some(relative) = open.pop() {
@@ -162,13 +178,14 @@ fn files_below(folder: &Path) -> Result<BTreeSet<PathBuf>> {
     Ok(files)
 }
 
-fn copy(source: &Path, target: &Path) -> Result<()> {
+/// Copies a file as [`put`] writes it.
+pub fn copy(source: &Path, target: &Path) -> Result<()> {
     let content = fs::read(source).with_context(|| format!("cannot read {}", source.display()))?;
     put(target, &content)
 }
 
 /// Writes a whole file, or none. One that has this content already stays as it is, and so does its date.
-fn put(path: &Path, content: &[u8]) -> Result<()> {
+pub fn put(path: &Path, content: &[u8]) -> Result<()> {
     let cannot_write = || format!("cannot write {}", path.display());
     if path.symlink_metadata().is_ok_and(|metadata| metadata.is_file())
         && fs::read(path).is_ok_and(|found| found == content)

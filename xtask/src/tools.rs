@@ -57,6 +57,29 @@ pub const VENV: Tool = Tool {
 pub const EXIFTOOL: Tool =
     Tool { name: "exiftool", probe: ("exiftool", &["-ver"]), package: "libimage-exiftool-perl" };
 
+/// GIMP, with the console that needs no screen.
+pub const GIMP: Tool = Tool { name: "GIMP", probe: ("gimp-console", &["--version"]), package: "gimp" };
+
+/// A screen for programs with windows.
+pub const XVFB: Tool = Tool { name: "Xvfb", probe: ("sh", &["-c", "command -v Xvfb"]), package: "xvfb" };
+
+/// Presses keys and mouse buttons.
+pub const XDOTOOL: Tool = Tool { name: "xdotool", probe: ("xdotool", &["version"]), package: "xdotool" };
+
+/// Takes pictures of the screen.
+pub const IMAGEMAGICK: Tool =
+    Tool { name: "ImageMagick", probe: ("import", &["-version"]), package: "imagemagick" };
+
+/// Watches which files programs open.
+pub const STRACE: Tool = Tool { name: "strace", probe: ("strace", &["--version"]), package: "strace" };
+
+/// Makes a Debian in a folder.
+pub const MMDEBSTRAP: Tool =
+    Tool { name: "mmdebstrap", probe: ("mmdebstrap", &["--version"]), package: "mmdebstrap" };
+
+/// Packs and unpacks that Debian.
+pub const ZSTD: Tool = Tool { name: "zstd", probe: ("zstd", &["--version"]), package: "zstd" };
+
 impl Tool {
     /// Whether the machine has it.
     pub fn is_there(&self) -> bool {
@@ -94,7 +117,8 @@ pub fn install_missing(tools: &[Tool]) -> Result<bool> {
     Ok(true)
 }
 
-fn is_root() -> bool {
+/// Whether this process may do everything.
+pub fn is_root() -> bool {
     Command::new("id").arg("-u").output().is_ok_and(|output| output.stdout.trim_ascii() == b"0")
 }
 
