@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use crate::dialog::{self, Controls};
-use crate::engine::Summary;
+use crate::engine::{Engine, Summary};
 use crate::gimp::{Gimp, Handle};
 use crate::messages::tr;
 use crate::outputs::{self, Target};
 use crate::problem::Problem;
 use crate::procedures::Procedure;
-use crate::settings::{Settings, Value};
+use crate::settings::{Device, Settings, Value};
 use crate::work::Work;
 
 /// What GIMP asks for.
@@ -54,14 +54,33 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
     let area = gimp.selected(drawable).ok_or_else(|| {
         Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))
     })?;
-    if call.controls.is_none() {
-        let settings = Settings::new(procedure, &call.values)?;
-        outputs::check(gimp, procedure, drawable, settings.output)?;
-    }
-    let picture = gimp.picture(drawable)?;
-    let everything = gimp.nothing_is_selected(image);
-    let selection = if everything { None } else { Some(gimp.selection(image, drawable)?) };
-    let mut work = Work::new(procedure.filter, folder, picture, selection);
+    let device = match call.controls {
+        // The dialog lists models before it is known which device will be wanted.
+        Some(_) => Device::Automatic,
+        None => {
+            let settings = Settings::new(procedure, &call.values)?;
+            outputs::check(gimp, procedure, drawable, settings.output)?;
+            settings.device
+        }
+    };
+    let read = || -> Result<_, Problem> {
+        let picture = gimp.picture(drawable)?;
+        let everything = gimp.nothing_is_selected(image);
+        let selection = if everything { None } else { Some(gimp.selection(image, drawable)?) };
+        Ok((picture, selection))
+    };
+    // GIMP hands over pixels while ONNX Runtime is loaded.
+    let (engine, pixels) = std::thread::scope(|scope| {
+        let engine = scope.spawn(|| {
+            let engine = Engine::new(folder, device)?;
+            engine.runs_on()?;
+            Ok(engine)
+        });
+        let pixels = read();
+        let bug = |_| Err(Problem::new(tr("A bug in Derust: it panicked.")));
+        (engine.join().unwrap_or_else(bug), pixels)
+    });
+    let mut work = Work::new(procedure.filter, folder, Some(engine?), pixels?);
 
     let (values, made) = match call.controls {
         None => (call.values.clone(), None),

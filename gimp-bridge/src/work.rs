@@ -39,14 +39,19 @@ pub struct Made {
 }
 
 impl Work {
-    /// Nothing has been found yet. libderust, ONNX Runtime and models lie in `folder`.
-    pub fn new(filter: Filter, folder: &Path, picture: Picture, selection: Option<Plane>) -> Self {
+    /// Nothing has been found yet. libderust, ONNX Runtime and models lie in `folder`; `engine` may have been made before.
+    pub fn new(
+        filter: Filter,
+        folder: &Path,
+        engine: Option<Engine>,
+        (picture, selection): (Picture, Option<Plane>),
+    ) -> Self {
         Work {
             picture: Arc::new(picture),
             selection: selection.map(Arc::new),
             filter,
             folder: folder.to_owned(),
-            engine: None,
+            engine,
             removal: None,
             rust: None,
         }

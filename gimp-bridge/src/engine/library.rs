@@ -67,6 +67,10 @@ impl Loaded {
                 "{message}\n{}",
                 tr("ONNX files with models belong into the folder “models” beside the plug-in.")
             )),
+            DERUST_ERROR_RUNTIME => Problem::new(format!(
+                "{message}\n{}",
+                tr("ONNX Runtime comes with the plug-in: install it again.")
+            )),
             _ => Problem::new(message),
         })
     }

@@ -49,12 +49,10 @@ fn serve(arguments: &[OsString], generation: Generation) -> ExitCode {
         .map(|argument| CString::new(argument.as_encoded_bytes()).unwrap_or_default())
         .collect();
     let mut pointers: Vec<*mut c_char> = texts.iter().map(|text| text.as_ptr().cast_mut()).collect();
-    // GIMP hangs up while a plug-in says goodbye; C programs end silently there, and Rust's runtime lets libgimp complain.
-    #[cfg(unix)]
-    // SAFETY: no handler is installed, only the system's own one.
-    unsafe {
-        libc::signal(libc::SIGPIPE, libc::SIG_DFL)
-    };
+    // The plug-in reads and writes GEGL's buffers and runs none of its operations: loading them takes longer than all the
+    // rest of the start.
+    // SAFETY: the process has one thread yet.
+    unsafe { std::env::set_var("GEGL_PATH", own_folder().join("no-operations")) };
     let count = pointers.len() as c_int;
     pointers.push(std::ptr::null_mut());
     let ended = match generation {

@@ -191,6 +191,7 @@ table! {
         gimp_selection_is_empty(H) -> c_int;
         gimp_item_get_parent(H) -> H;
         gimp_item_get_lock_content(H) -> c_int;
+        gimp_item_set_lock_content(H, c_int) -> c_int;
         gimp_item_is_group(H) -> c_int;
         gimp_item_is_layer(H) -> c_int;
         gimp_item_set_name(H, Text) -> c_int;

@@ -195,7 +195,11 @@ impl<H: Handle> Gimp<H> {
             return Err(self.refused(&tr("copy the layer")));
         }
         // SAFETY: GIMP checks the handle and copies the text.
-        unsafe { (self.core.gimp_item_set_name)(copy, c_text(name).as_ptr()) };
+        unsafe {
+            (self.core.gimp_item_set_name)(copy, c_text(name).as_ptr());
+            // The lock is meant for the layer that was copied.
+            (self.core.gimp_item_set_lock_content)(copy, 0)
+        };
         Ok(copy)
     }
 
