@@ -49,6 +49,8 @@ enum Command {
     Export(export::ExportCommand),
     /// Write a fixed list of rusty and clean pairs made from photos.
     Pairs(evaluate::PairsOptions),
+    /// Write a fixed list of pictures without rust: rendered ones, and clean parts of photos.
+    RustFree(evaluate::RustFreeOptions),
     /// Measure model files through the `derust` command.
     #[command(subcommand)]
     Evaluate(evaluate::EvaluateCommand),
@@ -62,6 +64,7 @@ fn main() -> ExitCode {
         Command::Preview(options) => preview::write(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
+        Command::RustFree(options) => evaluate::write_rust_free(&options),
         Command::Evaluate(command) => evaluate::evaluate(&command),
     };
     match result {

@@ -3,10 +3,12 @@
 mod command;
 mod pairs;
 mod removal;
+mod rust_free;
 mod segmentation;
 mod similarity;
 
 pub use pairs::{PairsOptions, write_pairs};
+pub use rust_free::{RustFreeOptions, write_rust_free};
 
 use anyhow::Result;
 use clap::Subcommand;

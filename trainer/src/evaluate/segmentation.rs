@@ -36,6 +36,7 @@ pub fn evaluate(options: &SegmentationOptions) -> Result<()> {
         ])?;
     }
     let mut found = vec![];
+    let mut pixels = 0;
     let mut believed = Detection::default();
     for image in files(&images)? {
         let stem = image.file_stem().unwrap_or_default();
@@ -43,6 +44,7 @@ pub fn evaluate(options: &SegmentationOptions) -> Result<()> {
         let mask = unit_values(&open_gray(&png(&masks, stem))?);
         let probability = unit_values(&open_gray(&png(&probabilities, stem))?);
         ensure!(mask.len() == label.len(), "the mask of {} has another size than its label", image.display());
+        pixels += label.len();
         let mut detection = Detection::default();
         detection.add_values(&mask, &label);
         found.push(detection.counts(0.5));
@@ -67,6 +69,7 @@ pub fn evaluate(options: &SegmentationOptions) -> Result<()> {
         "recall": total.recall(),
         "best_threshold": believed.best_threshold().0,
         "best_iou": believed.best_threshold().1,
+        "false_alarm_area": total.false_alarm as f64 / pixels as f64,
         "calibration_error": believed.calibration_error(),
     });
     println!("{report}");
