@@ -4,7 +4,7 @@
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
 //! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
-//! installs) the programs that the rest calls, [`demo`], [`mod@test`], [`verify`], [`train`] and [`showcase`]
+//! installs) the programs that the rest calls, [`demo`], [`mod@test`], [`fuzz`], [`verify`], [`train`] (which begins with [`backbone`]) and [`showcase`]
 //! run the product.
 
 use std::path::PathBuf;
@@ -12,7 +12,9 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod backbone;
 mod demo;
+mod fuzz;
 mod gimp_root;
 mod install;
 mod install_gimp;
@@ -84,6 +86,12 @@ enum Task {
         #[arg(long)]
         strict: bool,
     },
+    /// Feed arbitrary model and picture files to what reads them, for a while.
+    Fuzz {
+        /// Seconds for each of them.
+        #[arg(long, default_value_t = 60)]
+        seconds: u32,
+    },
     /// Run what takes long: all tests, strictly, and the shipped networks measured on photos ($DERUST_DATA).
     Verify,
     /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
@@ -131,6 +139,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             Ok(ExitCode::SUCCESS)
         }
         Task::Test { strict } => test::run(&workspace, strict),
+        Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
         Task::Verify => verify::run(&workspace),
         Task::Train(options) => train::run(&workspace, &options),
         Task::Showcase => showcase::run(&workspace),

@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 
 use crate::workspace::Workspace;
-use crate::{libtorch, onnxruntime, photos, process};
+use crate::{backbone, libtorch, onnxruntime, photos, process};
 
 /// What the models name as the data that they learned from, with the attribution that its licence asks for.
 const TRAINED_ON: &str = "1,027 photos of corroded metal with masks from \"corrosion-instance-segmentation-sfcpc\", \
@@ -53,7 +53,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let (segment, derust) = (out.join("segment"), out.join("derust"));
 
     let mut command = training(workspace, "segment", &photos, &segment, options);
-    command.args(["--steps", &options.segment_steps, "--batch", "12", "--side", "224"]);
+    command.args(["--steps", &options.segment_steps, "--batch", "10", "--side", "256"]);
+    command.args(["--learning-rate", "1e-3", "--backbone"]).arg(backbone::provide(workspace)?);
     process::run(&mut command, "training the segmentation network")?;
     let mut command = training(workspace, "derust", &photos, &derust, options);
     command.args([
@@ -65,7 +66,9 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
         "192",
         "--learning-rate",
         "1e-3",
+        "--segment-run",
     ]);
+    command.arg(&segment);
     process::run(&mut command, "training the derust network")?;
 
     let mut command = export(workspace, "segment", options, SEGMENTER, &out.join("segment-rust.onnx"));
