@@ -4,8 +4,8 @@
 //! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
 //! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
-//! installs) the programs that the rest calls, [`demo`], [`mod@test`], [`fuzz`], [`verify`], [`train`] (which begins with [`backbone`]) and [`showcase`]
-//! run the product.
+//! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`demo`],
+//! [`mod@test`], [`fuzz`], [`verify`], [`train`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
