@@ -136,10 +136,9 @@ impl Engine {
     /// When ONNX Runtime cannot be loaded.
     pub fn runs_on(&self) -> Result<String, Problem> {
         let mut runtime = Runtime::default();
-        let loaded = self.loaded;
+        let (loaded, engine) = (self.loaded, self.pointer);
         // SAFETY: the engine lives, and the struct says its size.
-        loaded
-            .call(|library, error| unsafe { library.engine_runtime()(self.pointer, &mut runtime, error) })?;
+        loaded.call(|library, error| unsafe { library.engine_runtime()(engine, &mut runtime, error) })?;
         let names: Vec<_> =
             self.devices()?.into_iter().filter(|device| device.in_use).map(|device| device.name).collect();
         // SAFETY: the engine's text.

@@ -425,12 +425,21 @@ impl<H: Handle> Gimp<H> {
         Ok(())
     }
 
-    /// Writes a plane to a mask, a channel, with its upper left corner at `at`.
+    /// Writes a plane to a mask or a channel, with its upper left corner at `at`; what lies outside is left out.
     pub fn write_plane(&self, drawable: H, plane: &Plane, at: (i32, i32)) -> Result<(), Problem> {
         let gray = self.encoding(drawable)?.coverage();
-        let area = Rectangle { x: at.0, y: at.1, width: plane.width, height: plane.height };
-        // SAFETY: the plane has a byte for every pixel of the area; what lies outside of the drawable is cut off.
-        unsafe { self.buffer(drawable)?.write_rows(area, gray, &plane.values, plane.width as usize) };
+        let (width, height) = self.size(drawable);
+        // GIMP 3 does not survive pixels outside of a buffer.
+        let (Some((x, from_x, columns)), Some((y, from_y, rows))) =
+            (overlap(at.0, plane.width, width), overlap(at.1, plane.height, height))
+        else {
+            return Ok(());
+        };
+        let area = Rectangle { x: x as i32, y: y as i32, width: columns, height: rows };
+        let stride = plane.width as usize;
+        let first = from_y as usize * stride + from_x as usize;
+        // SAFETY: the area lies in both, and `first` is its first pixel in the plane.
+        unsafe { self.buffer(drawable)?.write_rows(area, gray, &plane.values[first..], stride) };
         Ok(())
     }
 
@@ -451,6 +460,13 @@ impl<H: Handle> Gimp<H> {
         let start = tr("GIMP could not {0}").replace("{0}", what);
         Problem::new(if said.is_empty() { start } else { format!("{start}: {said}") })
     }
+}
+
+/// What of `length` pixels that begin at `at` lies within `limit`: where, from which one of them on, and how many.
+fn overlap(at: i32, length: u32, limit: u32) -> Option<(u32, u32, u32)> {
+    let (at, limit) = (i64::from(at), i64::from(limit));
+    let (from, to) = (at.max(0), (at + i64::from(length)).min(limit));
+    (from < to).then_some((from as u32, (from - at) as u32, (to - from) as u32))
 }
 
 impl<H: Handle> Buffer<'_, H> {
@@ -518,5 +534,19 @@ impl From<Rectangle> for GeglRectangle {
     fn from(area: Rectangle) -> Self {
         let [width, height] = [area.width, area.height].map(|side| side as c_int);
         GeglRectangle { x: area.x, y: area.y, width, height }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::overlap;
+
+    #[test]
+    fn only_what_lies_within_is_written() {
+        assert_eq!(overlap(0, 10, 10), Some((0, 0, 10)));
+        assert_eq!(overlap(-13, 20, 10), Some((0, 13, 7)));
+        assert_eq!(overlap(9, 20, 10), Some((9, 0, 1)));
+        assert_eq!(overlap(-5, 50, 10), Some((0, 5, 10)));
+        assert_eq!((overlap(10, 5, 10), overlap(-5, 5, 10)), (None, None));
     }
 }
