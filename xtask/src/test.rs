@@ -1,8 +1,9 @@
 //! `cargo xtask test`: every test that can run on this machine.
 
 use std::io::{BufRead, BufReader};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::{ExitCode, Stdio};
+use std::slice;
 
 use anyhow::{Context, Result};
 
@@ -10,15 +11,16 @@ use crate::prefix::{self, Profile};
 use crate::tally::Tally;
 use crate::tools::{self, Tool};
 use crate::workspace::Workspace;
-use crate::{libtorch, onnxruntime, photos, process};
+use crate::{gimp_root, install_gimp, libtorch, onnxruntime, photos, process};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 8] = [
+const RUN_NETWORKS: [&str; 9] = [
     "derust-engine",
     "derust-capi",
     "derust-command",
     "derust-tests-abi",
     "derust-tests-c",
+    "derust-tests-gimp",
     "derust-tests-opencv",
     "derust-tests-python",
     "derust-trainer",
@@ -27,13 +29,18 @@ const RUN_NETWORKS: [&str; 8] = [
 /// Packages that link to libtorch.
 const LINK_LIBTORCH: [&str; 1] = ["derust-trainer"];
 
+/// The package whose tests run in GIMP, and what the names of those in GIMP 3 begin with.
+const IN_GIMP: &str = "derust-tests-gimp";
+const IN_GIMP_3: &str = "gimp_3::";
+
 /// Packages whose tests are programs of other languages, and what builds and runs these.
-const HOSTS: [(&[&str], &[Tool]); 4] = [
+const HOSTS: [(&[&str], &[Tool]); 5] = [
     (
         &["derust-tests-abi"],
         &[tools::CXX, tools::CLANG, tools::PKG_CONFIG, tools::OPENCV, tools::VALGRIND, tools::ABIGAIL],
     ),
     (&["derust-tests-c"], &[tools::CXX, tools::CLANG]),
+    (&["derust-tests-gimp"], &[tools::GIMP, tools::XVFB, tools::XDOTOOL, tools::IMAGEMAGICK]),
     (&["derust-tests-opencv"], &[tools::CXX, tools::CLANG, tools::CMAKE, tools::PKG_CONFIG, tools::OPENCV]),
     (&["derust-tests-python"], &[tools::PIP, tools::VENV]),
 ];
@@ -48,12 +55,15 @@ pub fn run(workspace: &Workspace, strict: bool) -> Result<ExitCode> {
             println!("photos: none ({} is not set), rendered pictures take their place", photos::VARIABLE)
         }
     }
-    let prefix = workspace.target.join("test-prefix");
+    let installed = Installed::below(workspace);
     let is_tested = |package: &str| !skipped.iter().any(|skip| skip.packages.contains(&package));
     if HOSTS.iter().flat_map(|(packages, _)| *packages).any(|package| is_tested(package)) {
-        prefix::install(workspace, &prefix, Profile::Debug)?;
+        prefix::install(workspace, &installed.prefix, Profile::Debug)?;
     }
-    let mut tally = run_tests(workspace, &skipped, photos.as_deref(), &prefix)?;
+    if is_tested(IN_GIMP) {
+        install_gimp::install(workspace, Profile::Debug, slice::from_ref(&installed.plug_ins))?;
+    }
+    let mut tally = run_tests(workspace, &skipped, photos.as_deref(), &installed)?;
     tally.skipped += skipped.len();
 
     println!();
@@ -73,7 +83,26 @@ struct Skip {
     what: String,
     /// Packages that are left out altogether.
     packages: &'static [&'static str],
+    /// The beginnings of the names of tests that are left out.
+    tests: &'static [&'static str],
     reason: String,
+}
+
+/// What the tests of hosts use, installed once for all of them.
+struct Installed {
+    prefix: PathBuf,
+    plug_ins: PathBuf,
+    gimp_root: PathBuf,
+}
+
+impl Installed {
+    fn below(workspace: &Workspace) -> Self {
+        Installed {
+            prefix: workspace.target.join("test-prefix"),
+            plug_ins: workspace.target.join("test-plug-ins"),
+            gimp_root: gimp_root::folder(workspace, gimp_root::SUITE),
+        }
+    }
 }
 
 /// Puts in place what the tests need; returns what has to be left out.
@@ -81,7 +110,7 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
     let mut skipped = Vec::new();
     let mut need = |what: &str, packages, tools: &[Tool], provide: &dyn Fn() -> Result<()>| {
         if let Err(error) = provide_with(tools, provide) {
-            skipped.push(Skip { what: what.into(), packages, reason: format!("{error:#}") });
+            skipped.push(Skip { what: what.into(), packages, tests: &[], reason: format!("{error:#}") });
         }
     };
     let packages = |packages: &[&str]| format!("the tests of {}", packages.join(", "));
@@ -96,6 +125,12 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
         need(&packages(host), host, tools, &|| tools.iter().try_for_each(Tool::require));
     }
     need("comparing metadata by exiftool", &[], &[tools::EXIFTOOL], &|| tools::EXIFTOOL.require());
+    let left_out = skipped.iter().any(|skip| skip.packages.contains(&IN_GIMP));
+    let root = || gimp_root::provide(workspace, gimp_root::SUITE).map(drop);
+    if !left_out && let Err(error) = provide_with(&[tools::MMDEBSTRAP, tools::ZSTD], &root) {
+        let reason = format!("{error:#}");
+        skipped.push(Skip { what: "the tests in GIMP 3".into(), packages: &[], tests: &[IN_GIMP_3], reason });
+    }
     skipped
 }
 
@@ -105,17 +140,27 @@ fn provide_with(tools: &[Tool], provide: &dyn Fn() -> Result<()>) -> Result<()> 
     if first.is_err() && tools::install_missing(tools)? { provide() } else { first }
 }
 
-fn run_tests(workspace: &Workspace, skipped: &[Skip], photos: Option<&Path>, prefix: &Path) -> Result<Tally> {
+fn run_tests(
+    workspace: &Workspace,
+    skipped: &[Skip],
+    photos: Option<&Path>,
+    installed: &Installed,
+) -> Result<Tally> {
     let mut cargo = process::cargo(workspace);
     // One call for all packages: they are compiled once, with one set of features.
     cargo.args(["test", "--workspace", "--no-fail-fast"]);
     for package in skipped.iter().flat_map(|skip| skip.packages) {
         cargo.args(["--exclude", package]);
     }
+    cargo.arg("--");
+    for tests in skipped.iter().flat_map(|skip| skip.tests) {
+        cargo.args(["--skip", tests]);
+    }
     // libgomp's waiting threads would take the time of the working ones where the machine is busy.
     cargo.env("GOMP_SPINCOUNT", std::env::var_os("GOMP_SPINCOUNT").unwrap_or_else(|| "0".into()));
-    // The hosts' tests would each install it again.
-    cargo.env("DERUST_PREFIX", prefix);
+    // The hosts' tests would each install them again.
+    cargo.env("DERUST_PREFIX", &installed.prefix);
+    cargo.env("DERUST_GIMP_PLUG_INS", &installed.plug_ins).env("DERUST_GIMP_ROOT", &installed.gimp_root);
     if let Some(folder) = photos {
         cargo.env(photos::VARIABLE, folder);
     }

@@ -70,9 +70,6 @@ pub const XDOTOOL: Tool = Tool { name: "xdotool", probe: ("xdotool", &["version"
 pub const IMAGEMAGICK: Tool =
     Tool { name: "ImageMagick", probe: ("import", &["-version"]), package: "imagemagick" };
 
-/// Watches which files programs open.
-pub const STRACE: Tool = Tool { name: "strace", probe: ("strace", &["--version"]), package: "strace" };
-
 /// Makes a Debian in a folder.
 pub const MMDEBSTRAP: Tool =
     Tool { name: "mmdebstrap", probe: ("mmdebstrap", &["--version"]), package: "mmdebstrap" };

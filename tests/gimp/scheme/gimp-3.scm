@@ -1,0 +1,10 @@
+; What is said differently in GIMP 3.
+(define (test-load file) (car (gimp-file-load RUN-NONINTERACTIVE file)))
+(define (test-layers image) (car (gimp-image-get-layers image)))
+(define (test-channels image) (car (gimp-image-get-channels image)))
+(define (test-width drawable) (car (gimp-drawable-get-width drawable)))
+(define (test-height drawable) (car (gimp-drawable-get-height drawable)))
+(define (test-new-group image) (car (gimp-group-layer-new image "group")))
+(define (test-new-channel image) (car (gimp-channel-new image "other" 8 8 50 '(0 0 0))))
+(define (test-png image layer file)
+  (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file file #:compression 1 #:save-transparent 1))

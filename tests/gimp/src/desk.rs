@@ -1,0 +1,101 @@
+//! A GIMP on a screen, worked as a person works it.
+
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use crate::gimp::{Generation, Gimp, Window};
+use crate::screen::Screen;
+use crate::script_fu::quoted;
+
+const SIZE: (u32, u32) = (1280, 800);
+
+/// A GIMP with one open picture.
+pub struct Desk {
+    /// The screen that GIMP is on.
+    pub screen: Screen,
+    /// The GIMP.
+    pub gimp: Gimp,
+    /// The picture's number in scripts.
+    pub image: String,
+    window: String,
+}
+
+/// An entry of the menu Filters ▸ Rust.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entry {
+    /// Derust…
+    Derust,
+    /// Segment Rust…
+    SegmentRust,
+}
+
+impl Entry {
+    /// The title of its dialog.
+    pub fn title(self) -> &'static str {
+        match self {
+            Entry::Derust => "^Derust$",
+            Entry::SegmentRust => "^Segment Rust$",
+        }
+    }
+}
+
+impl Desk {
+    /// Opens a picture in a GIMP that `start` starts, in a window that fills the screen.
+    ///
+    /// # Panics
+    /// When GIMP or the screen does not start.
+    pub fn open(picture: &Path, start: impl FnOnce(Window<'_>) -> Gimp) -> Self {
+        let screen = Screen::new(SIZE.0, SIZE.1);
+        let gimp = start(Window::On(screen.name()));
+        let copy = gimp.folder().join(picture.file_name().unwrap_or_default());
+        std::fs::copy(picture, &copy).expect("a copy of the picture");
+        let image = gimp.evaluate(&format!("(test-load {})", quoted(&copy.to_string_lossy())));
+        gimp.evaluate(&format!("(begin (gimp-image-clean-all {image}) (gimp-display-new {image}))"));
+        let window = screen.wait_for("GIMP$");
+        screen.place(&window, (0, 0), SIZE);
+        settle();
+        Desk { screen, gimp, image, window }
+    }
+
+    /// Opens the menu Filters ▸ Rust by keys; its first entry is marked.
+    pub fn open_menu(&self) {
+        self.screen.press(&self.window, &["alt+r"]);
+        settle();
+        // It stands last; GIMP 2.10 has two more below it.
+        let keys: &[&str] = match self.gimp.generation {
+            Generation::Two => &["End", "Up", "Up", "Right"],
+            Generation::Three => &["End", "Right"],
+        };
+        self.screen.press_on(keys);
+        settle();
+    }
+
+    /// Opens a dialog by the menu; returns its window.
+    pub fn open_dialog(&self, entry: Entry) -> String {
+        self.open_menu();
+        self.screen.press_on(if entry == Entry::Derust { &["Return"] } else { &["Down", "Return"] });
+        let dialog = self.screen.wait_for(entry.title());
+        settle();
+        dialog
+    }
+
+    /// Presses keys in GIMP's own window.
+    pub fn press(&self, keys: &[&str]) {
+        self.screen.press(&self.window, keys);
+        settle();
+    }
+
+    /// Writes the picture's layer into a file; returns the file.
+    pub fn save_layer(&self) -> PathBuf {
+        let file = self.gimp.folder().join("layer.png");
+        let path = quoted(&file.to_string_lossy());
+        self.gimp.evaluate(&format!("(test-save (test-layer {}) {path})", self.image));
+        file
+    }
+}
+
+/// GIMP draws and takes in what was typed.
+fn settle() {
+    thread::sleep(Duration::from_millis(800));
+}
