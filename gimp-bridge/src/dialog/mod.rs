@@ -114,6 +114,7 @@ pub fn ask<H: Handle>(
             let label = || {
                 let label = (widgets.gtk_label_new)(c"".as_ptr());
                 (widgets.gtk_misc_set_alignment)(label, 0.0, 0.5);
+                (widgets.gtk_label_set_line_wrap)(label, 1);
                 (widgets.gtk_box_pack_start)(content, label, 0, 0, 2);
                 label
             };
