@@ -51,7 +51,10 @@ impl Desk {
         let copy = gimp.folder().join(picture.file_name().unwrap_or_default());
         std::fs::copy(picture, &copy).expect("a copy of the picture");
         let image = gimp.evaluate(&format!("(test-load {})", quoted(&copy.to_string_lossy())));
-        gimp.evaluate(&format!("(begin (gimp-image-clean-all {image}) (gimp-display-new {image}))"));
+        // An image that a script opens has no undo until it asks for it.
+        gimp.evaluate(&format!(
+            "(begin (gimp-image-undo-enable {image}) (gimp-image-clean-all {image}) (gimp-display-new {image}))"
+        ));
         let window = screen.wait_for("GIMP$");
         screen.place(&window, (0, 0), SIZE);
         settle();

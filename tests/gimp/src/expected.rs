@@ -9,6 +9,7 @@ use derust_engine::pixels::{self, Channels, Depth, Layout, PictureMut, Transfer}
 use derust_engine::survey::Survey;
 use derust_engine::{Control, Engine, EngineOptions};
 
+use crate::gimp::plug_ins;
 use crate::pictures::{Kind, Picture, decoded, encoded};
 
 /// The engine beside GIMP: the same ONNX Runtime, the same models, nothing of the plug-in.
@@ -17,10 +18,11 @@ pub struct Expected {
 }
 
 impl Expected {
-    /// An engine with the runtime and the models of the plug-in in `folder`.
+    /// An engine with the models of the plug-in in `folder`. A process has one ONNX Runtime, whichever GIMPs it starts:
+    /// the installed one.
     pub fn beside(folder: &Path) -> Self {
         let engine = Engine::new(EngineOptions {
-            runtime: Some(folder.join("onnxruntime/libonnxruntime.so.1")),
+            runtime: Some(plug_ins().join("gimp-derust/onnxruntime/libonnxruntime.so.1")),
             store: Store::only(&[folder.join("models")]),
             ..EngineOptions::default()
         });

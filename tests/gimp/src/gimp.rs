@@ -218,7 +218,7 @@ pub fn new_folder() -> PathBuf {
 }
 
 /// The folder with the installed plug-in: `$DERUST_GIMP_PLUG_INS`, else one in the build folder.
-fn plug_ins() -> &'static Path {
+pub fn plug_ins() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         given(PLUG_INS).unwrap_or_else(|| {

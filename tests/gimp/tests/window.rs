@@ -43,8 +43,10 @@ fn rust_is_taken_away_and_brought_back(generation: Generation) {
     desk.screen.press_on(&["Escape", "Escape", "Escape"]);
 
     let dialog = desk.open_dialog(Entry::Derust);
-    assert!(preview_changes(&desk, &pictures), "the preview shows nothing new");
-    desk.screen.photograph(&pictures.join("dialog.png"));
+    assert!(
+        preview_shows_the_result(&desk, &dialog, &pictures.join("dialog.png")),
+        "the preview shows nothing new"
+    );
     desk.screen.press(&dialog, &["Escape"]);
     desk.screen.wait_until_gone(Entry::Derust.title());
     assert!(layer(&desk) == before, "Cancel has changed the layer");
@@ -95,21 +97,21 @@ fn wait_for_layer(desk: &Desk, expected: &Picture, after: &str) {
     }
 }
 
-/// Whether the screen, on which nothing else happens, changes after the dialog has appeared with the picture as it is.
-fn preview_changes(desk: &Desk, pictures: &Path) -> bool {
-    let file = pictures.join("preview.png");
-    let photograph = || {
-        desk.screen.photograph(&file);
-        Picture::read(&file)
-    };
-    let first = photograph();
+/// Whether the dialog looks different with its preview and without it. The picture of the first is kept.
+fn preview_shows_the_result(desk: &Desk, dialog: &str, picture: &Path) -> bool {
+    let without = picture.with_file_name("dialog-without-preview.png");
     let begin = Instant::now();
     while begin.elapsed() < LIMIT {
-        let now = photograph();
-        if now.part_beyond(&first, 0.05) > 0.002 {
+        desk.screen.photograph(picture);
+        // Takes the tick off, and sets it again.
+        desk.screen.press(dialog, &["alt+p"]);
+        thread::sleep(Duration::from_millis(500));
+        desk.screen.photograph(&without);
+        desk.screen.press(dialog, &["alt+p"]);
+        // More than the tick itself.
+        if Picture::read(picture).part_beyond(&Picture::read(&without), 0.05) > 0.001 {
             return true;
         }
-        thread::sleep(Duration::from_millis(200));
     }
     false
 }
