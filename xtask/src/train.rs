@@ -13,7 +13,8 @@ use crate::{backbone, libtorch, onnxruntime, photos, process};
 /// What the models name as the data that they learned from, with the attribution that its licence asks for.
 const TRAINED_ON: &str = "1,027 photos of corroded metal with masks from \"corrosion-instance-segmentation-sfcpc\", \
      version 16, by cawilai-interns-july-2023 (Roboflow Universe), CC BY 4.0; resized and drawn as masks; \
-     and pictures rendered by derust";
+     and pictures rendered by derust; \
+     begun with weights of EfficientNet-Lite0 trained on ImageNet, Apache 2.0";
 
 /// Name of the shipped segment-rust model.
 const SEGMENTER: &str = "corrosion-unet";
@@ -27,13 +28,13 @@ pub struct Options {
     #[arg(long)]
     out: Option<PathBuf>,
     /// Steps of the segmentation network.
-    #[arg(long, default_value = "3129")]
+    #[arg(long, default_value = "1900")]
     segment_steps: String,
     /// Steps of the derust network.
     #[arg(long, default_value = "1543")]
     derust_steps: String,
     /// Version that the models get.
-    #[arg(long, default_value = "0.1.0")]
+    #[arg(long, default_value = "0.2.0")]
     model_version: String,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
