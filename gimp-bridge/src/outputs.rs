@@ -2,7 +2,7 @@
 //!
 //! The image is touched last, in one step of its undo history: whoever stops a filter before finds the image as it was.
 
-use crate::gimp::{Gimp, Handle};
+use crate::gimp::{Gimp, Handle, Visible};
 use crate::messages::tr;
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::problem::Problem;
@@ -48,13 +48,20 @@ pub fn check<H: Handle>(
 }
 
 /// What a result is for.
-pub struct Target<H> {
+pub struct Target<'a, H: Handle> {
     /// The image.
     pub image: H,
-    /// The layer that was looked at.
+    /// The layer.
     pub drawable: H,
-    /// The bounding box of what is selected of it.
-    pub area: Rectangle,
+    /// What was looked at instead, if filters on the layer count as part of it.
+    pub visible: Option<&'a Visible<'a, H>>,
+}
+
+impl<H: Handle> Target<'_, H> {
+    /// The layer that was looked at.
+    fn shown(&self) -> H {
+        self.visible.map_or(self.drawable, |visible| visible.layer)
+    }
 }
 
 /// Puts a result where it belongs.
@@ -64,40 +71,44 @@ pub struct Target<H> {
 pub fn put<H: Handle>(
     gimp: &Gimp<H>,
     procedure: &Procedure,
-    target: &Target<H>,
+    target: &Target<'_, H>,
     output: Output,
-    (picture, selection): (&Picture, Option<&Plane>),
     made: &Made,
 ) -> Result<(), Problem> {
-    let nothing = || Problem::new("nothing was made");
+    let source = &made.source;
     let mask = || -> Result<Plane, Problem> {
         let mut mask = made.mask.as_deref().ok_or_else(nothing)?.clone();
-        if let Some(selection) = selection {
+        if let Some(selection) = &source.selection {
             mask.limit(selection);
         }
         Ok(mask)
     };
-    let changed = || made.picture.as_deref().ok_or_else(nothing);
     let name = tr(procedure.title);
     match (procedure.filter, output) {
+        (_, Output::ThisLayer) if target.visible.is_some() => gimp.one_undo_step(target.image, || {
+            gimp.merge_filters(target.drawable)?;
+            fill_shadow(gimp, target.drawable, made)?;
+            merge(gimp, target.drawable, source.area)
+        }),
         (_, Output::ThisLayer) => {
-            fill_shadow(gimp, target.drawable, target, (picture, changed()?))?;
-            gimp.one_undo_step(target.image, || merge(gimp, target.drawable, target))
+            fill_shadow(gimp, target.drawable, made)?;
+            gimp.one_undo_step(target.image, || merge(gimp, target.drawable, source.area))
         }
         (_, Output::NewLayer) => {
-            let layer = gimp.copy_of(target.drawable, &name)?;
-            fill_shadow(gimp, layer, target, (picture, changed()?))?;
+            let layer = gimp.copy_of(target.shown(), target.image, &name)?;
+            fill_shadow(gimp, layer, made)?;
             gimp.one_undo_step(target.image, || {
                 gimp.insert_layer_over(target.image, layer, target.drawable)?;
-                merge(gimp, layer, target)
+                merge(gimp, layer, source.area)
             })
         }
         (Filter::Derust, Output::LayerMask) => {
-            let (mask, layer) = (mask()?, gimp.copy_of(target.drawable, &name)?);
+            let (mask, layer) = (mask()?, gimp.copy_of(target.shown(), target.image, &name)?);
             {
-                let (source, buffer) = (gimp.buffer(target.drawable)?, gimp.buffer(layer)?);
+                let (before, buffer) = (gimp.buffer(target.shown())?, gimp.buffer(layer)?);
+                let picture = &source.picture;
                 let whole = Rectangle { x: 0, y: 0, width: picture.width, height: picture.height };
-                gimp.write_result(target.drawable, (&source, &buffer), (picture, changed()?), whole)?;
+                gimp.write_result(layer, (&before, &buffer), (picture, changed(made)?), whole)?;
             }
             let of_layer = gimp.create_mask(layer)?;
             gimp.write_plane(of_layer, &mask, (0, 0))?;
@@ -108,12 +119,12 @@ pub fn put<H: Handle>(
         }
         (Filter::SegmentRust, Output::LayerMask) => {
             let (mask, of_layer) = (mask()?, gimp.create_mask(target.drawable)?);
-            gimp.write_plane(of_layer, &mask, (0, 0))?;
+            gimp.write_plane(of_layer, &mask, source.origin)?;
             gimp.one_undo_step(target.image, || gimp.add_mask(target.drawable, of_layer))
         }
         (_, Output::Selection | Output::Channel) => {
             let (mask, channel) = (mask()?, gimp.new_channel(target.image, &tr("Rust"))?);
-            gimp.write_plane(channel, &mask, gimp.offsets(target.drawable))?;
+            gimp.write_plane(channel, &mask, gimp.offsets(target.shown()))?;
             gimp.one_undo_step(target.image, || {
                 gimp.insert_channel(target.image, channel)?;
                 if output == Output::Selection {
@@ -127,20 +138,24 @@ pub fn put<H: Handle>(
     }
 }
 
-/// Prepares what [`merge`] makes visible; nothing of it shows before.
-fn fill_shadow<H: Handle>(
-    gimp: &Gimp<H>,
-    drawable: H,
-    target: &Target<H>,
-    pictures: (&Picture, &Picture),
-) -> Result<(), Problem> {
-    // Both buffers have to be gone, and with them all pixels in GIMP's process, before the merge.
-    let (source, shadow) = (gimp.buffer(target.drawable)?, gimp.shadow(drawable)?);
-    gimp.write_result(target.drawable, (&source, &shadow), pictures, target.area)
+fn nothing() -> Problem {
+    Problem::new("nothing was made")
 }
 
-fn merge<H: Handle>(gimp: &Gimp<H>, drawable: H, target: &Target<H>) -> Result<(), Problem> {
-    gimp.merge_shadow(drawable)?;
-    gimp.changed(drawable, target.area);
+fn changed(made: &Made) -> Result<&Picture, Problem> {
+    made.picture.as_deref().ok_or_else(nothing)
+}
+
+/// Prepares what [`merge`] makes visible; nothing of it shows before. The layer has the pixels that the result was made of.
+fn fill_shadow<H: Handle>(gimp: &Gimp<H>, layer: H, made: &Made) -> Result<(), Problem> {
+    // Both buffers have to be gone, and with them all pixels in GIMP's process, before the merge.
+    let (before, shadow) = (gimp.buffer(layer)?, gimp.shadow(layer)?);
+    let source = &made.source;
+    gimp.write_result(layer, (&before, &shadow), (&source.picture, changed(made)?), source.area)
+}
+
+fn merge<H: Handle>(gimp: &Gimp<H>, layer: H, area: Rectangle) -> Result<(), Problem> {
+    gimp.merge_shadow(layer)?;
+    gimp.changed(layer, area);
     Ok(())
 }

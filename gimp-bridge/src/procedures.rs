@@ -1,6 +1,8 @@
 //! What the plug-in offers: two procedures, their parameters and what they return. Both generations of GIMP register
 //! these tables; texts are those of the catalogues' left side.
 
+use crate::gimp::Generation;
+
 /// What a procedure does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Filter {
@@ -24,7 +26,7 @@ pub struct Procedure {
     pub about: &'static str,
     /// What it does, in some lines.
     pub help: &'static str,
-    /// What it is told beside run mode, image and drawable.
+    /// What it is told beside run mode, image and drawable; see [`Procedure::parameters_in`].
     pub parameters: &'static [Parameter],
     /// What it returns beside a status.
     pub returns: &'static [Return],
@@ -56,6 +58,8 @@ pub enum ParameterKind {
         /// The one that counts if nobody says anything.
         default: f64,
     },
+    /// Yes or no, no by default.
+    Toggle,
     /// One of several words: what scripts call it, and what the dialog does. The first one is the default. GIMP 2.10 counts
     /// them from 0.
     Choice(&'static [(&'static str, &'static str)]),
@@ -96,6 +100,13 @@ const DEVICE: Parameter = Parameter {
     label: "_Device",
     about: "What the model runs on",
     kind: ParameterKind::Choice(&[("automatic", "Automatic"), ("cpu", "CPU"), ("gpu", "GPU")]),
+};
+
+const USE_VISIBLE: Parameter = Parameter {
+    name: "use-visible",
+    label: "Use what I _see",
+    about: "Works on the layer as the filters on it show it; the output “this layer” merges them",
+    kind: ParameterKind::Toggle,
 };
 
 const STRENGTH: Parameter = Parameter {
@@ -144,6 +155,7 @@ pub const PROCEDURES: [Procedure; 2] = [
                 ]),
             },
             DEVICE,
+            USE_VISIBLE,
         ],
         returns: &[],
     },
@@ -176,6 +188,7 @@ pub const PROCEDURES: [Procedure; 2] = [
                 ]),
             },
             DEVICE,
+            USE_VISIBLE,
         ],
         returns: &[
             Return {
@@ -188,6 +201,17 @@ pub const PROCEDURES: [Procedure; 2] = [
     },
 ];
 
+impl Procedure {
+    /// The parameters that it has in a generation of GIMP. Filters lie on layers in GIMP 3 only; what asks about them is the
+    /// last parameter.
+    pub fn parameters_in(&self, generation: Generation) -> &'static [Parameter] {
+        match (generation, self.parameters) {
+            (Generation::Two, [known @ .., last]) if last.name == USE_VISIBLE.name => known,
+            (_, all) => all,
+        }
+    }
+}
+
 /// The procedure that GIMP calls `name`.
 pub fn named(name: &str) -> Option<&'static Procedure> {
     const { &PROCEDURES }.iter().find(|procedure| procedure.name == name)
@@ -196,6 +220,17 @@ pub fn named(name: &str) -> Option<&'static Procedure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_gimp_3_asks_about_filters_on_layers() {
+        for procedure in &PROCEDURES {
+            let names = |generation| -> Vec<_> {
+                procedure.parameters_in(generation).iter().map(|parameter| parameter.name).collect()
+            };
+            let (two, three) = (names(Generation::Two), names(Generation::Three));
+            assert_eq!([&two[..], &["use-visible"]].concat(), three);
+        }
+    }
 
     #[test]
     fn mnemonics_are_not_used_twice_in_a_dialog() {

@@ -12,14 +12,15 @@ use crate::work::{ANALYSED, Made, Work, part};
 /// # Errors
 /// See [`Work::make`].
 pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
-    let picture = work.picture.clone();
+    let source = work.source(settings).clone();
+    let picture = &*source.picture;
     let masked = settings.output == Output::LayerMask;
     let limited = masked || settings.threshold.is_some();
     work.removal(settings, &mut part(progress, 0.0, if limited { 0.45 } else { ANALYSED }))?;
     let limit = if limited {
-        let rust = work.rust(None, settings.device, &mut part(progress, 0.45, ANALYSED - 0.05))?;
+        let rust = work.rust(None, settings, &mut part(progress, 0.45, ANALYSED - 0.05))?;
         let mut mask =
-            rust.mask(&picture, settings.threshold, &mut part(progress, ANALYSED - 0.05, ANALYSED))?;
+            rust.mask(picture, settings.threshold, &mut part(progress, ANALYSED - 0.05, ANALYSED))?;
         mask.soften(settings.edge_softness);
         Some(mask)
     } else {
@@ -29,7 +30,7 @@ pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Res
     // Behind a layer mask the whole result is kept, so that the mask can be painted on.
     let limit_now = limit.as_ref().filter(|_| !masked);
     let strength = settings.strength;
-    let result = removal.compose(&picture, strength, limit_now, &mut part(progress, ANALYSED, 1.0))?;
+    let result = removal.compose(picture, strength, limit_now, &mut part(progress, ANALYSED, 1.0))?;
     let mask = limit.filter(|_| masked).map(Arc::new);
-    Ok(Made { picture: Some(Arc::new(result)), mask, summary: None })
+    Ok(Made { source, picture: Some(Arc::new(result)), mask, summary: None })
 }

@@ -1,6 +1,7 @@
 //! A run of a filter: from what GIMP asks for to what it gets.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use crate::dialog::{self, Controls};
 use crate::engine::{Engine, Summary};
@@ -10,7 +11,7 @@ use crate::outputs::{self, Target};
 use crate::problem::Problem;
 use crate::procedures::Procedure;
 use crate::settings::{Device, Settings, Value};
-use crate::work::Work;
+use crate::work::{Source, Sources, Work};
 
 /// What GIMP asks for.
 pub struct Call<'a, H> {
@@ -51,36 +52,39 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
             "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).",
         )));
     }
-    let area = gimp.selected(drawable).ok_or_else(|| {
-        Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))
-    })?;
-    let device = match call.controls {
+    let (device, use_visible) = match call.controls {
         // The dialog lists models before it is known which device will be wanted.
-        Some(_) => Device::Automatic,
+        Some(_) => (Device::Automatic, true),
         None => {
             let settings = Settings::new(procedure, &call.values)?;
             outputs::check(gimp, procedure, drawable, settings.output)?;
-            settings.device
+            (settings.device, settings.use_visible)
         }
     };
     let read = || -> Result<_, Problem> {
-        let picture = gimp.picture(drawable)?;
-        let everything = gimp.nothing_is_selected(image);
-        let selection = if everything { None } else { Some(gimp.selection(image, drawable)?) };
-        Ok((picture, selection))
+        let stored = read(gimp, image, drawable, (0, 0))?;
+        if !use_visible || !gimp.has_visible_filters(drawable) {
+            return Ok((Sources { stored, visible: None }, None));
+        }
+        let visible = gimp.visible(image, drawable)?;
+        let (layer, shown) = (gimp.offsets(drawable), gimp.offsets(visible.layer));
+        let origin = (shown.0 - layer.0, shown.1 - layer.1);
+        let source = read(gimp, visible.image, visible.layer, origin)?;
+        Ok((Sources { stored, visible: Some(source) }, Some(visible)))
     };
     // GIMP hands over pixels while ONNX Runtime is loaded.
-    let (engine, pixels) = std::thread::scope(|scope| {
+    let (engine, read) = std::thread::scope(|scope| {
         let engine = scope.spawn(|| {
             let engine = Engine::new(folder, device)?;
             engine.runs_on()?;
             Ok(engine)
         });
-        let pixels = read();
+        let read = read();
         let bug = |_| Err(Problem::new(tr("A bug in Derust: it panicked.")));
-        (engine.join().unwrap_or_else(bug), pixels)
+        (engine.join().unwrap_or_else(bug), read)
     });
-    let mut work = Work::new(procedure.filter, folder, Some(engine?), pixels?);
+    let (sources, visible) = read?;
+    let mut work = Work::new(procedure.filter, folder, Some(engine?), sources);
 
     let (values, made) = match call.controls {
         None => (call.values.clone(), None),
@@ -114,9 +118,19 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
             made?
         }
     };
-    let target = Target { image, drawable, area };
-    let pixels = (&*work.picture, work.selection.as_deref());
-    outputs::put(gimp, procedure, &target, settings.output, pixels, &made)?;
+    let target = Target { image, drawable, visible: visible.as_ref().filter(|_| settings.use_visible) };
+    outputs::put(gimp, procedure, &target, settings.output, &made)?;
     gimp.show();
     Ok(Ending::Done { values, summary: made.summary })
+}
+
+/// The pixels of a layer; `origin` is where it lies relative to the layer that the filter is for.
+fn read<H: Handle>(gimp: &Gimp<H>, image: H, layer: H, origin: (i32, i32)) -> Result<Source, Problem> {
+    let area = gimp.selected(layer).ok_or_else(|| {
+        Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))
+    })?;
+    let picture = Arc::new(gimp.picture(layer)?);
+    let everything = gimp.nothing_is_selected(image);
+    let selection = if everything { None } else { Some(Arc::new(gimp.selection(image, layer)?)) };
+    Ok(Source { picture, selection, area, origin })
 }

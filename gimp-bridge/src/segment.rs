@@ -12,16 +12,17 @@ use crate::work::{ANALYSED, Made, Work, part};
 /// # Errors
 /// See [`Work::make`].
 pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
-    let picture = work.picture.clone();
+    let source = work.source(settings).clone();
+    let picture = &*source.picture;
     let model = settings.model.as_deref();
-    let rust = work.rust(model, settings.device, &mut part(progress, 0.0, ANALYSED))?;
-    let mut mask = rust.mask(&picture, settings.threshold, &mut part(progress, ANALYSED, 0.9))?;
+    let rust = work.rust(model, settings, &mut part(progress, 0.0, ANALYSED))?;
+    let mut mask = rust.mask(picture, settings.threshold, &mut part(progress, ANALYSED, 0.9))?;
     mask.soften(settings.edge_softness);
-    let summary = rust.summary(&picture, settings.threshold)?;
+    let summary = rust.summary(picture, settings.threshold)?;
     let coloured = if settings.output == Output::NewLayer {
-        Some(Arc::new(rust.overlay(&picture, settings.threshold, &mut part(progress, 0.9, 1.0))?))
+        Some(Arc::new(rust.overlay(picture, settings.threshold, &mut part(progress, 0.9, 1.0))?))
     } else {
         None
     };
-    Ok(Made { picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary) })
+    Ok(Made { source, picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary) })
 }

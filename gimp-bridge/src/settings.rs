@@ -71,6 +71,8 @@ pub struct Settings {
     pub output: Output,
     /// What the network runs on.
     pub device: Device,
+    /// Whether filters on the layer count as part of it.
+    pub use_visible: bool,
 }
 
 /// The value of a parameter.
@@ -80,6 +82,8 @@ pub enum Value {
     Text(String),
     /// Of a number.
     Number(f64),
+    /// Of a question.
+    Toggle(bool),
     /// Of a choice: which one, counted from 0.
     Choice(usize),
 }
@@ -90,13 +94,14 @@ impl ParameterKind {
         match self {
             ParameterKind::Text => Value::Text(String::new()),
             ParameterKind::Number { default, .. } => Value::Number(default),
+            ParameterKind::Toggle => Value::Toggle(false),
             ParameterKind::Choice(_) => Value::Choice(0),
         }
     }
 }
 
 impl Settings {
-    /// From the values of a procedure's parameters, in their order.
+    /// From the values of a procedure's parameters, in their order; those that are not there are the defaults.
     ///
     /// # Errors
     /// When a value is out of range.
@@ -108,6 +113,7 @@ impl Settings {
             threshold: None,
             output: Output::ThisLayer,
             device: Device::Automatic,
+            use_visible: false,
         };
         for (parameter, value) in procedure.parameters.iter().zip(values) {
             let out_of_range = |given: String, range: String| {
@@ -137,6 +143,7 @@ impl Settings {
                         _ => {}
                     }
                 }
+                (ParameterKind::Toggle, Value::Toggle(value)) => settings.use_visible = *value,
                 (ParameterKind::Text, Value::Text(name)) => {
                     settings.model = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
                 }
@@ -170,7 +177,7 @@ mod tests {
                 values[index] = match parameter.kind {
                     ParameterKind::Number { to, .. } => Value::Number(to + 0.5),
                     ParameterKind::Choice(choices) => Value::Choice(choices.len()),
-                    ParameterKind::Text => Value::Number(1.0),
+                    ParameterKind::Text | ParameterKind::Toggle => Value::Number(1.0),
                 };
                 let error = Settings::new(procedure, &values).unwrap_err().to_string();
                 assert!(error.starts_with(parameter.name), "{error}");
@@ -186,6 +193,7 @@ mod tests {
             Value::Number(3.0),
             Value::Choice(2),
             Value::Choice(1),
+            Value::Toggle(true),
         ];
         let settings = Settings::new(&PROCEDURES[1], &values).unwrap();
         assert_eq!(
@@ -197,6 +205,7 @@ mod tests {
                 threshold: Some(0.5),
                 output: Output::Channel,
                 device: Device::Cpu,
+                use_visible: true,
             }
         );
     }

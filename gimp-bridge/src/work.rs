@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use crate::engine::{Engine, Progress, Removal, Segmentation, Summary};
-use crate::pixels::{Picture, Plane};
+use crate::pixels::{Picture, Plane, Rectangle};
 use crate::problem::Problem;
 use crate::procedures::Filter;
 use crate::settings::{Device, Settings};
@@ -14,22 +14,49 @@ use crate::{remove, segment};
 /// Part of the work at which the networks have run; what follows is composed.
 pub const ANALYSED: f32 = 0.8;
 
+/// Pixels that a filter works on.
+#[derive(Clone)]
+pub struct Source {
+    /// The pixels.
+    pub picture: Arc<Picture>,
+    /// What of them is selected; none: everything.
+    pub selection: Option<Arc<Plane>>,
+    /// The bounding box of that.
+    pub area: Rectangle,
+    /// Where the upper left pixel lies relative to that of the layer.
+    pub origin: (i32, i32),
+}
+
+/// The pixels of a layer.
+pub struct Sources {
+    /// As they are stored.
+    pub stored: Source,
+    /// As filters on the layer show them, if there are any and they are asked for.
+    pub visible: Option<Source>,
+}
+
 /// What a filter works on, and what it has found so far.
 pub struct Work {
-    /// The layer.
-    pub picture: Arc<Picture>,
-    /// What of the layer is selected; none: everything.
-    pub selection: Option<Arc<Plane>>,
+    sources: Sources,
     filter: Filter,
     folder: PathBuf,
     engine: Option<Engine>,
-    removal: Option<(Option<String>, Removal)>,
-    rust: Option<(Option<String>, Segmentation)>,
+    removal: Option<(Asked, Removal)>,
+    rust: Option<(Asked, Segmentation)>,
+}
+
+/// What an analysis was made with.
+#[derive(PartialEq)]
+struct Asked {
+    model: Option<String>,
+    visible: bool,
 }
 
 /// What a filter made of a picture.
 #[derive(Clone)]
 pub struct Made {
+    /// What it was made of.
+    pub source: Source,
     /// The picture without rust, or with rust coloured, if the output asked for needs one.
     pub picture: Option<Arc<Picture>>,
     /// Where rust is, if the output asked for needs it.
@@ -40,21 +67,24 @@ pub struct Made {
 
 impl Work {
     /// Nothing has been found yet. libderust, ONNX Runtime and models lie in `folder`; `engine` may have been made before.
-    pub fn new(
-        filter: Filter,
-        folder: &Path,
-        engine: Option<Engine>,
-        (picture, selection): (Picture, Option<Plane>),
-    ) -> Self {
-        Work {
-            picture: Arc::new(picture),
-            selection: selection.map(Arc::new),
-            filter,
-            folder: folder.to_owned(),
-            engine,
-            removal: None,
-            rust: None,
-        }
+    pub fn new(filter: Filter, folder: &Path, engine: Option<Engine>, sources: Sources) -> Self {
+        Work { sources, filter, folder: folder.to_owned(), engine, removal: None, rust: None }
+    }
+
+    /// The pixels that count with these settings.
+    pub fn source(&self, settings: &Settings) -> &Source {
+        let visible = self.sources.visible.as_ref().filter(|_| settings.use_visible);
+        visible.unwrap_or(self.stored())
+    }
+
+    /// The pixels as they are stored.
+    pub fn stored(&self) -> &Source {
+        &self.sources.stored
+    }
+
+    /// Whether filters on the layer can count as part of it.
+    pub fn has_visible(&self) -> bool {
+        self.sources.visible.is_some()
     }
 
     /// Makes what the settings ask for.
@@ -87,19 +117,17 @@ impl Work {
     /// See [`Engine::analyse_removal`].
     pub fn removal(&mut self, settings: &Settings, progress: Progress<'_>) -> Result<&Removal, Problem> {
         self.engine(settings.device)?;
-        let known = self.removal.take().filter(|(model, _)| *model == settings.model);
+        let asked = Asked { model: settings.model.clone(), visible: settings.use_visible };
+        let known = self.removal.take().filter(|(known, _)| *known == asked);
         let removal = match known {
             Some((_, removal)) => removal,
             None => {
-                let picture = self.picture.clone();
-                self.engine(settings.device)?.analyse_removal(
-                    &picture,
-                    settings.model.as_deref(),
-                    progress,
-                )?
+                let picture = self.source(settings).picture.clone();
+                let engine = self.engine(settings.device)?;
+                engine.analyse_removal(&picture, settings.model.as_deref(), progress)?
             }
         };
-        Ok(&self.removal.insert((settings.model.clone(), removal)).1)
+        Ok(&self.removal.insert((asked, removal)).1)
     }
 
     /// Where rust is, from the network only if it was not asked before. `model` is one for segmentation.
@@ -109,19 +137,20 @@ impl Work {
     pub fn rust(
         &mut self,
         model: Option<&str>,
-        device: Device,
+        settings: &Settings,
         progress: Progress<'_>,
     ) -> Result<&Segmentation, Problem> {
-        self.engine(device)?;
-        let known = self.rust.take().filter(|(known, _)| known.as_deref() == model);
+        self.engine(settings.device)?;
+        let asked = Asked { model: model.map(str::to_owned), visible: settings.use_visible };
+        let known = self.rust.take().filter(|(known, _)| *known == asked);
         let rust = match known {
             Some((_, rust)) => rust,
             None => {
-                let picture = self.picture.clone();
-                self.engine(device)?.analyse_rust(&picture, model, progress)?
+                let picture = self.source(settings).picture.clone();
+                self.engine(settings.device)?.analyse_rust(&picture, model, progress)?
             }
         };
-        Ok(&self.rust.insert((model.map(str::to_owned), rust)).1)
+        Ok(&self.rust.insert((asked, rust)).1)
     }
 }
 

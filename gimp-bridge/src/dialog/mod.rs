@@ -95,16 +95,13 @@ pub fn ask<H: Handle>(
     mut work: Work,
     check: &dyn Fn(Output) -> Result<(), Problem>,
 ) -> Result<Option<Choice>, Problem> {
-    let area = gimp.selected(call.drawable).ok_or_else(|| {
-        Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))
-    })?;
     // A device that the last run had may be gone; the models are the same on every one.
     let models = work
         .engine(crate::settings::Device::Automatic)
         .and_then(|engine| engine.models(call.procedure.filter))?;
     let widgets = controls.widgets();
     let mut parts = None;
-    let (picture, selection) = (work.picture.clone(), work.selection.clone());
+    let (stored, has_visible) = (work.stored().clone(), work.has_visible());
     controls.open(call.procedure, &call.values, &models, &mut |content| {
         // SAFETY: widgets of this window, made on the main thread; GTK copies texts.
         parts = Some(unsafe {
@@ -127,7 +124,7 @@ pub fn ask<H: Handle>(
         controls,
         procedure: call.procedure,
         check,
-        preview: Preview::new(widgets, widget, area, picture, selection),
+        preview: Preview::new(widgets, widget, stored),
         status,
         device,
         worker: Worker::start(work),
@@ -136,6 +133,7 @@ pub fn ask<H: Handle>(
         made: RefCell::default(),
         busy: Cell::new(true),
     };
+    controls.set_sensitive("use-visible", has_visible);
     let data: Pointer = (&raw const dialog).cast_mut().cast();
     // SAFETY: the clock and the signal's handler see `dialog`, which lives until both are gone.
     let clock = unsafe {

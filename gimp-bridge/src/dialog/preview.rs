@@ -7,7 +7,7 @@ use std::sync::Arc;
 use crate::gimp::{Handle, Pointer, Widgets};
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::procedures::Filter;
-use crate::work::Made;
+use crate::work::{Made, Source};
 
 /// Samples along each side of a pixel of the preview, where it stands for many of the picture.
 const SAMPLES: u32 = 3;
@@ -24,10 +24,9 @@ pub struct Preview<'a, H> {
 
 /// What the preview shows.
 struct Scene {
-    /// The part of the picture that can be scrolled to.
+    /// The part of the layer that can be scrolled to.
     area: Rectangle,
-    picture: Arc<Picture>,
-    selection: Option<Arc<Plane>>,
+    source: Source,
     view: View,
 }
 
@@ -53,24 +52,21 @@ struct Port {
 
 impl<'a, H: Handle> Preview<'a, H> {
     /// A preview that shows the picture as it is.
-    pub fn new(
-        widgets: &'a Widgets<H>,
-        widget: Pointer,
-        area: Rectangle,
-        picture: Arc<Picture>,
-        selection: Option<Arc<Plane>>,
-    ) -> Self {
-        let scene = RefCell::new(Scene { area, picture, selection, view: View::Picture });
+    pub fn new(widgets: &'a Widgets<H>, widget: Pointer, stored: Source) -> Self {
+        let scene = RefCell::new(Scene { area: stored.area, source: stored, view: View::Picture });
         Preview { widgets, widget, scene }
     }
 
     /// Shows a result as soon as the widget is drawn.
     pub fn show(&self, made: &Made, filter: Filter) {
-        self.scene.borrow_mut().view = match (filter, &made.picture, &made.mask) {
+        let mut scene = self.scene.borrow_mut();
+        scene.source = made.source.clone();
+        scene.view = match (filter, &made.picture, &made.mask) {
             (Filter::Derust, Some(picture), mask) => View::Result(picture.clone(), mask.clone()),
             (Filter::SegmentRust, _, Some(mask)) => View::Tinted(mask.clone()),
             _ => View::Picture,
         };
+        drop(scene);
         // SAFETY: the widget belongs to a window that is open.
         unsafe { (self.widgets.gimp_preview_invalidate)(self.widget) };
     }
@@ -130,13 +126,19 @@ impl Scene {
         pixels
     }
 
+    /// What a pixel of the layer looks like.
     fn pixel(&self, x: u32, y: u32) -> [f32; 4] {
+        let Source { picture, selection, origin, .. } = &self.source;
+        let within = |place: u32, origin: i32, length: u32| {
+            (i64::from(place) - i64::from(origin)).clamp(0, i64::from(length) - 1) as u32
+        };
+        let (x, y) = (within(x, origin.0, picture.width), within(y, origin.1, picture.height));
         let coverage = |plane: &Option<Arc<Plane>>| {
             let value = |plane: &Arc<Plane>| plane.values[(y * plane.width + x) as usize];
             plane.as_ref().map_or(1.0, |plane| f32::from(value(plane)) / 255.0)
         };
-        let before = self.picture.shown(x, y).map(f32::from);
-        let selected = coverage(&self.selection);
+        let before = picture.shown(x, y).map(f32::from);
+        let selected = coverage(selection);
         let (after, amount) = match &self.view {
             View::Picture => return before,
             View::Result(result, mask) => (result.shown(x, y).map(f32::from), selected * coverage(mask)),
@@ -159,7 +161,8 @@ mod tests {
         let mut picture = Picture::new(format, 4, 2).unwrap();
         picture.data = vec![0, 10, 20, 30, 40, 50, 60, 70];
         let area = Rectangle { x: 1, y: 0, width: 3, height: 2 };
-        Scene { area, picture: Arc::new(picture), selection: None, view }
+        let source = Source { picture: Arc::new(picture), selection: None, area, origin: (0, 0) };
+        Scene { area, source, view }
     }
 
     fn grays(scene: &Scene, size: (u32, u32), position: (i32, i32), zoom: f64) -> Vec<u8> {
@@ -179,14 +182,23 @@ mod tests {
     }
 
     #[test]
+    fn a_source_that_lies_elsewhere_is_shown_in_its_place() {
+        let mut scene = scene(View::Picture);
+        scene.source.origin = (-1, 0);
+        assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [20, 30, 30, 60, 70, 70]);
+        scene.source.origin = (1, 1);
+        assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [0, 10, 20, 0, 10, 20]);
+    }
+
+    #[test]
     fn a_result_shows_where_it_is_selected_and_the_mask_lets_it_through() {
         let plane = |values: [u8; 8]| Some(Arc::new(Plane { width: 4, height: 2, values: values.into() }));
         let result = scene(View::Picture);
-        let mut white = (*result.picture).clone();
+        let mut white = (*result.source.picture).clone();
         white.data.fill(255);
         let mut scene = scene(View::Result(Arc::new(white), plane([0, 255, 0, 255, 0, 0, 0, 0])));
         assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [255, 20, 255, 50, 60, 70]);
-        scene.selection = plane([255, 255, 255, 0, 0, 0, 0, 0]);
+        scene.source.selection = plane([255, 255, 255, 0, 0, 0, 0, 0]);
         assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [255, 20, 30, 50, 60, 70]);
         scene.view = View::Tinted(Arc::new(Plane { width: 4, height: 2, values: vec![255; 8] }));
         let tinted = scene.render(Port { size: (3, 2), position: (0, 0), zoom: 1.0 });

@@ -49,6 +49,9 @@ table! {
         gtk_label_set_mnemonic_widget(Pointer, Pointer);
         gtk_widget_set_tooltip_text(Pointer, Text);
         gtk_vbox_new(c_int, c_int) -> Pointer;
+        gtk_check_button_new() -> Pointer;
+        gtk_toggle_button_get_active(Pointer) -> c_int;
+        gtk_toggle_button_set_active(Pointer, c_int);
     }
 }
 
@@ -64,6 +67,8 @@ enum ControlKind {
     Models(Pointer, Vec<String>),
     /// An adjustment.
     Number(Pointer),
+    /// A check box.
+    Toggle(Pointer),
     /// A combo box.
     Choice(Pointer),
 }
@@ -137,6 +142,12 @@ impl Window2 {
                 let names = models.iter().map(|model| model.name.clone()).collect();
                 (ControlKind::Models(combo, names), combo, vec![combo])
             }
+            ParameterKind::Toggle => {
+                // SAFETY: the widget belongs to the table as soon as it is attached.
+                let check = unsafe { (self.gtk.gtk_check_button_new)() };
+                attach(check, 1, 3, EXPAND_AND_FILL);
+                (ControlKind::Toggle(check), check, vec![check])
+            }
             ParameterKind::Choice(choices) => {
                 let combo = self.combo(choices.iter().map(|(_, label)| tr(label)));
                 attach(combo, 1, 3, EXPAND_AND_FILL);
@@ -174,6 +185,9 @@ impl Window2 {
                 match (&control.kind, value) {
                     (ControlKind::Number(adjustment), Value::Number(value)) => {
                         (self.gtk.gtk_adjustment_set_value)(*adjustment, *value);
+                    }
+                    (ControlKind::Toggle(check), Value::Toggle(value)) => {
+                        (self.gtk.gtk_toggle_button_set_active)(*check, c_int::from(*value));
                     }
                     (ControlKind::Choice(combo), Value::Choice(index)) => {
                         (self.widgets.gtk_combo_box_set_active)(*combo, *index as c_int);
@@ -233,15 +247,16 @@ impl Controls<i32> for Window2 {
             (dialog, content)
         };
         top(content);
+        let parameters = procedure.parameters_in(Generation::Two);
         // SAFETY: widgets of this window.
         let table = unsafe {
-            let table = (self.gtk.gtk_table_new)(procedure.parameters.len() as c_uint, 3, 0);
+            let table = (self.gtk.gtk_table_new)(parameters.len() as c_uint, 3, 0);
             (self.gtk.gtk_table_set_row_spacings)(table, 6);
             (self.gtk.gtk_table_set_col_spacings)(table, 6);
             (self.widgets.gtk_box_pack_start)(content, table, 0, 0, 0);
             table
         };
-        let rows = procedure.parameters.iter().enumerate();
+        let rows = parameters.iter().enumerate();
         let controls: Vec<_> =
             rows.map(|(row, parameter)| self.control(table, row as c_uint, parameter, models)).collect();
         self.show(&controls, values);
@@ -259,6 +274,9 @@ impl Controls<i32> for Window2 {
             match &control.kind {
                 ControlKind::Number(adjustment) => {
                     Value::Number((self.gtk.gtk_adjustment_get_value)(*adjustment).round())
+                }
+                ControlKind::Toggle(check) => {
+                    Value::Toggle((self.gtk.gtk_toggle_button_get_active)(*check) != 0)
                 }
                 ControlKind::Choice(combo) => {
                     Value::Choice((self.widgets.gtk_combo_box_get_active)(*combo).max(0) as usize)
@@ -303,7 +321,7 @@ impl Controls<i32> for Window2 {
                 response::OK => return true,
                 response::RESET => {
                     if let Some(open) = &*self.open.borrow() {
-                        let parameters = open.procedure.parameters.iter();
+                        let parameters = open.procedure.parameters_in(Generation::Two).iter();
                         let defaults: Vec<_> = parameters.map(|parameter| parameter.kind.default()).collect();
                         self.show(&open.controls, &defaults);
                     }

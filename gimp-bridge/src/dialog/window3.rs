@@ -128,7 +128,7 @@ impl Controls<Pointer> for Window3 {
                     ParameterKind::Number { .. } => {
                         (self.gtk.gimp_procedure_dialog_get_scale_entry)(dialog, name.as_ptr(), 1.0);
                     }
-                    ParameterKind::Choice(_) => {}
+                    ParameterKind::Toggle | ParameterKind::Choice(_) => {}
                 }
                 (self.gtk.gimp_procedure_dialog_fill)(dialog, name.as_ptr(), null::<c_char>());
             }

@@ -94,7 +94,10 @@ impl Wanted {
         let newest = self.newest();
         newest.is_none_or(|newest| {
             newest == *settings
-                || (done < ANALYSED && newest.model == settings.model && newest.device == settings.device)
+                || (done < ANALYSED
+                    && newest.model == settings.model
+                    && newest.device == settings.device
+                    && newest.use_visible == settings.use_visible)
         })
     }
 }

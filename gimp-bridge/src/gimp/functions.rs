@@ -195,7 +195,9 @@ table! {
         gimp_item_is_group(H) -> c_int;
         gimp_item_is_layer(H) -> c_int;
         gimp_item_set_name(H, Text) -> c_int;
-        gimp_layer_copy(H) -> H;
+        gimp_image_duplicate(H) -> H;
+        gimp_image_delete(H) -> c_int;
+        gimp_layer_new_from_drawable(H, H) -> H;
         gimp_layer_create_mask(H, c_int) -> H;
         gimp_layer_add_mask(H, H) -> c_int;
         gimp_layer_get_mask(H) -> H;
@@ -218,17 +220,21 @@ table! {
 }
 
 table! {
-    /// GIMP 2.10's last error.
-    pub struct LastError2 {
+    /// What GIMP 2.10 does differently.
+    pub struct Only2 {
         gimp_get_pdb_error() -> Text;
     }
 }
 
 table! {
-    /// GIMP 3's last error.
-    pub struct LastError3 {
+    /// What GIMP 3 does differently, and the filters that lie on its layers.
+    pub struct Only3<H> {
         gimp_get_pdb() -> Pointer;
         gimp_pdb_get_last_error(Pointer) -> Text;
+        gimp_drawable_get_filters(H) -> *mut Pointer;
+        gimp_drawable_filter_get_visible(Pointer) -> c_int;
+        gimp_drawable_merge_filters(H) -> c_int;
+        g_free(Pointer);
     }
 }
 

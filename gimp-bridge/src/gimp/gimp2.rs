@@ -177,10 +177,11 @@ fn install(plug_in: &PlugIn, procedure: &Procedure) {
         ParamDef { kind: kind::IMAGE, name: text("image"), description: text("The image") },
         ParamDef { kind: kind::DRAWABLE, name: text("drawable"), description: text("The layer") },
     ];
-    for parameter in procedure.parameters {
+    for parameter in procedure.parameters_in(Generation::Two) {
         let (kind, range) = match parameter.kind {
             ParameterKind::Text => (kind::STRING, String::new()),
             ParameterKind::Number { from, to, .. } => (kind::FLOAT, format!(" ({from} to {to})")),
+            ParameterKind::Toggle => (kind::INT32, " { FALSE (0), TRUE (1) }".into()),
             ParameterKind::Choice(choices) => {
                 let words = choices.iter().enumerate().map(|(index, (word, _))| format!("{word} ({index})"));
                 (kind::INT32, format!(" {{ {} }}", words.collect::<Vec<_>>().join(", ")))
@@ -270,15 +271,11 @@ fn answer(name: &str, parameters: &[Param]) -> Vec<Param> {
     // SAFETY: GIMP has checked the types of what it hands over.
     let (mode, image, drawable) = unsafe { (mode.data.int, image.data.int, drawable.data.int) };
     let values = if mode == run_mode::NONINTERACTIVE {
-        if given.len() != procedure.parameters.len() {
+        let parameters = procedure.parameters_in(Generation::Two);
+        if given.len() != parameters.len() {
             return failed(status::CALLING_ERROR, name);
         }
-        procedure
-            .parameters
-            .iter()
-            .zip(given)
-            .map(|(parameter, given)| value(parameter.kind, given))
-            .collect()
+        parameters.iter().zip(given).map(|(parameter, given)| value(parameter.kind, given)).collect()
     } else {
         last_values(&connected.plug_in, procedure)
     };
@@ -316,6 +313,7 @@ fn value(kind: ParameterKind, given: &Param) -> Value {
     unsafe {
         match kind {
             ParameterKind::Number { .. } => Value::Number(given.data.float),
+            ParameterKind::Toggle => Value::Toggle(given.data.int != 0),
             ParameterKind::Choice(_) => Value::Choice(usize::try_from(given.data.int).unwrap_or(usize::MAX)),
             ParameterKind::Text if given.data.text.is_null() => Value::Text(String::new()),
             ParameterKind::Text => {
@@ -341,11 +339,13 @@ fn last_values(plug_in: &PlugIn, procedure: &Procedure) -> Vec<Value> {
         let read = line.and_then(|line| match kind {
             ParameterKind::Text => Some(Value::Text(line.to_owned())),
             ParameterKind::Number { .. } => line.parse().ok().map(Value::Number),
+            ParameterKind::Toggle => line.parse().ok().map(Value::Toggle),
             ParameterKind::Choice(_) => line.parse().ok().map(Value::Choice),
         });
         read.unwrap_or_else(|| kind.default())
     };
-    procedure.parameters.iter().map(|parameter| read((parameter.kind, lines.next()))).collect()
+    let parameters = procedure.parameters_in(Generation::Two).iter();
+    parameters.map(|parameter| read((parameter.kind, lines.next()))).collect()
 }
 
 fn keep_values(plug_in: &PlugIn, procedure: &Procedure, values: &[Value]) {
@@ -354,6 +354,7 @@ fn keep_values(plug_in: &PlugIn, procedure: &Procedure, values: &[Value]) {
         .map(|value| match value {
             Value::Text(text) => text.replace('\n', " "),
             Value::Number(number) => number.to_string(),
+            Value::Toggle(value) => value.to_string(),
             Value::Choice(index) => index.to_string(),
         })
         .collect();

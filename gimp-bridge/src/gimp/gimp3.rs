@@ -89,6 +89,7 @@ table! {
         gimp_choice_add(Pointer, Text, c_int, Text, Text);
         gimp_procedure_add_choice_argument(Pointer, Text, Text, Text, Pointer, Text, c_uint);
         gimp_procedure_add_double_argument(Pointer, Text, Text, Text, c_double, c_double, c_double, c_uint);
+        gimp_procedure_add_boolean_argument(Pointer, Text, Text, Text, c_int, c_uint);
         gimp_procedure_add_string_argument(Pointer, Text, Text, Text, Text, c_uint);
         gimp_procedure_add_double_return_value(
             Pointer, Text, Text, Text, c_double, c_double, c_double, c_uint
@@ -226,6 +227,10 @@ fn describe(plug_in: &PlugIn, procedure: Pointer, known: &Procedure) {
                     let add = plug_in.gimp_procedure_add_double_argument;
                     add(procedure, name, label, about, from, to, default, READ_WRITE);
                 }
+                ParameterKind::Toggle => {
+                    let add = plug_in.gimp_procedure_add_boolean_argument;
+                    add(procedure, name, label, about, 0, READ_WRITE);
+                }
                 ParameterKind::Choice(choices) => {
                     let choice = (plug_in.gimp_choice_new)();
                     for (index, (word, label)) in choices.iter().enumerate() {
@@ -308,6 +313,16 @@ impl Config {
         number
     }
 
+    fn toggle(&self, name: &str) -> bool {
+        let mut value: c_int = 0;
+        // SAFETY: a name of a parameter that is a boolean.
+        unsafe {
+            let name = c_text(name);
+            (self.plug_in.g_object_get)(self.object, name.as_ptr(), &raw mut value, null::<c_char>());
+        }
+        value != 0
+    }
+
     fn choice(&self, name: &str) -> usize {
         // SAFETY: a name of a parameter that is a choice.
         let index =
@@ -322,6 +337,7 @@ impl Config {
             .map(|parameter| match parameter.kind {
                 ParameterKind::Text => Value::Text(self.text(parameter.name)),
                 ParameterKind::Number { .. } => Value::Number(self.number(parameter.name)),
+                ParameterKind::Toggle => Value::Toggle(self.toggle(parameter.name)),
                 ParameterKind::Choice(_) => Value::Choice(self.choice(parameter.name)),
             })
             .collect()

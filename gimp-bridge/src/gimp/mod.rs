@@ -13,7 +13,7 @@ use crate::pixels::{Encoding, Picture, Plane, Rectangle};
 use crate::problem::Problem;
 pub use entry::start;
 pub(crate) use functions::Widgets;
-use functions::{Core, GLib, Gegl, GeglRectangle, LastError2, LastError3};
+use functions::{Core, GLib, Gegl, GeglRectangle, Only2, Only3};
 pub use functions::{Generation, Handle, Pointer, Text};
 
 /// The GIMP that started this process. What it does happens at once and in GIMP's own process; it belongs on the main
@@ -22,19 +22,35 @@ pub struct Gimp<H: 'static> {
     pub(crate) glib: GLib,
     gegl: Gegl,
     core: Core<H>,
-    last_error: LastError,
+    own: Own<H>,
 }
 
-/// How to ask why a call failed.
-enum LastError {
-    Two(LastError2),
-    Three(LastError3),
+/// A generation's own functions.
+enum Own<H> {
+    Two(Only2),
+    Three(Only3<H>),
 }
 
 /// A buffer of pixels. What was written reaches GIMP when it is dropped.
 pub struct Buffer<'a, H: Handle> {
     gimp: &'a Gimp<H>,
     pointer: Pointer,
+}
+
+/// A layer as its filters show it, in an image of its own, which goes with it.
+pub struct Visible<'a, H: Handle> {
+    gimp: &'a Gimp<H>,
+    /// The image.
+    pub image: H,
+    /// The layer.
+    pub layer: H,
+}
+
+impl<H: Handle> Drop for Visible<'_, H> {
+    fn drop(&mut self) {
+        // SAFETY: an image that nobody else knows.
+        unsafe { (self.gimp.core.gimp_image_delete)(self.image) };
+    }
 }
 
 /// A text for C; what follows a NUL in it is cut off.
@@ -50,20 +66,20 @@ impl<H: Handle> Gimp<H> {
             glib: GLib::find(library, H::GENERATION)?,
             gegl: Gegl::find(library, H::GENERATION)?,
             core: Core::find(library, H::GENERATION)?,
-            last_error: match H::GENERATION {
-                Generation::Two => LastError::Two(LastError2::find(library, H::GENERATION)?),
-                Generation::Three => LastError::Three(LastError3::find(library, H::GENERATION)?),
+            own: match H::GENERATION {
+                Generation::Two => Own::Two(Only2::find(library, H::GENERATION)?),
+                Generation::Three => Own::Three(Only3::find(library, H::GENERATION)?),
             },
         })
     }
 
     /// How many functions were found.
     pub fn function_count() -> usize {
-        let last_error = match H::GENERATION {
-            Generation::Two => LastError2::COUNT,
-            Generation::Three => LastError3::COUNT,
+        let own = match H::GENERATION {
+            Generation::Two => Only2::COUNT,
+            Generation::Three => Only3::<H>::COUNT,
         };
-        GLib::COUNT + Gegl::COUNT + Core::<H>::COUNT + last_error
+        GLib::COUNT + Gegl::COUNT + Core::<H>::COUNT + own
     }
 
     /// Starts GEGL, which must happen before the first buffer is looked at.
@@ -187,10 +203,54 @@ impl<H: Handle> Gimp<H> {
         unsafe { (self.core.gimp_layer_get_mask)(layer) != H::NONE }
     }
 
-    /// A copy of a layer that belongs to the image, but stands in no list of layers yet.
-    pub fn copy_of(&self, layer: H, name: &str) -> Result<H, Problem> {
+    /// Whether filters that can be taken off again change how a layer looks.
+    pub fn has_visible_filters(&self, drawable: H) -> bool {
+        let Own::Three(three) = &self.own else { return false };
+        if !self.is_layer(drawable) || self.is_group(drawable) {
+            return false;
+        }
+        // SAFETY: GIMP checks the handle; the list ends with NULL and is the caller's, what it lists is not.
+        unsafe {
+            let filters = (three.gimp_drawable_get_filters)(drawable);
+            if filters.is_null() {
+                return false;
+            }
+            let mut rest = filters;
+            while !(*rest).is_null() && (three.gimp_drawable_filter_get_visible)(*rest) == 0 {
+                rest = rest.add(1);
+            }
+            let visible = !(*rest).is_null();
+            (three.g_free)(filters.cast());
+            visible
+        }
+    }
+
+    /// Makes what the filters on a layer show its pixels.
+    pub fn merge_filters(&self, layer: H) -> Result<(), Problem> {
+        let Own::Three(three) = &self.own else { return Ok(()) };
         // SAFETY: GIMP checks the handle.
-        let copy = unsafe { (self.core.gimp_layer_copy)(layer) };
+        let done = unsafe { (three.gimp_drawable_merge_filters)(layer) };
+        self.done(done, &tr("merge the filters of the layer"))
+    }
+
+    /// A layer as its filters show it, in a copy of the image.
+    pub fn visible(&self, image: H, layer: H) -> Result<Visible<'_, H>, Problem> {
+        // Merging is a step of an image's history, and clears its selection for a moment, even if the layer is not in it.
+        // SAFETY: GIMP checks the handle.
+        let image = unsafe { (self.core.gimp_image_duplicate)(image) };
+        if image == H::NONE {
+            return Err(self.refused(&tr("copy the image")));
+        }
+        let visible = Visible { gimp: self, image, layer: self.copy_of(layer, image, "")? };
+        self.insert_layer(image, visible.layer, H::NONE, 0)?;
+        self.merge_filters(visible.layer)?;
+        Ok(visible)
+    }
+
+    /// A copy of a layer, for an image that may be another one. It stands in no list of layers yet.
+    pub fn copy_of(&self, layer: H, image: H, name: &str) -> Result<H, Problem> {
+        // SAFETY: GIMP checks the handles.
+        let copy = unsafe { (self.core.gimp_layer_new_from_drawable)(layer, image) };
         if copy == H::NONE {
             return Err(self.refused(&tr("copy the layer")));
         }
@@ -206,11 +266,16 @@ impl<H: Handle> Gimp<H> {
     /// Puts a layer of the image over `below`, into the same group.
     pub fn insert_layer_over(&self, image: H, layer: H, below: H) -> Result<(), Problem> {
         // SAFETY: GIMP checks the handles.
-        let done = unsafe {
-            let parent = (self.core.gimp_item_get_parent)(below);
+        let (parent, position) = unsafe {
             let position = (self.core.gimp_image_get_item_position)(image, below);
-            (self.core.gimp_image_insert_layer)(image, layer, parent, position)
+            ((self.core.gimp_item_get_parent)(below), position)
         };
+        self.insert_layer(image, layer, parent, position)
+    }
+
+    fn insert_layer(&self, image: H, layer: H, parent: H, position: c_int) -> Result<(), Problem> {
+        // SAFETY: GIMP checks the handles.
+        let done = unsafe { (self.core.gimp_image_insert_layer)(image, layer, parent, position) };
         self.done(done, &tr("insert a layer"))
     }
 
@@ -451,9 +516,9 @@ impl<H: Handle> Gimp<H> {
     fn refused(&self, what: &str) -> Problem {
         // SAFETY: the text is GIMP's and is copied at once.
         let said = unsafe {
-            let text = match &self.last_error {
-                LastError::Two(two) => (two.gimp_get_pdb_error)(),
-                LastError::Three(three) => (three.gimp_pdb_get_last_error)((three.gimp_get_pdb)()),
+            let text = match &self.own {
+                Own::Two(two) => (two.gimp_get_pdb_error)(),
+                Own::Three(three) => (three.gimp_pdb_get_last_error)((three.gimp_get_pdb)()),
             };
             if text.is_null() { String::new() } else { CStr::from_ptr(text).to_string_lossy().into_owned() }
         };
