@@ -28,6 +28,9 @@ pub struct RemovalOptions {
     /// Keep the results in this folder.
     #[arg(long)]
     keep: Option<PathBuf>,
+    /// Measure the pictures in this folder instead, which another program made (`trainer/inpaint.py` is one).
+    #[arg(long, conflicts_with_all = ["given_mask", "keep"])]
+    results: Option<PathBuf>,
 }
 
 /// Figures of one pair.
@@ -41,10 +44,17 @@ struct Figures {
 
 pub fn evaluate(options: &RemovalOptions) -> Result<()> {
     let temporary = tempfile::tempdir()?;
-    let results = options.keep.clone().unwrap_or_else(|| temporary.path().join("result"));
-    std::fs::create_dir_all(&results).with_context(|| format!("cannot make {}", results.display()))?;
     let rusty = files(&options.pairs.join(folders::RUSTY))?;
-    remove(options, &rusty, &results)?;
+    let results = match &options.results {
+        Some(made) => made.clone(),
+        None => {
+            let results = options.keep.clone().unwrap_or_else(|| temporary.path().join("result"));
+            std::fs::create_dir_all(&results)
+                .with_context(|| format!("cannot make {}", results.display()))?;
+            remove(options, &rusty, &results)?;
+            results
+        }
+    };
 
     let mut figures = vec![];
     for path in &rusty {
