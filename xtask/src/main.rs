@@ -96,7 +96,7 @@ enum Task {
     Verify,
     /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
     Train(train::Options),
-    /// Make the picture of the README again, with the shipped networks.
+    /// Make the pictures of the README again, with the shipped networks; those of GIMP as root (see gimp-root).
     Showcase,
 }
 

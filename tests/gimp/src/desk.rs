@@ -2,13 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::gimp::{Generation, Gimp, Window};
+use crate::pictures::Picture;
 use crate::screen::Screen;
 use crate::script_fu::quoted;
 
-const SIZE: (u32, u32) = (1280, 800);
+/// Far more than a network needs for one picture on a busy machine.
+const LIMIT: Duration = Duration::from_secs(180);
 
 /// A GIMP with one open picture.
 pub struct Desk {
@@ -41,12 +43,12 @@ impl Entry {
 }
 
 impl Desk {
-    /// Opens a picture in a GIMP that `start` starts, in a window that fills the screen.
+    /// Opens a picture in a GIMP that `start` starts, in a window that fills a screen of this width and height.
     ///
     /// # Panics
     /// When GIMP or the screen does not start.
-    pub fn open(picture: &Path, start: impl FnOnce(Window<'_>) -> Gimp) -> Self {
-        let screen = Screen::new(SIZE.0, SIZE.1);
+    pub fn open(picture: &Path, size: (u32, u32), start: impl FnOnce(Window<'_>) -> Gimp) -> Self {
+        let screen = Screen::new(size.0, size.1);
         let gimp = start(Window::On(screen.name()));
         let copy = gimp.folder().join(picture.file_name().unwrap_or_default());
         std::fs::copy(picture, &copy).expect("a copy of the picture");
@@ -56,9 +58,15 @@ impl Desk {
             "(begin (gimp-image-undo-enable {image}) (gimp-image-clean-all {image}) (gimp-display-new {image}))"
         ));
         let window = screen.wait_for("GIMP$");
-        screen.place(&window, (0, 0), SIZE);
+        let desk = Desk { screen, gimp, image, window };
+        desk.place(size);
+        desk
+    }
+
+    /// Gives GIMP's window a width and a height, in the screen's upper left corner.
+    pub fn place(&self, size: (u32, u32)) {
+        self.screen.place(&self.window, (0, 0), size);
         settle();
-        Desk { screen, gimp, image, window }
     }
 
     /// Opens the menu Filters ▸ Rust by keys; its first entry is marked.
@@ -81,6 +89,40 @@ impl Desk {
         let dialog = self.screen.wait_for(entry.title());
         settle();
         dialog
+    }
+
+    /// Waits until a dialog looks different with its preview and without it; says whether that came to pass. Then a
+    /// picture of the screen with the preview is in `picture`.
+    pub fn wait_for_preview(&self, dialog: &str, picture: &Path) -> bool {
+        let begin = Instant::now();
+        while begin.elapsed() < LIMIT {
+            let before = self.photograph(picture);
+            // Takes the tick off, and sets it again.
+            self.screen.press(dialog, &["alt+p"]);
+            let without = self.photograph(picture);
+            self.screen.press(dialog, &["alt+p"]);
+            let after = self.photograph(picture);
+            // Nothing else has changed meanwhile, and the preview is more than the tick itself.
+            if before == after && before.part_beyond(&without, 0.05) > 0.001 {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Waits until nothing moves on the screen, and writes a picture of it.
+    pub fn photograph(&self, path: &Path) -> Picture {
+        let begin = Instant::now();
+        let mut last = None;
+        loop {
+            settle();
+            self.screen.photograph(path);
+            let picture = Picture::read(path);
+            if last.as_ref() == Some(&picture) || begin.elapsed() > LIMIT {
+                return picture;
+            }
+            last = Some(picture);
+        }
     }
 
     /// Presses keys in GIMP's own window.

@@ -13,10 +13,10 @@ use crate::networks;
 use crate::script_fu::{self, quoted};
 
 /// GIMP asks its plug-ins what they offer when it starts, which takes its time on a busy machine.
-const START_LIMIT: Duration = Duration::from_secs(120);
+const START_LIMIT: Duration = Duration::from_secs(240);
 
 /// Far more than any expression of the tests needs.
-const ANSWER_LIMIT: Duration = Duration::from_secs(180);
+const ANSWER_LIMIT: Duration = Duration::from_secs(300);
 
 const GUARD: &str = include_str!("guard.sh");
 const IN_ROOT: &str = include_str!("root.sh");

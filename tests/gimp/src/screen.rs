@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 const GUARD: &str = include_str!("guard.sh");
 
 /// How long a window may take to appear on a busy machine.
-const WINDOW_LIMIT: Duration = Duration::from_secs(90);
+const WINDOW_LIMIT: Duration = Duration::from_secs(180);
 
 /// A screen; it goes away when this is dropped or the process ends.
 pub struct Screen {
@@ -96,10 +96,19 @@ impl Screen {
     }
 
     /// Moves a window and gives it a size.
-    pub fn place(&self, window: &str, (x, y): (i32, i32), (width, height): (u32, u32)) {
-        let [x, y] = [x, y].map(|value| value.to_string());
-        let [width, height] = [width, height].map(|value| value.to_string());
-        self.xdotool(&["windowmove", window, &x, &y, "windowsize", window, &width, &height]);
+    pub fn place(&self, window: &str, place: (i32, i32), (width, height): (u32, u32)) {
+        self.move_to(window, place);
+        self.xdotool(&["windowsize", window, &width.to_string(), &height.to_string()]);
+    }
+
+    /// Moves a window, which keeps its size.
+    pub fn move_to(&self, window: &str, (x, y): (i32, i32)) {
+        self.xdotool(&["windowmove", window, &x.to_string(), &y.to_string()]);
+    }
+
+    /// Moves the pointer to a place where it shows nothing of its own, such as a corner.
+    pub fn point_at(&self, x: u32, y: u32) {
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string()]);
     }
 
     /// Writes a picture of the whole screen.
