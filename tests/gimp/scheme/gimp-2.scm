@@ -5,6 +5,7 @@
 (define (test-width drawable) (car (gimp-drawable-width drawable)))
 (define (test-height drawable) (car (gimp-drawable-height drawable)))
 (define (test-new-group image) (car (gimp-layer-group-new image)))
+(define (test-children group) (cadr (gimp-item-get-children group)))
 (define (test-new-channel image) (car (gimp-channel-new image 8 8 "other" 50 '(0 0 0))))
 (define (test-png image layer file)
   (file-png-save2 RUN-NONINTERACTIVE image layer file file 0 1 0 0 0 0 0 0 1))

@@ -5,6 +5,7 @@
 (define (test-width drawable) (car (gimp-drawable-get-width drawable)))
 (define (test-height drawable) (car (gimp-drawable-get-height drawable)))
 (define (test-new-group image) (car (gimp-group-layer-new image "group")))
+(define (test-children group) (car (gimp-item-get-children group)))
 (define (test-new-channel image) (car (gimp-channel-new image "other" 8 8 50 '(0 0 0))))
 (define (test-png image layer file)
   (file-png-export #:run-mode RUN-NONINTERACTIVE #:image image #:file file #:compression 1 #:save-transparent 1))

@@ -62,6 +62,7 @@ in_each_gimp! {
     masks_go_where_they_are_asked_to
     only_what_is_selected_is_changed
     a_layer_may_lie_anywhere
+    a_layer_may_lie_in_a_group
     strength_threshold_and_model_are_heeded
     what_cannot_be_done_is_refused_with_a_remedy
     a_missing_part_is_told
@@ -448,6 +449,22 @@ fn a_layer_may_lie_anywhere(gimp: &Gimp) {
         let changed = after.part_beyond(&before, 0.0) * (before.width * before.height) as f64;
         assert!(changed <= 25.0 * 15.0, "at {x}, {y}: {changed} pixels have changed");
     }
+}
+
+fn a_layer_may_lie_in_a_group(gimp: &Gimp) {
+    let image = Image::spots(gimp, Kind::Rgb);
+    let before = image.layer();
+    let group = image.evaluate(&format!("(test-new-group {})", image.id));
+    image.evaluate(&format!("(gimp-image-insert-layer {} {group} 0 0)", image.id));
+    image.evaluate(&format!("(gimp-image-reorder-item {} {} {group} 0)", image.id, image.layer));
+    image.remove(Remove { output: "new-layer", ..Remove::default() });
+    assert_eq!(image.evaluate(&format!("(vector-length (test-children {group}))")), "2");
+    let result = image.pixels(&format!("(vector-ref (test-children {group}) 0)"));
+    assert!(result.difference(&image.removed(&before)) <= TOLERANCE, "the new layer is not above the other");
+    assert_eq!(image.layer(), before, "the layer itself stays");
+    image.remove(Remove::default());
+    assert!(image.layer().difference(&image.removed(&before)) <= TOLERANCE);
+    assert_eq!(image.state(), [1, 0, 0, 0]);
 }
 
 fn strength_threshold_and_model_are_heeded(gimp: &Gimp) {
