@@ -20,6 +20,23 @@ pub struct Rectangle {
     pub height: u32,
 }
 
+impl Rectangle {
+    /// The blocks that it consists of, row by row; GIMP's tiles fit into them.
+    pub fn blocks(self) -> impl Iterator<Item = Rectangle> {
+        const SIDE: i32 = 128;
+        let cuts = |from: i32, length: u32| {
+            let to = from + length as i32;
+            let next = move |start: i32| ((start.div_euclid(SIDE) + 1) * SIDE).min(to);
+            std::iter::successors(Some(from), move |start| Some(next(*start)))
+                .take_while(move |start| *start < to)
+                .map(move |start| (start, (next(start) - start) as u32))
+        };
+        cuts(self.y, self.height).flat_map(move |(y, height)| {
+            cuts(self.x, self.width).map(move |(x, width)| Rectangle { x, y, width, height })
+        })
+    }
+}
+
 /// The type of a channel's values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Depth {
@@ -330,6 +347,16 @@ fn running_mean(values: &mut [u8], reach: usize, before: &mut Vec<u8>) {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn blocks_cover_an_area_once_and_end_where_tiles_do() {
+        let area = Rectangle { x: 100, y: 250, width: 200, height: 6 };
+        let at = |x, width| Rectangle { x, width, ..area };
+        assert_eq!(area.blocks().collect::<Vec<_>>(), [at(100, 28), at(128, 128), at(256, 44)]);
+        let area = Rectangle { x: 0, y: 120, width: 8, height: 137 };
+        let rows: Vec<_> = area.blocks().map(|block| (block.y, block.height)).collect();
+        assert_eq!(rows, [(120, 8), (128, 128), (256, 1)]);
+    }
 
     #[test]
     fn every_precision_of_gimp_has_a_working_format() {

@@ -2,16 +2,18 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use crate::dialog::{self, Controls};
 use crate::engine::{Engine, Summary};
 use crate::gimp::{Gimp, Handle};
 use crate::messages::tr;
-use crate::outputs::{self, Target};
+use crate::outputs::{self, Draft, Target};
 use crate::problem::Problem;
 use crate::procedures::Procedure;
 use crate::settings::{Device, Settings, Value};
-use crate::work::{Source, Sources, Work};
+use crate::work::{ANALYSED, Made, Source, Sources, Work};
 
 /// What GIMP asks for.
 pub struct Call<'a, H> {
@@ -46,7 +48,6 @@ pub enum Ending {
 /// With a message for the user; the image is then as it was.
 pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Result<Ending, Problem> {
     let Call { procedure, image, drawable, .. } = *call;
-    gimp.start_gegl();
     if gimp.is_indexed(drawable) {
         return Err(Problem::new(tr(
             "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).",
@@ -62,6 +63,7 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
         }
     };
     let read = || -> Result<_, Problem> {
+        gimp.start_gegl();
         let stored = read(gimp, image, drawable, (0, 0))?;
         if !use_visible || !gimp.has_visible_filters(drawable) {
             return Ok((Sources { stored, visible: None }, None));
@@ -72,7 +74,7 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
         let source = read(gimp, visible.image, visible.layer, origin)?;
         Ok((Sources { stored, visible: Some(source) }, Some(visible)))
     };
-    // GIMP hands over pixels while ONNX Runtime is loaded.
+    // GEGL starts and GIMP hands over pixels while ONNX Runtime is loaded.
     let (engine, read) = std::thread::scope(|scope| {
         let engine = scope.spawn(|| {
             let engine = Engine::new(folder, device)?;
@@ -101,27 +103,55 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
     };
     let settings = Settings::new(procedure, &values)?;
     outputs::check(gimp, procedure, drawable, settings.output)?;
-    let made = match made {
-        Some(made) => made,
+    let target = Target { image, drawable, visible: visible.as_ref().filter(|_| settings.use_visible) };
+    let (made, draft) = match made {
+        Some(made) => (made, None),
         None => {
+            let mut draft = outputs::draft(gimp, &target, settings.output, work.source(&settings))?;
             gimp.begin_progress(&tr(procedure.title));
-            let mut shown = 0.0;
-            let made = work.make(&settings, &mut |done| {
-                // Every step is a message to GIMP's process.
-                if done >= shown + 0.01 {
-                    shown = done;
-                    gimp.progress(f64::from(done));
-                }
-                true
-            });
+            let made = make(gimp, &mut work, &settings, draft.as_mut());
             gimp.end_progress();
-            made?
+            (made?, draft)
         }
     };
-    let target = Target { image, drawable, visible: visible.as_ref().filter(|_| settings.use_visible) };
-    outputs::put(gimp, procedure, &target, settings.output, &made)?;
+    outputs::put(gimp, procedure, &target, settings.output, &made, draft)?;
     gimp.show();
     Ok(Ending::Done { values, summary: made.summary })
+}
+
+/// Makes what the settings ask for on a thread of its own. This one tells GIMP how far it is, and sends it what the draft
+/// can have before.
+fn make<H: Handle>(
+    gimp: &Gimp<H>,
+    work: &mut Work,
+    settings: &Settings,
+    mut draft: Option<&mut Draft<'_, H>>,
+) -> Result<Made, Problem> {
+    const PAUSE: Duration = Duration::from_millis(5);
+    let told = AtomicU32::new(0);
+    std::thread::scope(|scope| {
+        let maker = scope.spawn(|| {
+            work.make(settings, &mut |done| {
+                told.store(done.to_bits(), Ordering::Relaxed);
+                true
+            })
+        });
+        let mut shown = 0.0;
+        while !maker.is_finished() {
+            let done = f32::from_bits(told.load(Ordering::Relaxed));
+            // Every step is a message to GIMP's process.
+            if done >= shown + 0.01 {
+                shown = done;
+                gimp.progress(f64::from(done));
+            }
+            // The networks want all cores, the composition one.
+            let more = done >= ANALYSED && draft.as_mut().is_some_and(|draft| draft.send_more(gimp));
+            if !more {
+                std::thread::sleep(PAUSE);
+            }
+        }
+        maker.join().unwrap_or_else(|_| Err(Problem::new(tr("A bug in Derust: it panicked."))))
+    })
 }
 
 /// The pixels of a layer; `origin` is where it lies relative to the layer that the filter is for.

@@ -425,6 +425,32 @@ impl<H: Handle> Gimp<H> {
         Ok(picture)
     }
 
+    /// Writes the pixels of a picture in `area` to the same place in a buffer.
+    pub fn write_picture(&self, target: &Buffer<'_, H>, picture: &Picture, area: Rectangle) {
+        let format = c_text(&picture.format.name());
+        let rows = &picture.data[area.y as usize * picture.row_bytes()..];
+        let pixels = &rows[area.x as usize * picture.format.pixel_bytes()..];
+        // SAFETY: a slice of the picture that begins with the first pixel of the area and has all that follow.
+        unsafe { target.write_rows(area, &format, pixels, picture.row_bytes()) };
+    }
+
+    /// Writes the pixels of `result` in `area` to a buffer whose rows above `sent` are those of `before` already.
+    pub fn write_changes(
+        &self,
+        target: &Buffer<'_, H>,
+        (before, result): (&Picture, &Picture),
+        area: Rectangle,
+        sent: i32,
+    ) {
+        for block in area.blocks() {
+            let row = |picture, y| Picture::pixels(picture, block.x, y, block.width);
+            let mut rows = block.y..block.y + block.height as i32;
+            if block.y >= sent || rows.any(|y| row(before, y) != row(result, y)) {
+                self.write_picture(target, result, block);
+            }
+        }
+    }
+
     /// Writes the pixels of `result` in `area` to `target`, a buffer of the drawable's format. Those that are in
     /// `result` what they were in `before` stay bit for bit what they are in `source`, whatever the conversion between
     /// the drawable's colours and sRGB would make of them.
@@ -438,17 +464,7 @@ impl<H: Handle> Gimp<H> {
         const ROWS: u32 = 64;
         let encoding = self.encoding(drawable)?;
         if encoding.is_exact() {
-            let rows = &result.data[area.y as usize * result.row_bytes()..];
-            let column = area.x as usize * result.format.pixel_bytes();
-            // SAFETY: the area lies in the drawable, whose size both pictures have; the stride is that of the picture.
-            unsafe {
-                target.write_rows(
-                    area,
-                    &c_text(&encoding.working.name()),
-                    &rows[column..],
-                    result.row_bytes(),
-                )
-            };
+            self.write_picture(target, result, area);
             return Ok(());
         }
         // SAFETY: formats live as long as the process.
