@@ -16,7 +16,7 @@ use upsample::Upsampler;
 const SMALLEST_ALPHA: f32 = 1.0 / 255.0;
 
 /// How far, in luma, the picture's own fine detail may move a fill that is coarser than the picture.
-const DETAIL: f32 = 0.06;
+const DETAIL: f32 = 0.03;
 
 /// The colour of the overlay, and how much of it lies over a pixel that is surely rust.
 const OVERLAY: ([f32; 3], f32) = ([1.0, 0.0, 0.25], 0.6);
