@@ -110,8 +110,16 @@ def test_another_engine_may_be_called_from_a_callback(engine, picture):
     assert fractions and len(set(fractions)) == 1
 
 
+@pytest.fixture
+def heeds_ctrl_c():
+    """Programs that a script starts in the background ignore Ctrl-C, unless they say otherwise."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("with_progress", [False, True])
-def test_ctrl_c_ends_a_call_in_the_main_thread(engine, big, with_progress):
+def test_ctrl_c_ends_a_call_in_the_main_thread(engine, big, with_progress, heeds_ctrl_c):
     start = time.perf_counter()
     engine.segment(big)
     whole = time.perf_counter() - start
