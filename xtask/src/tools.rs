@@ -64,7 +64,7 @@ pub const GIMP: Tool = Tool { name: "GIMP", probe: ("gimp-console", &["--version
 pub const XVFB: Tool = Tool { name: "Xvfb", probe: ("sh", &["-c", "command -v Xvfb"]), package: "xvfb" };
 
 /// Presses keys and mouse buttons.
-pub const XDOTOOL: Tool = Tool { name: "xdotool", probe: ("xdotool", &["version"]), package: "xdotool" };
+pub const XDOTOOL: Tool = Tool { name: "xdotool", probe: ("xdotool", &["--version"]), package: "xdotool" };
 
 /// Takes pictures of the screen.
 pub const IMAGEMAGICK: Tool =

@@ -1,8 +1,8 @@
 //! The `derust` command: finds rust in picture files and takes it away.
 //!
-//! A call goes from [`cli`] to [`segment`] or [`remove`]. [`batch`] finds the pictures ([`inputs`]), decides where
-//! results go ([`destination`]), has several pictures worked on at a time within the memory that there is, and
-//! reports. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. [`stop`] is
+//! A call goes from `cli` to `segment` or `remove`. `batch` finds the pictures (`inputs`), decides where
+//! results go (`destination`), has several pictures worked on at a time within the memory that there is, and
+//! reports. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is
 //! Ctrl-C.
 //!
 //! It is a library for the sake of its fuzz target; nothing in it is meant for other programs.
