@@ -29,9 +29,6 @@ pub use window3::Window3;
 /// Milliseconds from one look at the controls and the worker to the next.
 const CLOCK: u32 = 50;
 
-/// The smallest width and height of the preview, with its scroll bars and buttons.
-const PREVIEW: (c_int, c_int) = (440, 360);
-
 /// The window with the controls of a filter, as a generation of GIMP makes it.
 pub trait Controls<H> {
     /// The widgets of this generation.
@@ -106,7 +103,6 @@ pub fn ask<H: Handle>(
         // SAFETY: widgets of this window, made on the main thread; GTK copies texts.
         parts = Some(unsafe {
             let preview = (widgets.gimp_zoom_preview_new)(call.drawable);
-            (widgets.gtk_widget_set_size_request)(preview, PREVIEW.0, PREVIEW.1);
             (widgets.gtk_box_pack_start)(content, preview, 1, 1, 0);
             let label = || {
                 let label = (widgets.gtk_label_new)(c"".as_ptr());
@@ -248,7 +244,10 @@ impl Engine {
 unsafe extern "C" fn tick<H: Handle>(data: Pointer) -> c_int {
     // SAFETY: the address of the dialog, which lives as long as its clock.
     let dialog = unsafe { &*data.cast::<Dialog<'_, H>>() };
-    let _ = catch_unwind(AssertUnwindSafe(|| dialog.look()));
+    let _ = catch_unwind(AssertUnwindSafe(|| {
+        dialog.preview.take_shape();
+        dialog.look();
+    }));
     1
 }
 

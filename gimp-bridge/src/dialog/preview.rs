@@ -1,6 +1,6 @@
 //! The preview: the visible part of the result, reduced to the size of the widget.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::sync::Arc;
 
@@ -8,6 +8,9 @@ use crate::gimp::{Handle, Pointer, Widgets};
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::procedures::Filter;
 use crate::work::{Made, Source};
+
+/// The picture of the preview is made to fit within this width and height.
+const PICTURE: (u32, u32) = (330, 220);
 
 /// Samples along each side of a pixel of the preview, where it stands for many of the picture.
 const SAMPLES: u32 = 3;
@@ -20,6 +23,7 @@ pub struct Preview<'a, H> {
     widgets: &'a Widgets<H>,
     widget: Pointer,
     scene: RefCell<Scene>,
+    has_shape: Cell<bool>,
 }
 
 /// What the preview shows.
@@ -50,11 +54,33 @@ struct Port {
     zoom: f64,
 }
 
+/// The largest width and height of the area's shape that fit.
+fn fitting(area: Rectangle) -> (c_int, c_int) {
+    let (width, height) = (f64::from(area.width.max(1)), f64::from(area.height.max(1)));
+    let scale = (f64::from(PICTURE.0) / width).min(f64::from(PICTURE.1) / height);
+    let side = |length: f64| (length * scale).round().max(1.0) as c_int;
+    (side(width), side(height))
+}
+
 impl<'a, H: Handle> Preview<'a, H> {
     /// A preview that shows the picture as it is.
     pub fn new(widgets: &'a Widgets<H>, widget: Pointer, stored: Source) -> Self {
         let scene = RefCell::new(Scene { area: stored.area, source: stored, view: View::Picture });
-        Preview { widgets, widget, scene }
+        Preview { widgets, widget, scene, has_shape: Cell::new(false) }
+    }
+
+    /// Lets the part of the widget that shows the picture have its shape, once: GIMP fills the rest of another shape with
+    /// the last row or column. The window has to be shown before, since GIMP sets a small size of its own then.
+    pub fn take_shape(&self) {
+        if self.has_shape.replace(true) {
+            return;
+        }
+        let (width, height) = fitting(self.scene.borrow().area);
+        // SAFETY: the widget belongs to a window that is open.
+        unsafe {
+            let area = (self.widgets.gimp_preview_get_area)(self.widget);
+            (self.widgets.gtk_widget_set_size_request)(area, width, height);
+        }
     }
 
     /// Shows a result as soon as the widget is drawn.
@@ -95,24 +121,29 @@ impl<'a, H: Handle> Preview<'a, H> {
 }
 
 impl Scene {
-    /// Red, green, blue and opacity of every pixel of the widget.
+    /// Red, green, blue and opacity of every pixel of the widget; transparent where the area's shape leaves it free.
     fn render(&self, port: Port) -> Vec<u8> {
         let (columns, rows) = port.size;
-        let places = |count: u32, position: i32, from: i32, length: u32| -> Vec<Vec<u32>> {
-            let scale = f64::from(length) / f64::from(count) / port.zoom;
-            let samples = if scale > 1.0 { SAMPLES } else { 1 };
+        let per_pixel = |count: u32, length: u32| f64::from(length) / f64::from(count) / port.zoom;
+        let (horizontal, vertical) = (per_pixel(columns, self.area.width), per_pixel(rows, self.area.height));
+        let scale = horizontal.max(vertical);
+        let samples = if scale > 1.0 { SAMPLES } else { 1 };
+        // GIMP scrolls each direction by its own measure.
+        let places = |count: u32, start: f64, from: i32, length: u32| -> Vec<Vec<u32>> {
             let place = |pixel: u32, sample: u32| {
                 let within = (f64::from(sample) + 0.5) / f64::from(samples);
-                let place = (f64::from(position) + f64::from(pixel) + within) * scale;
+                let place = start + (f64::from(pixel) + within) * scale;
                 from.max(0) as u32 + place.clamp(0.0, f64::from(length - 1)) as u32
             };
-            (0..count).map(|pixel| (0..samples).map(|sample| place(pixel, sample)).collect()).collect()
+            let shown = (f64::from(length) / port.zoom / scale).round().clamp(1.0, f64::from(count)) as u32;
+            (0..shown).map(|pixel| (0..samples).map(|sample| place(pixel, sample)).collect()).collect()
         };
-        let across = places(columns, port.position.0, self.area.x, self.area.width);
-        let down = places(rows, port.position.1, self.area.y, self.area.height);
-        let mut pixels = Vec::with_capacity(columns as usize * rows as usize * 4);
-        for ys in &down {
-            for xs in &across {
+        let start = |position: i32, scale: f64| f64::from(position) * scale;
+        let across = places(columns, start(port.position.0, horizontal), self.area.x, self.area.width);
+        let down = places(rows, start(port.position.1, vertical), self.area.y, self.area.height);
+        let mut pixels = vec![0; columns as usize * rows as usize * 4];
+        for (ys, row) in down.iter().zip(pixels.chunks_exact_mut(columns as usize * 4)) {
+            for (xs, pixel) in across.iter().zip(row.chunks_exact_mut(4)) {
                 let mut sum = [0.0; 4];
                 for (x, y) in ys.iter().flat_map(|y| xs.iter().map(move |x| (*x, *y))) {
                     for (sum, value) in sum.iter_mut().zip(self.pixel(x, y)) {
@@ -120,7 +151,7 @@ impl Scene {
                     }
                 }
                 let count = (xs.len() * ys.len()) as f32;
-                pixels.extend(sum.map(|sum| (sum / count).round() as u8));
+                pixel.copy_from_slice(&sum.map(|sum| (sum / count).round() as u8));
             }
         }
         pixels
@@ -179,6 +210,24 @@ mod tests {
             [47],
             "of three samples to a side, two lie in the lower row"
         );
+    }
+
+    #[test]
+    fn a_widget_of_another_shape_stays_free_beside_the_picture() {
+        let scene = scene(View::Picture);
+        assert_eq!(grays(&scene, (3, 4), (0, 0), 1.0), [10, 20, 30, 50, 60, 70, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(grays(&scene, (5, 2), (0, 0), 1.0), [10, 20, 30, 0, 0, 50, 60, 70, 0, 0]);
+        let pixels = scene.render(Port { size: (3, 4), position: (0, 0), zoom: 1.0 });
+        let opacities: Vec<_> = pixels.chunks_exact(4).map(|pixel| pixel[3]).collect();
+        assert_eq!(opacities, [[255; 6], [0; 6]].concat());
+    }
+
+    #[test]
+    fn the_preview_has_the_shape_of_the_picture() {
+        let fits = |width, height| fitting(Rectangle { x: 0, y: 0, width, height });
+        assert_eq!(fits(912, 608), (330, 220));
+        assert_eq!(fits(600, 900), (147, 220));
+        assert_eq!(fits(100_000, 1), (330, 1));
     }
 
     #[test]
