@@ -75,7 +75,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 /// Gray with grain and red patches.
 fn picture(depth: Depth) -> Vec<u8> {
     let value = |x: u32, y: u32, c: usize| {
-        let red = (x / 700 + y / 500) % 3 == 0;
+        let red = (x / 700 + y / 500).is_multiple_of(3);
         let grain = (x.wrapping_mul(2_654_435_761) ^ y.wrapping_mul(2_246_822_519)) >> 27;
         (if red { [30, 60, 200] } else { [120; 3] })[c] + grain as u8
     };

@@ -1,7 +1,7 @@
 //! Picture files to pixels in memory and back, with all that belongs to the picture.
 //!
-//! [`PictureFile::open`] looks at a file's header ([`Format`], size), [`decode::Opened::decode`] brings its pixels and
-//! its [`metadata`], upright; [`PictureFile::write`] puts both into a file of the same or of another format. What only
+//! [`PictureFile::open`] looks at a file's header ([`Format`], size), `Opened::decode` brings its pixels and
+//! its metadata, upright; [`PictureFile::write`] puts both into a file of the same or of another format. What only
 //! one format has is in the file of its name.
 
 mod bmp;

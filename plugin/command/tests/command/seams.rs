@@ -10,8 +10,8 @@ use image::{DynamicImage, ImageBuffer, Luma, Rgb, Rgb32FImage, imageops};
 
 use crate::desk::{Desk, open};
 
-const WIDTH: u32 = 800;
-const HEIGHT: u32 = 620;
+const WIDTH: u32 = 1100;
+const HEIGHT: u32 = 940;
 
 fn repository() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../..")
