@@ -26,7 +26,7 @@ pub const SIZE_MULTIPLE: u32 = 32;
 
 /// The segmentation network: a U-Net (Ronneberger et al. 2015, arXiv:1505.04597) whose contracting half is
 /// [`backbone::lite0`], so that it can begin with what a network learned from a million everyday photos. `width`
-/// scales the channels (1.0: 3.4 million parameters; no other width fits pretrained weights).
+/// scales the channels (1.0: 3.6 million parameters; no other width fits pretrained weights).
 ///
 /// Input `image` `[n, 3, h, w]` in 0 to 1, output `probability` `[n, 1, h, w]`.
 pub fn segmenter(width: f64) -> Graph {

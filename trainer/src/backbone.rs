@@ -108,10 +108,7 @@ impl FrozenBackbone {
         let store = nn::VarStore::new(device);
         let width = segmentation.get("run", "width")?.double_value(&[0]);
         let network = Network::new(&store.root(), lite0(width));
-        for (name, mut variable) in store.variables() {
-            let trained = segmentation.get("weights", &format!("{PREFIX}/{name}"))?;
-            tch::no_grad(|| variable.f_copy_(&trained))?;
-        }
+        segmentation.restore_store(&format!("weights/{PREFIX}"), &store)?;
         Ok(FrozenBackbone { network, width, stem: segmentation.get("weights", STEM)? })
     }
 

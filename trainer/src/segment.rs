@@ -35,7 +35,7 @@ const PRETRAINED_RATE: f64 = 0.3;
 pub struct SegmentOptions {
     #[command(flatten)]
     pub run: RunOptions,
-    /// Width of the network; 1 has 3.4 million parameters.
+    /// Width of the network; 1 has 3.6 million parameters.
     #[arg(long, default_value_t = 1.0)]
     pub width: f64,
     /// Weights that the backbone begins with: EfficientNet-Lite0's, as `trainer/pretrained.py` writes them.
