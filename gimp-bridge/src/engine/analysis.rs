@@ -75,11 +75,7 @@ impl Removal {
         limit: Option<&Plane>,
         progress: Progress<'_>,
     ) -> Result<Picture, Problem> {
-        let mut result = Picture::new(picture.format, picture.width, picture.height)?;
-        if picture.format.gray && picture.format.alpha {
-            // libderust knows gray with alpha as gray with gaps, and leaves gaps alone.
-            result.data.copy_from_slice(&picture.data);
-        }
+        let mut result = canvas(picture)?;
         let limit = limit.map(Plane::image);
         let mask = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let options =
@@ -117,10 +113,7 @@ impl Segmentation {
         threshold: Option<f32>,
         progress: Progress<'_>,
     ) -> Result<Picture, Problem> {
-        let mut result = Picture::new(picture.format, picture.width, picture.height)?;
-        if picture.format.gray && picture.format.alpha {
-            result.data.copy_from_slice(&picture.data);
-        }
+        let mut result = canvas(picture)?;
         let output = result.image_mut();
         self.0.compose(picture, with_threshold(DERUST_OUTPUT_OVERLAY, threshold), &output, progress)?;
         Ok(result)
@@ -147,6 +140,16 @@ impl Segmentation {
         unsafe { loaded.library.report_free()(report) };
         read.map(|()| Summary { fraction: summary.fraction, regions: summary.region_count })
     }
+}
+
+/// A picture to compose into, like the given one.
+fn canvas(picture: &Picture) -> Result<Picture, Problem> {
+    let mut canvas = Picture::new(picture.format, picture.width, picture.height)?;
+    if picture.format.gray && picture.format.alpha {
+        // libderust knows gray with alpha as gray with gaps, and leaves gaps alone.
+        canvas.data.copy_from_slice(&picture.data);
+    }
+    Ok(canvas)
 }
 
 fn with_threshold(output: i32, threshold: Option<f32>) -> ComposeOptions {
