@@ -1,6 +1,6 @@
 //! Trains the generator of the derust network as a conditional adversarial network on made pairs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
@@ -23,7 +23,8 @@ use crate::run::{Run, RunOptions, files, learning_rate};
 use crate::segment::LONG_SIDE;
 
 const AVERAGE_DECAY: f64 = 0.999;
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [200.0, 420.0], stretch: 1.4, turn: 15.0 };
+/// Around the scale at which the segmentation network, and so this one, sees photos.
+const GEOMETRY: GeometryRange = GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0 };
 /// Part of the samples that is rendered.
 const RENDERED: f32 = 0.2;
 /// Part of the masks that get spots where there is no rust. With 0.3 the generator learned to keep rust as well.
@@ -173,6 +174,8 @@ pub fn train(options: &DerustOptions) -> Result<()> {
     let mut step = 0;
     if options.run.resume {
         step = models.restore(&mut run)?;
+    } else if let Some(other) = &options.run.start_from {
+        models.start_from(other)?;
     }
     let samples = Pairs::for_training(learn.photos, side, seed);
     let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
@@ -374,6 +377,13 @@ impl Models {
         checkpoint.put("discriminator_optimiser", self.discriminator_optimiser.state());
         run.put_progress(&mut checkpoint, step);
         checkpoint.save(&run.path(files::CHECKPOINT))
+    }
+
+    /// Takes over another run's generator, as averaged, and its discriminator.
+    fn start_from(&mut self, folder: &Path) -> Result<()> {
+        Checkpoint::load(&folder.join(files::BEST))?.restore_store("weights", &self.generator_store)?;
+        Checkpoint::load(&folder.join(files::CHECKPOINT))?
+            .restore_store("discriminator", &self.discriminator_store)
     }
 
     fn restore(&mut self, run: &mut Run) -> Result<u64> {

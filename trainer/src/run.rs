@@ -52,6 +52,9 @@ pub struct RunOptions {
     /// Go on from the run folder's checkpoint.
     #[arg(long)]
     pub resume: bool,
+    /// Begin with the best weights of another run, in this folder: to refine a network, or to teach it your own photos.
+    #[arg(long, conflicts_with = "resume")]
+    pub start_from: Option<PathBuf>,
     /// Threads of libtorch.
     #[arg(long, default_value_t = 1)]
     pub threads: i32,

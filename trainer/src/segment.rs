@@ -25,7 +25,7 @@ use crate::run::{Run, RunOptions, files, learning_rate};
 /// Long side at which photos are kept in memory.
 pub const LONG_SIDE: u32 = 512;
 /// Long side at which a run is measured while it goes on.
-const MEASURED_SIDE: u32 = 320;
+const MEASURED_SIDE: u32 = 448;
 const AVERAGE_DECAY: f64 = 0.999;
 /// Factor on the learning rate of weights that are pretrained, so that they do not forget at once.
 const PRETRAINED_RATE: f64 = 0.3;
@@ -53,7 +53,7 @@ pub struct SegmentSamples {
     pub seed: u64,
 }
 
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [240.0, 600.0], stretch: 1.5, turn: 15.0 };
+const GEOMETRY: GeometryRange = GeometryRange { long_side: [280.0, 700.0], stretch: 1.5, turn: 15.0 };
 /// Part of the samples that gets rust of another photo pasted on (Ghiasi et al. 2021, arXiv:2012.07177).
 const PASTED: f32 = 0.3;
 /// Part of the samples that is rendered, half of it brown or red things without rust.
@@ -112,6 +112,9 @@ pub fn train(options: &SegmentOptions) -> Result<()> {
     if let Some(file) = &options.backbone {
         backbone::restore_pretrained(&store, file)?;
         rates = |name| if name.starts_with(backbone::PREFIX) { PRETRAINED_RATE } else { 1.0 };
+    }
+    if let Some(other) = &options.run.start_from {
+        Checkpoint::load(&other.join(files::BEST))?.restore_store("weights", &store)?;
     }
     let average_store = nn::VarStore::new(device);
     let averaged = Network::new(&average_store.root(), segmenter(options.width));

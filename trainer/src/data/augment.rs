@@ -113,11 +113,13 @@ pub fn reflect(index: i32, length: usize) -> usize {
 
 /// Random light, colour and sharpness: the differences between cameras, lamps and weather.
 pub fn recolour(colour: &mut Plane, random: &mut Random) {
-    let gamma = 2f32.powf(uniform(random, -0.6, 0.6));
-    let contrast = uniform(random, 0.55, 1.2);
+    let gamma = 2f32.powf(uniform(random, -0.7, 0.7));
+    let contrast = uniform(random, 0.55, 1.3);
     let brightness = uniform(random, -0.12, 0.12);
-    let gains = [(); 3].map(|()| uniform(random, 0.88, 1.12));
-    let saturation = if chance(random, 0.8) { uniform(random, 0.5, 1.3) } else { 1.0 };
+    // A quarter of the cameras have their white balance far off.
+    let cast = if chance(random, 0.25) { 0.25 } else { 0.12 };
+    let gains = [(); 3].map(|()| uniform(random, 1.0 - cast, 1.0 + cast));
+    let saturation = if chance(random, 0.8) { uniform(random, 0.4, 1.5) } else { 1.0 };
     let shade = Shade::random(colour.width, colour.height, random);
     let area = colour.area();
     for i in 0..area {
@@ -133,8 +135,8 @@ pub fn recolour(colour: &mut Plane, random: &mut Random) {
             colour.values[channel * area + i] = value.clamp(0.0, 1.0);
         }
     }
-    if chance(random, 0.2) {
-        colour.box_blur(1);
+    if chance(random, 0.25) {
+        colour.box_blur(1 + usize::from(chance(random, 0.3)));
     }
     if chance(random, 0.3) {
         let strength = uniform(random, 0.0, 0.05);
