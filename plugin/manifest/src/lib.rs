@@ -193,6 +193,11 @@ impl Default for Tile {
     }
 }
 
+/// Whether a text can be a model's name: 1 to 64 ASCII letters, digits, `.`, `_` and `-`.
+pub fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
 fn unit_range() -> [f32; 2] {
     [0.0, 1.0]
 }
@@ -252,8 +257,7 @@ impl Manifest {
         ensure(self.schema >= 1 && self.schema <= SCHEMA, "schema", || {
             format!("is {}; this version reads 1 to {SCHEMA}", self.schema)
         })?;
-        let name_is_plain = self.name.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c));
-        ensure(!self.name.is_empty() && self.name.len() <= 64 && name_is_plain, "name", || {
+        ensure(is_name(&self.name), "name", || {
             "must be 1 to 64 ASCII letters, digits, `.`, `_` or `-`".into()
         })?;
         ensure(self.threshold > 0.0 && self.threshold < 1.0, "threshold", || {
