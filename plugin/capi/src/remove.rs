@@ -6,9 +6,9 @@ use derust_interface::*;
 use crate::error::Failure;
 use crate::guard;
 use crate::image::{self, Pixels};
-use crate::segment::{ANALYSING, scale};
+use crate::segment::{ANALYSING, scale, selector};
 use crate::watch::{self, Callback};
-use crate::{engine, sized, text};
+use crate::{engine, sized};
 
 /// The caller's options, checked.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
     Ok(Asked {
         options: derust_engine::filters::derust::RemoveOptions {
             // SAFETY: the caller's promise.
-            model: unsafe { text::optional(options.model, "options.model") }?,
+            model: unsafe { selector(options.model) }?,
             mask_mode,
             scale: scale(options.scale)?,
         },

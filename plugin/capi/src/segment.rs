@@ -1,8 +1,11 @@
 //! Finding rust.
 
+use std::ffi::c_char;
+
 use derust_engine::Control;
 use derust_engine::filters::Scale;
 use derust_engine::filters::segment_rust::{Outputs, Surveying};
+use derust_engine::models::Selector;
 use derust_interface::*;
 
 use crate::error::Failure;
@@ -42,12 +45,23 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
     Ok(Asked {
         options: derust_engine::filters::segment_rust::SegmentOptions {
             // SAFETY: the caller's promise.
-            model: unsafe { text::optional(options.model, "options.model") }?,
+            model: unsafe { selector(options.model) }?,
             threshold: threshold(options.threshold)?,
             scale: scale(options.scale)?,
         },
         survey: if options.contours == 1 { Surveying::Outlines } else { Surveying::Patches },
     })
+}
+
+/// The model that the caller wants; the one that serves where it is NULL.
+///
+/// # Safety
+/// `model` is NULL or a C string.
+pub(crate) unsafe fn selector(model: *const c_char) -> Result<Option<Selector>, Failure> {
+    // SAFETY: the caller's promise.
+    let model = unsafe { text::optional(model, "options.model") }?;
+    let parse = |text: String| text.parse::<Selector>();
+    model.map(parse).transpose().map_err(|error| Failure::argument(format!("options.model: {error}")))
 }
 
 pub(crate) fn scale(scale: i32) -> Result<Scale, Failure> {

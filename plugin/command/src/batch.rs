@@ -11,7 +11,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::anyhow;
-use derust_engine::models::Store;
+use derust_engine::models::{Model, Selector, Store};
 use derust_engine::runtime::SessionOptions;
 use derust_engine::{Control, Engine, EngineOptions, Error, Kind};
 
@@ -87,7 +87,7 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     let engine = engine(verb.work, workers, threads / workers)?;
     if !to_do.is_empty() {
         let runtime = engine.runtime()?;
-        check_model(&engine, verb.kind, verb.work.model.as_deref())?;
+        check_model(&engine, verb.kind, verb.work.model.as_ref())?;
         report.detail(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
         report.detail(format_args!("{threads} threads, {workers} pictures at a time"));
     }
@@ -180,24 +180,22 @@ fn check_model_folders(work: &Work) -> anyhow::Result<()> {
 }
 
 /// Says what is wrong with the models before the first picture is read, and once for all pictures.
-fn check_model(engine: &Engine, kind: Kind, name: Option<&str>) -> anyhow::Result<()> {
+fn check_model(engine: &Engine, kind: Kind, wanted: Option<&Selector>) -> anyhow::Result<()> {
     let entries = engine.models();
-    let usable = |entry: &&derust_engine::ModelEntry| entry.candidate.model.is_ok();
-    let manifests =
-        || entries.iter().filter(usable).filter_map(|e| e.candidate.model.as_ref().ok().map(|m| &m.manifest));
-    if manifests().any(|manifest| manifest.kind == kind && name.is_none_or(|name| name == manifest.name)) {
+    let usable = || entries.iter().filter_map(|entry| entry.candidate.model.as_ref().ok());
+    let meant = |model: &&Model| wanted.is_none_or(|wanted| wanted.fits(model));
+    if usable().filter(meant).any(|model| model.manifest.kind == kind) {
         return Ok(());
     }
-    if let Some(other) = manifests().find(|manifest| name == Some(manifest.name.as_str())) {
+    if let (Some(wanted), Some(other)) = (wanted, usable().find(meant)) {
         anyhow::bail!(
-            "the model `{}` is a {} model, and a {kind} model is needed; `derust models` lists what there is",
-            other.name,
-            other.kind
+            "the model `{wanted}` is a {} model, and a {kind} model is needed; `derust models` lists what there is",
+            other.manifest.kind
         );
     }
     let mut problem = Error::NoModel {
         kind,
-        name: name.map(str::to_owned),
+        wanted: wanted.map(Selector::to_string),
         folders: engine.model_folders().map(Path::to_owned).collect(),
     }
     .to_string();

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use derust_engine::models::Selector;
 
 /// What people want most, before anything else.
 const EXAMPLES: &str = "\
@@ -91,9 +92,9 @@ pub struct Files {
 /// How the work is done and what is said about it.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Work {
-    /// Use the model of this name
-    #[arg(long, value_name = "NAME")]
-    pub model: Option<String>,
+    /// Use this model: NAME, NAME@VERSION, or sha256:HEX for exactly one content
+    #[arg(long, value_name = "MODEL")]
+    pub model: Option<Selector>,
     /// Look for models in this folder first
     #[arg(long, value_name = "DIR")]
     pub models: Option<PathBuf>,

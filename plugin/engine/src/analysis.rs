@@ -1,5 +1,7 @@
 //! Running a network over a picture: planes in, planes out, both at the working scale.
 
+use std::borrow::Cow;
+
 use derust_manifest::{ColourOrder, Input, InputRole, Output, OutputRole};
 use ndarray::{Array2, Array3, Array4, ArrayD, ArrayView2, ArrayView3, Axis, Ix4, Zip, s};
 
@@ -21,6 +23,8 @@ const BYTES_PER_TILE_PIXEL: u64 = 600;
 #[derive(Debug)]
 pub(crate) struct Network {
     pub(crate) model: Model,
+    /// The ONNX file's content.
+    onnx: Cow<'static, [u8]>,
     pool: SessionPool,
 }
 
@@ -36,9 +40,9 @@ pub(crate) struct Found {
 }
 
 impl Network {
-    /// At most `sessions` pictures are worked on at a time.
-    pub(crate) fn new(model: Model, sessions: usize) -> Self {
-        Network { model, pool: SessionPool::new(sessions) }
+    /// A model and its ONNX file's content; at most `sessions` pictures are worked on at a time.
+    pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize) -> Self {
+        Network { model, onnx, pool: SessionPool::new(sessions) }
     }
 
     /// About how many bytes a call holds that runs the network over a picture of this width and height: its planes at
@@ -49,7 +53,7 @@ impl Network {
         let channels: usize = manifest.outputs.iter().map(decoded_channels).sum();
         let planes = u64::from(width) * u64::from(height) * (BYTES_PER_PIXEL + 4 * channels as u64);
         let (tile_height, tile_width) = plan.tile_size();
-        planes + (tile_width * tile_height) as u64 * BYTES_PER_TILE_PIXEL + self.model.onnx.len() as u64 * 3
+        planes + (tile_width * tile_height) as u64 * BYTES_PER_TILE_PIXEL + self.onnx.len() as u64 * 3
     }
 
     /// Runs the network over `colours` [3, height, width], in tiles where the picture is large.
@@ -68,7 +72,7 @@ impl Network {
         let (_, height, width) = colours.dim();
         let plan = Plan::new(width, height, manifest.tile, self.model.fixed_size);
         let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
-        let mut lease = self.pool.lease(runtime, &self.model.onnx, options)?;
+        let mut lease = self.pool.lease(runtime, &self.onnx, options)?;
         let mut planes: Vec<Array3<f32>> = manifest
             .outputs
             .iter()

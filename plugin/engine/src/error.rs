@@ -20,13 +20,13 @@ pub enum Error {
     /// The caller stopped the call.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
-    /// No usable model of this kind (and name).
-    #[error("there is no usable {kind} model{}; put its .onnx file into {}", named(name), folder(folders))]
+    /// No usable model of this kind, or not the one that was wanted.
+    #[error("there is no usable {kind} model{}; put its .onnx file into {}", named(wanted), folder(folders))]
     NoModel {
         /// What was wanted.
         kind: Kind,
-        /// The name that was wanted, if any.
-        name: Option<String>,
+        /// The name, version or digest that was wanted, if any.
+        wanted: Option<String>,
         /// The folders that were searched.
         folders: Vec<PathBuf>,
     },
@@ -54,8 +54,8 @@ pub enum Error {
     Option(String),
 }
 
-fn named(name: &Option<String>) -> String {
-    name.as_ref().map(|name| format!(" named `{name}`")).unwrap_or_default()
+fn named(wanted: &Option<String>) -> String {
+    wanted.as_ref().map(|wanted| format!(" named `{wanted}`")).unwrap_or_default()
 }
 
 fn folder(folders: &[PathBuf]) -> String {

@@ -47,7 +47,7 @@ pub use log::{Level, Log};
 
 use analysis::Network;
 use memory::{Memory, Share};
-use models::{Candidate, Store};
+use models::{Candidate, Preferences, PreferencesError, Selector, Store};
 use runtime::{Runtime, RuntimeError, SessionOptions};
 use serving::Serving;
 use watch::Watcher;
@@ -106,6 +106,8 @@ pub struct ModelEntry {
     pub candidate: Candidate,
     /// Why it does not serve; `None` when it does.
     pub idle_because: Option<String>,
+    /// Why it serves; `None` when it does not.
+    pub serves_because: Option<String>,
 }
 
 impl Engine {
@@ -148,6 +150,15 @@ impl Engine {
         self.serving.store().folders().iter().map(PathBuf::as_path)
     }
 
+    /// The models that the user has chosen, and the file that keeps the choice.
+    ///
+    /// # Errors
+    /// When that file cannot be read.
+    pub fn preferences(&self) -> Result<(Preferences, Option<&Path>), PreferencesError> {
+        let store = self.serving.store();
+        Ok((store.preferences()?, store.preferences_file()))
+    }
+
     /// Every model file, and whether it serves.
     pub fn models(&self) -> Vec<ModelEntry> {
         self.serving.list()
@@ -167,9 +178,9 @@ impl Engine {
         self.serving.session_options()
     }
 
-    /// The network of this kind that serves, or the one with this name.
-    fn network(&self, kind: Kind, name: Option<&str>) -> Result<Arc<Network>, Error> {
-        self.serving.network(kind, name, &|| self.runtime())
+    /// The network of this kind that serves, or the one that is wanted.
+    fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
+        self.serving.network(kind, wanted, &|| self.runtime())
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.

@@ -3,7 +3,6 @@
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::SystemTime;
 
 use derust_manifest::Kind;
 use ndarray::Array3;
@@ -13,14 +12,16 @@ use crate::analysis::Network;
 use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
-use crate::models::{self, Candidate, Digest, Origin, Store};
+use crate::models::{
+    self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store,
+};
 use crate::runtime::{Runtime, RuntimeError, SessionOptions};
 
 /// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
 const TRIAL_SIDE: usize = 64;
 
-/// Kind of the network and the name that was asked for, if any.
-type Key = (Kind, Option<String>);
+/// Kind of the network and which one was asked for, if any.
+type Key = (Kind, Option<Selector>);
 
 /// Chooses networks from the store and keeps those in use.
 #[derive(Debug)]
@@ -45,7 +46,8 @@ struct State {
 struct InUse {
     network: Arc<Network>,
     origin: Origin,
-    added: SystemTime,
+    added: Added,
+    because: Because,
 }
 
 /// Gives ONNX Runtime when a network has to be tried out.
@@ -64,14 +66,14 @@ impl Serving {
         &self.session
     }
 
-    /// The network of this kind that serves, or the best one with this name.
+    /// The network of this kind that serves, or the one that is wanted.
     pub(crate) fn network(
         &self,
         kind: Kind,
-        name: Option<&str>,
+        wanted: Option<&Selector>,
         runtime: LoadRuntime<'_>,
     ) -> Result<Arc<Network>, Error> {
-        let key = (kind, name.map(str::to_owned));
+        let key = (kind, wanted.cloned());
         if let Some(in_use) = self.state().in_use.get(&key) {
             return Ok(Arc::clone(&in_use.network));
         }
@@ -98,6 +100,7 @@ impl Serving {
                 self.log.say(Level::Warning, format_args!("{} does not serve: {error}", candidate.origin));
             }
         }
+        self.warn_of_missing_preferences(&candidates);
         for key in keys {
             let mut candidates = candidates.clone();
             match self.bring_into_use(&key, &mut candidates, runtime) {
@@ -118,47 +121,74 @@ impl Serving {
     /// Every model file and whether it serves, and what serves although its file is gone.
     pub(crate) fn list(&self) -> Vec<ModelEntry> {
         let candidates = self.store.candidates();
+        let preferences = self.store.preferences().unwrap_or_default();
         let state = self.state();
-        let refusal = |candidate: &Candidate| match &candidate.model {
-            Err(error) => Some(error.to_string()),
-            Ok(model) => state.refused.get(&model.digest).cloned(),
-        };
         let in_use = |kind| state.in_use.get(&(kind, None));
-        let idle_because = |i: usize, candidate: &Candidate| {
-            if let Some(refusal) = refusal(candidate) {
-                return Some(refusal);
+        let standing = |i: usize, candidate: &Candidate| {
+            let model = match &candidate.model {
+                Ok(model) => model,
+                Err(error) => return Standing::Idle(error.to_string()),
+            };
+            if let Some(refusal) = state.refused.get(&model.digest) {
+                return Standing::Idle(refusal.clone());
             }
-            let model = candidate.model.as_ref().ok()?;
-            match in_use(model.manifest.kind) {
-                Some(in_use) if in_use.network.model.digest == model.digest => None,
-                Some(in_use) => Some(models::reason(candidate, &in_use.as_candidate(&self.store))),
-                None => match models::choose(&candidates, model.manifest.kind, None, &state.refused) {
-                    Some(serving) if serving != i => Some(models::reason(candidate, &candidates[serving])),
-                    _ => None,
-                },
+            let kind = model.manifest.kind;
+            if !FILTERS.contains(&kind) {
+                return Standing::Idle(format!("no filter uses a model of the kind {kind}"));
+            }
+            match in_use(kind) {
+                Some(in_use) if in_use.network.model.digest == model.digest => Standing::Serves(in_use.because),
+                Some(in_use) => {
+                    let serving = in_use.as_candidate(&self.store);
+                    Standing::Idle(models::reason(candidate, &serving, in_use.because))
+                }
+                None => {
+                    let choice = self.store.choose(&candidates, kind, None, &preferences, &state.refused);
+                    let (serving, because) = choice.expect("this one can serve, so there is a choice");
+                    match serving == i {
+                        true => Standing::Serves(because),
+                        false => Standing::Idle(models::reason(candidate, &candidates[serving], because)),
+                    }
+                }
             }
         };
-        let reasons: Vec<Option<String>> =
-            candidates.iter().enumerate().map(|(i, candidate)| idle_because(i, candidate)).collect();
+        let standings: Vec<Standing> =
+            candidates.iter().enumerate().map(|(i, candidate)| standing(i, candidate)).collect();
         let found = |digest: &Digest| {
             candidates
                 .iter()
                 .any(|candidate| candidate.model.as_ref().is_ok_and(|model| model.digest == *digest))
         };
-        let gone: Vec<Candidate> = [Kind::Derust, Kind::SegmentRust]
+        let gone: Vec<(Candidate, Standing)> = FILTERS
             .into_iter()
             .filter_map(in_use)
             .filter(|in_use| !found(&in_use.network.model.digest))
-            .map(|in_use| in_use.as_candidate(&self.store))
+            .map(|in_use| (in_use.as_candidate(&self.store), Standing::Serves(in_use.because)))
             .collect();
         drop(state);
-        let mut entries: Vec<ModelEntry> = candidates
-            .into_iter()
-            .zip(reasons)
-            .map(|(candidate, idle_because)| ModelEntry { candidate, idle_because })
-            .collect();
-        entries.extend(gone.into_iter().map(|candidate| ModelEntry { candidate, idle_because: None }));
-        entries
+        let entries = candidates.into_iter().zip(standings).chain(gone);
+        entries.map(|(candidate, standing)| standing.entry(candidate)).collect()
+    }
+
+    /// The user's choice; one that cannot be read is none, and the log says so.
+    fn preferences(&self) -> Preferences {
+        self.store.preferences().unwrap_or_else(|error| {
+            self.log.say(Level::Warning, format_args!("{error}"));
+            Preferences::default()
+        })
+    }
+
+    fn warn_of_missing_preferences(&self, candidates: &[Candidate]) {
+        let usable = |kind, chosen: &Selector| {
+            let mut models = candidates.iter().filter_map(|candidate| candidate.model.as_ref().ok());
+            models.any(|model| model.manifest.kind == kind && chosen.fits(model))
+        };
+        for (kind, chosen) in self.preferences().iter().filter(|(kind, chosen)| !usable(*kind, chosen)) {
+            self.log.say(
+                Level::Warning,
+                format_args!("`{chosen}`, chosen by `derust models use`, is no usable {kind} model"),
+            );
+        }
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -172,32 +202,43 @@ impl Serving {
         candidates: &mut [Candidate],
         runtime: LoadRuntime<'_>,
     ) -> Result<Arc<Network>, Error> {
-        let (kind, name) = key;
+        let (kind, wanted) = key;
         let current = self.state().in_use.get(key).cloned();
+        let preferences = self.preferences();
         loop {
             let refused = self.state().refused.clone();
             if let Some(current) = &current {
                 current.stand_in_for_its_broken_file(candidates, &refused);
             }
-            let chosen = models::choose(candidates, *kind, name.as_deref(), &refused);
-            let chosen = chosen.map(|i| &candidates[i]).ok_or_else(|| Error::NoModel {
+            let chosen = self.store.choose(candidates, *kind, wanted.as_ref(), &preferences, &refused);
+            let (chosen, because) = chosen.ok_or_else(|| Error::NoModel {
                 kind: *kind,
-                name: name.clone(),
+                wanted: wanted.as_ref().map(Selector::to_string),
                 folders: self.store.folders().to_vec(),
             })?;
-            let model = chosen.model.as_ref().map_err(|error| Error::Option(error.to_string()))?;
-            let (origin, added) = (chosen.origin.clone(), chosen.added);
+            let Candidate { origin, model, added, .. } = candidates[chosen].clone();
+            let model = model.map_err(|error| Error::Option(error.to_string()))?;
             if let Some(current) = current.as_ref().filter(|c| c.network.model.digest == model.digest) {
                 let network = Arc::clone(&current.network);
-                self.state().in_use.insert(key.clone(), InUse { origin, added, ..current.clone() });
+                let in_use = InUse { network: Arc::clone(&network), origin, added, because };
+                self.state().in_use.insert(key.clone(), in_use);
                 return Ok(network);
             }
-            let (digest, what) = (model.digest, format!("{} ({})", model.manifest.name, chosen.origin));
-            let network = Arc::new(Network::new(model.clone(), self.sessions));
+            let what = format!("{} ({origin})", model.manifest.name);
+            let onnx = match self.store.content(&origin, &model.digest) {
+                Ok(onnx) => onnx,
+                Err(error) => {
+                    self.log.say(Level::Warning, format_args!("{what} does not serve: {error}"));
+                    candidates[chosen].model = Err(error);
+                    continue;
+                }
+            };
+            let digest = model.digest;
+            let network = Arc::new(Network::new(model, onnx, self.sessions));
             match try_out(&network, &runtime()?, &self.session) {
                 Ok(()) => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
-                    let in_use = InUse { network: Arc::clone(&network), origin, added };
+                    let in_use = InUse { network: Arc::clone(&network), origin, added, because };
                     self.state().in_use.insert(key.clone(), in_use);
                     return Ok(network);
                 }
@@ -237,6 +278,25 @@ impl InUse {
             candidate.model = Ok(self.network.model.clone());
             candidate.added = self.added;
         }
+    }
+}
+
+/// The kinds of models that filters use.
+const FILTERS: [Kind; 2] = [Kind::Derust, Kind::SegmentRust];
+
+/// Whether a model serves, and why.
+enum Standing {
+    Serves(Because),
+    Idle(String),
+}
+
+impl Standing {
+    fn entry(self, candidate: Candidate) -> ModelEntry {
+        let (idle_because, serves_because) = match self {
+            Standing::Serves(because) => (None, Some(because.to_string())),
+            Standing::Idle(reason) => (Some(reason), None),
+        };
+        ModelEntry { candidate, idle_because, serves_because }
     }
 }
 

@@ -1,51 +1,115 @@
 //! Noticing that model files came, changed or went while the program runs.
 
 use std::path::PathBuf;
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
+
+use notify::{RecommendedWatcher, RecursiveMode, Watcher as _};
 
 use crate::log::{Level, Log};
-use crate::models::Store;
+use crate::models::{Added, Store};
 
-/// Looks at the folders at a steady pace until it is dropped. It asks for names, sizes and times only, which works on
-/// network shares too, where no events come.
+/// Looks at the folders until it is dropped: at once when the system tells of a change, and at a steady pace, since no
+/// system tells what happens on a network share. It asks for names, sizes and times only.
 #[derive(Debug)]
 pub(crate) struct Watcher {
-    stop: Arc<Stop>,
+    bell: Arc<Bell>,
     thread: Option<JoinHandle<()>>,
 }
 
+/// How long files must stay as they are before they count as whole, unless the pace is faster.
+const SETTLED: Duration = Duration::from_millis(300);
+
+/// Wakes the watching thread.
 #[derive(Debug, Default)]
-struct Stop {
-    stopped: Mutex<bool>,
+struct Bell {
+    rung: Mutex<Rung>,
     changed: Condvar,
 }
 
-impl Stop {
-    /// Waits; true when the watcher is to end.
+#[derive(Debug, Default)]
+struct Rung {
+    /// The watcher is to end.
+    stop: bool,
+    /// The system told of a change.
+    event: bool,
+}
+
+impl Bell {
+    fn ring(&self, how: impl FnOnce(&mut Rung)) {
+        how(&mut self.lock());
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Rung> {
+        self.rung.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Waits for the time, or for less when the system tells of a change. True when the watcher is to end.
+    fn wait_for_change(&self, time: Duration) -> bool {
+        let waited = self.changed.wait_timeout_while(self.lock(), time, |rung| !rung.stop && !rung.event);
+        let mut rung = waited.unwrap_or_else(PoisonError::into_inner).0;
+        rung.event = false;
+        rung.stop
+    }
+
+    /// Waits for the whole time. True when the watcher is to end.
     fn wait(&self, time: Duration) -> bool {
-        let stopped = self.stopped.lock().unwrap_or_else(PoisonError::into_inner);
-        let waited = self.changed.wait_timeout_while(stopped, time, |stopped| !*stopped);
-        *waited.unwrap_or_else(PoisonError::into_inner).0
+        let waited = self.changed.wait_timeout_while(self.lock(), time, |rung| !rung.stop);
+        waited.unwrap_or_else(PoisonError::into_inner).0.stop
     }
 }
 
-/// What is there: path, size and time of last change of every model file and sidecar.
-type Sight = Vec<(PathBuf, u64, Option<SystemTime>)>;
+/// What is there: path, size and times of every file that decides what serves.
+type Sight = Vec<(PathBuf, u64, Added)>;
 
 fn look(store: &Store) -> Sight {
     let files = store.files().into_iter();
     let sight = |path: PathBuf| {
         let metadata = path.metadata().ok()?;
-        Some((path, metadata.len(), metadata.modified().ok()))
+        Some((path, metadata.len(), Added::from(&metadata)))
     };
     files.filter_map(sight).collect()
 }
 
+/// The system's word on the folders that exist.
+struct Events {
+    /// Nothing where the system has no events to give, or no more of them; the steady pace remains.
+    watcher: Option<RecommendedWatcher>,
+    folders: Vec<PathBuf>,
+    watched: Vec<PathBuf>,
+}
+
+impl Events {
+    fn new(store: &Store, bell: Arc<Bell>) -> Self {
+        let ring = move |event: notify::Result<notify::Event>| {
+            // What is only read changes nothing; the engine itself reads.
+            if event.map_or(true, |event| !event.kind.is_access()) {
+                bell.ring(|rung| rung.event = true);
+            }
+        };
+        let parent = store.preferences_file().and_then(|path| path.parent()).map(PathBuf::from);
+        let folders = store.folders().iter().cloned().chain(parent).collect();
+        Events { watcher: notify::recommended_watcher(ring).ok(), folders, watched: vec![] }
+    }
+
+    /// Folders may come and go at any time.
+    fn follow_folders(&mut self) {
+        let Some(watcher) = &mut self.watcher else { return };
+        self.watched.retain(|folder| folder.is_dir());
+        for folder in &self.folders {
+            let is_new = !self.watched.contains(folder) && folder.is_dir();
+            if is_new && watcher.watch(folder, RecursiveMode::NonRecursive).is_ok() {
+                self.watched.push(folder.clone());
+            }
+        }
+    }
+}
+
 impl Watcher {
-    /// Calls `refresh` whenever the files differ from what they were, once they have been the same for a whole
-    /// `interval`: a copy that is still being written is left alone.
+    /// Calls `refresh` whenever the files differ from what they were, once they have stayed the same for a while: a
+    /// copy that is still being written is left alone. Looks at least once per `interval`.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -55,30 +119,44 @@ impl Watcher {
         log: Log,
         refresh: impl Fn() + Send + 'static,
     ) -> std::io::Result<Self> {
-        let stop = Arc::new(Stop::default());
+        let bell = Arc::new(Bell::default());
+        let mut events = Events::new(&store, Arc::clone(&bell));
+        events.follow_folders();
         let mut known = look(&store);
-        let watched = Arc::clone(&stop);
+        let settled = SETTLED.min(interval);
+        let heard = Arc::clone(&bell);
         let watch = move || {
-            let mut last = known.clone();
-            while !watched.wait(interval) {
-                let now = look(&store);
-                if now == last && now != known {
+            while !heard.wait_for_change(interval) {
+                events.follow_folders();
+                let mut now = look(&store);
+                if now == known {
+                    continue;
+                }
+                loop {
+                    if heard.wait(settled) {
+                        return;
+                    }
+                    let later = look(&store);
+                    if later == now {
+                        break;
+                    }
+                    now = later;
+                }
+                if now != known {
                     log.say(Level::Info, format_args!("model files have changed"));
                     refresh();
-                    known = now.clone();
+                    known = now;
                 }
-                last = now;
             }
         };
         let thread = thread::Builder::new().name("derust models".into()).spawn(watch)?;
-        Ok(Watcher { stop, thread: Some(thread) })
+        Ok(Watcher { bell, thread: Some(thread) })
     }
 }
 
 impl Drop for Watcher {
     fn drop(&mut self) {
-        *self.stop.stopped.lock().unwrap_or_else(PoisonError::into_inner) = true;
-        self.stop.changed.notify_all();
+        self.bell.ring(|rung| rung.stop = true);
         if let Some(thread) = self.thread.take() {
             // It ends after the file that it may be trying out.
             let _ = thread.join();

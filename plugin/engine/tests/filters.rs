@@ -337,7 +337,7 @@ fn a_network_that_answers_nonsense_is_named() {
     let picture = Picture::new(&[0; 3], rgb(1, 1)).unwrap();
     let error = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
     assert!(error.to_string().contains("`broken`"), "{error}");
-    let unknown = SegmentOptions { model: Some("unknown".into()), ..Default::default() };
+    let unknown = SegmentOptions { model: Some("unknown".parse().unwrap()), ..Default::default() };
     let error = engine.segment(&picture, &unknown, Control::default()).unwrap_err().to_string();
     assert!(error.contains("named `unknown`"), "{error}");
 }

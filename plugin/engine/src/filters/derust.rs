@@ -7,6 +7,7 @@ use super::Scale;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
 use crate::control::Control;
 use crate::error::Error;
+use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::{Engine, tensor};
 
@@ -16,8 +17,8 @@ const SOFT_EDGE: f32 = 0.15;
 /// How to analyse a picture for the removal of rust.
 #[derive(Clone, Debug, Default)]
 pub struct RemoveOptions {
-    /// Name of the derust model; the one that serves when absent.
-    pub model: Option<String>,
+    /// The derust model; the one that serves when absent.
+    pub model: Option<Selector>,
     /// How the mask acts, if there is one.
     pub mask_mode: MaskMode,
     /// The scale at which the picture is analysed.
@@ -61,7 +62,7 @@ impl Engine {
                 "a mask can replace what the network finds only when there is one".into(),
             ));
         }
-        let network = self.network(Kind::Derust, options.model.as_deref())?;
+        let network = self.network(Kind::Derust, options.model.as_ref())?;
         let manifest = &network.model.manifest;
         let has_alpha =
             [OutputRole::Alpha, OutputRole::Rgba].iter().any(|role| manifest.output(*role).is_some());

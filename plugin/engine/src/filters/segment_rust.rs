@@ -7,6 +7,7 @@ use super::Scale;
 use crate::compose::GuidedPlane;
 use crate::control::Control;
 use crate::error::Error;
+use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::survey::{Survey, Surveyor};
 use crate::{Engine, compose, tensor};
@@ -14,8 +15,8 @@ use crate::{Engine, compose, tensor};
 /// How to look for rust; the default leaves everything to the model.
 #[derive(Clone, Debug, Default)]
 pub struct SegmentOptions {
-    /// Name of the model; the one that serves when absent.
-    pub model: Option<String>,
+    /// The model; the one that serves when absent.
+    pub model: Option<Selector>,
     /// Probability from which on a pixel counts as rust, above 0 and below 1; the model's own when absent.
     pub threshold: Option<f32>,
     /// The scale at which the picture is analysed.
@@ -47,7 +48,7 @@ impl Engine {
                 "a threshold of {threshold} makes no sense; it lies between 0 and 1"
             )));
         }
-        let network = self.network(Kind::SegmentRust, options.model.as_deref())?;
+        let network = self.network(Kind::SegmentRust, options.model.as_ref())?;
         let manifest = &network.model.manifest;
         let layout = picture.layout();
         let long_side = options.scale.long_side(manifest);

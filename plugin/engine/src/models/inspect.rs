@@ -1,6 +1,5 @@
 //! A look at a model file before ONNX Runtime sees it. Nothing in the file is trusted.
 
-use std::borrow::Cow;
 use std::sync::Arc;
 
 use derust_manifest::onnx::{Property, ValueInfo, data_type, dimension};
@@ -28,6 +27,9 @@ pub enum ModelError {
     /// The file is too large.
     #[error("it has more than {} MB", SIZE_LIMIT >> 20)]
     TooLarge,
+    /// The file is no longer the one that was looked at.
+    #[error("it changed meanwhile")]
+    Changed,
     /// The file is not in the ONNX format.
     #[error("it is no ONNX file: {0}")]
     NotOnnx(#[from] prost::DecodeError),
@@ -136,11 +138,11 @@ mod look {
 ///
 /// # Errors
 /// Says why the file cannot serve.
-pub fn inspect(onnx: Cow<'static, [u8]>, sidecar: Option<&str>) -> Result<Model, ModelError> {
+pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> {
     if onnx.len() as u64 > SIZE_LIMIT {
         return Err(ModelError::TooLarge);
     }
-    let file = look::Model::decode(&*onnx)?;
+    let file = look::Model::decode(onnx)?;
     let graph = file.graph.ok_or_else(|| ModelError::Graph("it holds no graph".into()))?;
     let embedded = file.metadata_props.iter().find(|property| property.key == METADATA_KEY);
     let manifest_text = sidecar.or(embedded.map(|property| property.value.as_str()));
@@ -149,9 +151,9 @@ pub fn inspect(onnx: Cow<'static, [u8]>, sidecar: Option<&str>) -> Result<Model,
         .and_then(|()| file.functions.iter().flat_map(|function| &function.node).try_for_each(check_node));
     stays_inside.map_err(ModelError::Graph)?;
     let fixed_size = check_ports(&graph, &manifest).map_err(ModelError::Graph)?;
-    let mut hash = Sha256::new_with_prefix(&onnx);
+    let mut hash = Sha256::new_with_prefix(onnx);
     hash.update(sidecar.unwrap_or_default());
-    Ok(Model { manifest, onnx, fixed_size, digest: hash.finalize().into() })
+    Ok(Model { manifest, fixed_size, digest: hash.finalize().into() })
 }
 
 fn check_graph(graph: &look::Graph) -> Result<(), String> {

@@ -2,25 +2,26 @@
 
 mod embedded;
 mod inspect;
+mod preferences;
+mod selector;
 mod store;
 
-use std::borrow::Cow;
 use std::path::PathBuf;
 
 use derust_manifest::Manifest;
 
 pub(crate) use inspect::channels;
 pub use inspect::{ModelError, SIZE_LIMIT, inspect};
+pub use preferences::{Preferences, PreferencesError};
+pub use selector::{Selector, SelectorError};
+pub(crate) use store::{Added, Because, reason};
 pub use store::{Candidate, Store};
-pub(crate) use store::{choose, reason};
 
 /// A model that passed inspection.
 #[derive(Clone, Debug)]
 pub struct Model {
     /// What it says about itself.
     pub manifest: Manifest,
-    /// The ONNX file's content.
-    pub onnx: Cow<'static, [u8]>,
     /// Height and width of the image input, where the graph fixes them.
     pub fixed_size: [Option<usize>; 2],
     /// Tells the content of the file and its sidecar from any other.

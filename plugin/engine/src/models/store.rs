@@ -7,18 +7,23 @@ use std::env;
 use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use derust_manifest::Kind;
 
-use super::{Digest, Model, ModelError, Origin, SIZE_LIMIT, embedded, inspect};
+use super::{
+    Digest, Model, ModelError, Origin, Preferences, PreferencesError, SIZE_LIMIT, Selector, embedded, inspect,
+};
 
-/// The folders that may hold models.
+/// The folders that may hold models, and the file that keeps the user's choice.
 #[derive(Clone, Debug)]
 pub struct Store {
     folders: Vec<PathBuf>,
+    /// How many of the folders the caller named.
+    callers: usize,
     /// Whether the embedded models come last.
     embedded: bool,
+    preferences: Option<PathBuf>,
 }
 
 /// A model file that was looked at.
@@ -30,12 +35,48 @@ pub struct Candidate {
     pub model: Result<Model, ModelError>,
     /// Position of its folder; the lowest rank comes first, the embedded models last.
     pub(crate) rank: usize,
-    pub(crate) added: SystemTime,
+    pub(crate) added: Added,
+}
+
+/// When a file came into its folder.
+///
+/// The time of the last change of its entry comes first, where the system has one: copies often keep the time at which
+/// the content was written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Added {
+    changed: Option<SystemTime>,
+    modified: Option<SystemTime>,
+}
+
+impl Added {
+    /// Nothing where there is no such file.
+    fn of(path: &Path) -> Self {
+        fs::metadata(path).map_or_else(|_| Added::default(), |metadata| Added::from(&metadata))
+    }
+}
+
+impl From<&fs::Metadata> for Added {
+    fn from(metadata: &fs::Metadata) -> Self {
+        Added { changed: changed(metadata), modified: metadata.modified().ok() }
+    }
+}
+
+#[cfg(unix)]
+fn changed(metadata: &fs::Metadata) -> Option<SystemTime> {
+    use std::os::unix::fs::MetadataExt;
+    let seconds = Duration::from_secs(metadata.ctime().try_into().ok()?);
+    let nanoseconds = Duration::from_nanos(metadata.ctime_nsec().try_into().ok()?);
+    Some(SystemTime::UNIX_EPOCH + seconds + nanoseconds)
+}
+
+#[cfg(not(unix))]
+fn changed(metadata: &fs::Metadata) -> Option<SystemTime> {
+    metadata.created().ok().max(metadata.modified().ok())
 }
 
 impl Store {
     /// The caller's folders, then `$DERUST_MODELS`, the user's data folder, `models/` beside the executable, the
-    /// system's folders, and last the embedded models.
+    /// system's folders, and last the embedded models. The user's choice is kept in the user's configuration folder.
     pub fn new(folders: &[PathBuf]) -> Self {
         let executable = env::current_exe().ok();
         let beside = executable.as_deref().and_then(Path::parent).map(|folder| folder.join("models"));
@@ -49,18 +90,24 @@ impl Store {
         if let Some(list) = variable("DERUST_MODELS") {
             all.extend(env::split_paths(&list));
         }
-        let user_data = variable("XDG_DATA_HOME")
-            .map(PathBuf::from)
-            .or_else(|| Some(PathBuf::from(variable("HOME")?).join(".local/share")));
-        all.extend(user_data.map(|data| data.join("derust/models")));
+        let home = |name, below| {
+            variable(name).map(PathBuf::from).or_else(|| Some(PathBuf::from(variable("HOME")?).join(below)))
+        };
+        all.extend(home("XDG_DATA_HOME", ".local/share").map(|data| data.join("derust/models")));
         all.extend(folder.map(Path::to_owned));
         all.extend(["/usr/local/share/derust/models", "/usr/share/derust/models"].map(PathBuf::from));
-        Store { folders: all, embedded: true }
+        let preferences = home("XDG_CONFIG_HOME", ".config").map(|config| config.join("derust/models.json"));
+        Store { folders: all, callers: folders.len(), embedded: true, preferences }
     }
 
-    /// These folders and nothing else, not even the embedded models.
+    /// These folders and nothing else: not the embedded models, nor the user's choice.
     pub fn only(folders: &[PathBuf]) -> Self {
-        Store { folders: folders.to_vec(), embedded: false }
+        Store { folders: folders.to_vec(), callers: folders.len(), embedded: false, preferences: None }
+    }
+
+    /// Keeps the user's choice in this file.
+    pub fn with_preferences(self, path: PathBuf) -> Self {
+        Store { preferences: Some(path), ..self }
     }
 
     /// The folders, whether they exist or not.
@@ -68,10 +115,24 @@ impl Store {
         &self.folders
     }
 
-    /// The paths of all model files and of the sidecars beside them.
+    /// The file that keeps the user's choice, if there can be one.
+    pub fn preferences_file(&self) -> Option<&Path> {
+        self.preferences.as_deref()
+    }
+
+    /// The user's choice.
+    ///
+    /// # Errors
+    /// When the file that keeps it cannot be read.
+    pub fn preferences(&self) -> Result<Preferences, PreferencesError> {
+        self.preferences.as_deref().map_or_else(|| Ok(Preferences::default()), Preferences::read)
+    }
+
+    /// The paths of all files that decide what serves: models, sidecars, the user's choice.
     pub(crate) fn files(&self) -> Vec<PathBuf> {
         let models = self.folders.iter().flat_map(|folder| onnx_files(folder));
-        models.flat_map(|path| [sidecar_path(&path), path]).collect()
+        let with_sidecars = models.flat_map(|path| [sidecar_path(&path), path]);
+        with_sidecars.chain(self.preferences.clone()).collect()
     }
 
     /// Looks at every model file. Folders that do not exist hold none.
@@ -79,64 +140,128 @@ impl Store {
         let mut candidates = Vec::new();
         for (rank, folder) in self.folders.iter().enumerate() {
             for path in onnx_files(folder) {
-                let added = modified(&path).max(modified(&sidecar_path(&path)));
-                let model = read(&path);
+                let added = Added::of(&path).max(Added::of(&sidecar_path(&path)));
+                let model = read(&path).map(|(model, _)| model);
                 candidates.push(Candidate { origin: Origin::File(path), model, rank, added });
             }
         }
         for (_, onnx) in embedded::MODELS.iter().filter(|_| self.embedded) {
-            let model = inspect(Cow::Borrowed(onnx), None);
-            let rank = self.folders.len();
-            candidates.push(Candidate {
-                origin: Origin::Embedded,
-                model,
-                rank,
-                added: SystemTime::UNIX_EPOCH,
-            });
+            let (model, rank) = (inspect(onnx, None), self.folders.len());
+            candidates.push(Candidate { origin: Origin::Embedded, model, rank, added: Added::default() });
         }
         candidates
     }
+
+    /// The ONNX file's content of a model that was found at `origin`.
+    ///
+    /// # Errors
+    /// When there is something else by now.
+    pub(crate) fn content(&self, origin: &Origin, digest: &Digest) -> Result<Cow<'static, [u8]>, ModelError> {
+        match origin {
+            Origin::File(path) => {
+                let (model, onnx) = read(path)?;
+                if model.digest == *digest { Ok(onnx.into()) } else { Err(ModelError::Changed) }
+            }
+            Origin::Embedded => {
+                let has_digest =
+                    |onnx: &&[u8]| inspect(onnx, None).is_ok_and(|model| model.digest == *digest);
+                let onnx = embedded::MODELS.iter().map(|(_, onnx)| *onnx).find(has_digest);
+                onnx.map(Cow::Borrowed).ok_or(ModelError::Changed)
+            }
+        }
+    }
+
+    /// The candidate of this kind that serves, by its place in the list, and why it does; `refused` ones do not.
+    ///
+    /// When one is `wanted`: the first folder that holds it, and of several versions the highest. Otherwise the
+    /// caller's folders come first, then what the user has chosen, then the other folders. The first folder that holds
+    /// a usable model decides; in it what the user has chosen, or else the name that was added last, and of that name
+    /// the highest version.
+    pub(crate) fn choose(
+        &self,
+        candidates: &[Candidate],
+        kind: Kind,
+        wanted: Option<&Selector>,
+        preferences: &Preferences,
+        refused: &HashMap<Digest, String>,
+    ) -> Option<(usize, Because)> {
+        let usable: Vec<Usable> = candidates
+            .iter()
+            .enumerate()
+            .filter_map(|(place, candidate)| {
+                let model = candidate.model.as_ref().ok()?;
+                let fits = model.manifest.kind == kind && !refused.contains_key(&model.digest);
+                fits.then_some(Usable { place, candidate, model })
+            })
+            .collect();
+        if let Some(wanted) = wanted {
+            return selected(&usable, wanted).map(|place| (place, Because::Wanted));
+        }
+        let rank = usable.iter().map(|one| one.candidate.rank).min()?;
+        let (first, _): (Vec<Usable>, Vec<Usable>) = usable.iter().partition(|one| one.candidate.rank == rank);
+        let choosable = if rank < self.callers { &first } else { &usable };
+        if let Some(place) = preferences.get(kind).and_then(|chosen| selected(choosable, chosen)) {
+            return Some((place, Because::Preferred));
+        }
+        let key = |one: &&Usable| (one.candidate.added, Reverse(one.model.manifest.name.clone()));
+        let newest = first.iter().max_by_key(key)?;
+        let name = Selector::Name(newest.model.manifest.name.clone());
+        selected(&first, &name).map(|place| (place, Because::Newest))
+    }
 }
 
-/// The candidate of this kind that serves, by its place in the list; `refused` ones do not.
-///
-/// The first folder that holds a usable model of the kind (and of the `name`, if one is wanted) decides; in it the
-/// name that was added last, and of that name the highest version.
-pub(crate) fn choose(
-    candidates: &[Candidate],
-    kind: Kind,
-    name: Option<&str>,
-    refused: &HashMap<Digest, String>,
-) -> Option<usize> {
-    let fits = |candidate: &Candidate| {
-        let model = candidate.model.as_ref().ok().filter(|model| !refused.contains_key(&model.digest))?;
-        let manifest = &model.manifest;
-        (manifest.kind == kind && name.is_none_or(|name| name == manifest.name))
-            .then(|| (manifest.name.clone(), manifest.version.clone()))
-    };
-    let usable =
-        || candidates.iter().enumerate().filter_map(|(i, candidate)| Some((i, candidate, fits(candidate)?)));
-    let rank = usable().map(|(_, candidate, _)| candidate.rank).min()?;
-    let ranked = || usable().filter(move |(_, candidate, _)| candidate.rank == rank);
-    let newest = ranked().max_by_key(|(_, candidate, (name, _))| (candidate.added, Reverse(name.clone())))?;
-    let (_, _, (name, _)) = newest;
-    let best = ranked()
-        .filter(|(_, _, (other, _))| *other == name)
-        .max_by_key(|(_, candidate, (_, version))| (version.clone(), candidate.added))?;
-    Some(best.0)
+/// A candidate that can serve, by its place in the list.
+#[derive(Clone, Copy)]
+struct Usable<'a> {
+    place: usize,
+    candidate: &'a Candidate,
+    model: &'a Model,
+}
+
+/// Of those that are meant the highest version, then the one added last, in the first folder that holds one.
+fn selected(usable: &[Usable], selector: &Selector) -> Option<usize> {
+    let meant = || usable.iter().filter(|one| selector.fits(one.model));
+    let rank = meant().map(|one| one.candidate.rank).min()?;
+    let best = meant()
+        .filter(|one| one.candidate.rank == rank)
+        .max_by_key(|one| (&one.model.manifest.version, one.candidate.added));
+    best.map(|one| one.place)
+}
+
+/// Why a model serves.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Because {
+    /// The call asks for it.
+    Wanted,
+    /// The user has chosen it.
+    Preferred,
+    /// It was added last to the first folder that holds a usable one.
+    Newest,
+}
+
+impl std::fmt::Display for Because {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Because::Wanted => "the call asks for it",
+            Because::Preferred => "it was chosen by `derust models use`",
+            Because::Newest => "of the first folder with a usable model, it was added last",
+        })
+    }
 }
 
 /// Why a usable candidate does not serve while `serving` does.
-pub(crate) fn reason(candidate: &Candidate, serving: &Candidate) -> String {
+pub(crate) fn reason(candidate: &Candidate, serving: &Candidate, because: Because) -> String {
     let names = |candidate: &Candidate| {
         candidate.model.as_ref().map_or_else(|_| String::new(), |model| model.manifest.name.clone())
     };
-    if candidate.rank > serving.rank {
-        format!("{} comes first", serving.origin)
-    } else if names(candidate) != names(serving) {
-        format!("`{}` was added later", names(serving))
-    } else {
+    if names(candidate) == names(serving) && candidate.rank == serving.rank {
         format!("another file holds the same or a higher version of `{}`", names(serving))
+    } else if because == Because::Preferred {
+        format!("`{}` was chosen by `derust models use`", names(serving))
+    } else if candidate.rank > serving.rank {
+        format!("{} comes first", serving.origin)
+    } else {
+        format!("`{}` was added later", names(serving))
     }
 }
 
@@ -157,11 +282,8 @@ fn sidecar_path(path: &Path) -> PathBuf {
     name.into()
 }
 
-fn modified(path: &Path) -> SystemTime {
-    fs::metadata(path).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
-}
-
-fn read(path: &Path) -> Result<Model, ModelError> {
+/// Reads and inspects a model file with its sidecar; answers with the ONNX file's content as well.
+fn read(path: &Path) -> Result<(Model, Vec<u8>), ModelError> {
     const SIDECAR_LIMIT: u64 = 1 << 20;
     let onnx = read_limited(path, SIZE_LIMIT)?;
     let sidecar = match read_limited(&sidecar_path(path), SIDECAR_LIMIT) {
@@ -169,7 +291,7 @@ fn read(path: &Path) -> Result<Model, ModelError> {
         Err(ModelError::Read(error)) if error.kind() == io::ErrorKind::NotFound => None,
         Err(error) => return Err(error),
     };
-    inspect(onnx.into(), sidecar.as_deref())
+    Ok((inspect(&onnx, sidecar.as_deref())?, onnx))
 }
 
 fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
@@ -180,7 +302,7 @@ fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
+    use sha2::Digest as _;
 
     use super::*;
     use crate::fixtures::{Convolution, Network};
@@ -194,10 +316,16 @@ mod tests {
         File::options().write(true).open(&path).unwrap().set_modified(time).unwrap();
     }
 
-    fn serving(store: &Store, name: Option<&str>) -> String {
+    fn serving(store: &Store, wanted: Option<&str>) -> String {
         let candidates = store.candidates();
-        match choose(&candidates, Kind::SegmentRust, name, &HashMap::new()).map(|i| &candidates[i].origin) {
-            Some(Origin::File(path)) => path.file_name().unwrap().to_string_lossy().into_owned(),
+        let wanted = wanted.map(|text| text.parse().unwrap());
+        let preferences = store.preferences().unwrap();
+        let choice =
+            store.choose(&candidates, Kind::SegmentRust, wanted.as_ref(), &preferences, &HashMap::new());
+        match choice.map(|(i, because)| (&candidates[i].origin, because)) {
+            Some((Origin::File(path), because)) => {
+                format!("{} {because:?}", path.file_name().unwrap().to_string_lossy())
+            }
             other => format!("{other:?}"),
         }
     }
@@ -207,17 +335,76 @@ mod tests {
         let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
         let store = Store::only(&[first.path().into(), "/nowhere".into(), second.path().into()]);
         put(second.path(), "later.onnx", "later", "9.0.0", 0);
-        assert_eq!(serving(&store, None), "later.onnx");
+        assert_eq!(serving(&store, None), "later.onnx Newest");
         put(first.path(), "a.onnx", "a", "9.0.0", 5);
-        assert_eq!(serving(&store, None), "a.onnx");
+        assert_eq!(serving(&store, None), "a.onnx Newest");
         put(first.path(), "b-new.onnx", "b", "0.1.0", 1);
-        assert_eq!(serving(&store, None), "b-new.onnx");
-        put(first.path(), "b-old.onnx", "b", "0.2.0", 9);
-        assert_eq!(serving(&store, None), "b-old.onnx");
-        assert_eq!(serving(&store, Some("later")), "later.onnx");
+        assert_eq!(serving(&store, None), "b-new.onnx Newest");
+        put(first.path(), "b-old.onnx", "b", "0.2.0", 0);
+        assert_eq!(serving(&store, None), "b-old.onnx Newest");
         fs::write(first.path().join("broken.onnx"), "no model").unwrap();
-        assert_eq!(serving(&store, None), "b-old.onnx");
+        assert_eq!(serving(&store, None), "b-old.onnx Newest");
         fs::write(first.path().join("a.onnx.json"), "{}").unwrap();
         assert_eq!(serving(&store, Some("a")), "None", "a broken sidecar makes its model unusable");
+    }
+
+    #[test]
+    fn a_name_a_version_or_a_digest_says_which_model_is_wanted() {
+        let (first, second) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let store = Store::only(&[first.path().into(), second.path().into()]);
+        put(first.path(), "one.onnx", "a", "1.0.0", 2);
+        put(first.path(), "two.onnx", "a", "2.0.0", 1);
+        put(second.path(), "three.onnx", "a", "3.0.0", 0);
+        assert_eq!(serving(&store, Some("a")), "two.onnx Wanted");
+        assert_eq!(serving(&store, Some("a@1.0.0")), "one.onnx Wanted");
+        assert_eq!(serving(&store, Some("a@3.0.0")), "three.onnx Wanted");
+        assert_eq!(serving(&store, Some("a@4.0.0")), "None");
+        let content = fs::read(first.path().join("one.onnx")).unwrap();
+        let pinned = Selector::Sha256(sha2::Sha256::digest(&content).into()).to_string();
+        assert_eq!(serving(&store, Some(&pinned)), "one.onnx Wanted");
+        put(first.path(), "one.onnx", "a", "1.0.1", 0);
+        assert_eq!(serving(&store, Some(&pinned)), "None", "other content under the same name");
+    }
+
+    #[test]
+    fn what_the_user_has_chosen_serves_unless_the_caller_names_folders() {
+        let (user, system) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let file = user.path().join("models.json");
+        let folders = [user.path().to_owned(), system.path().to_owned()];
+        let mut store = Store { callers: 0, ..Store::only(&folders).with_preferences(file.clone()) };
+        put(system.path(), "c.onnx", "c", "1.0.0", 5);
+        put(user.path(), "a.onnx", "a", "1.0.0", 4);
+        put(user.path(), "b.onnx", "b", "1.0.0", 3);
+        assert_eq!(serving(&store, None), "b.onnx Newest");
+        for (chosen, serves) in [
+            ("a", "a.onnx Preferred"),
+            ("c", "c.onnx Preferred"),
+            ("c@1.0.0", "c.onnx Preferred"),
+            ("gone", "b.onnx Newest"),
+        ] {
+            let mut preferences = Preferences::default();
+            preferences.set(Kind::SegmentRust, Some(chosen.parse().unwrap()));
+            preferences.write(&file).unwrap();
+            assert_eq!(serving(&store, None), serves, "{chosen} was chosen");
+            assert_eq!(serving(&store, Some("b")), "b.onnx Wanted", "{chosen} was chosen");
+        }
+        let mut preferences = Preferences::default();
+        preferences.set(Kind::SegmentRust, Some("c".parse().unwrap()));
+        preferences.write(&file).unwrap();
+        store.callers = 1;
+        assert_eq!(serving(&store, None), "b.onnx Newest", "the first folder is the caller's");
+    }
+
+    #[test]
+    fn content_that_changed_since_it_was_looked_at_is_not_used() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::only(&[folder.path().into()]);
+        put(folder.path(), "a.onnx", "a", "1.0.0", 0);
+        let candidate = store.candidates().remove(0);
+        let digest = candidate.model.unwrap().digest;
+        let content = store.content(&candidate.origin, &digest).unwrap();
+        assert_eq!(content, fs::read(folder.path().join("a.onnx")).unwrap());
+        put(folder.path(), "a.onnx", "a", "1.0.1", 0);
+        assert!(matches!(store.content(&candidate.origin, &digest), Err(ModelError::Changed)));
     }
 }
