@@ -49,7 +49,11 @@ pub enum Command {
     #[command(before_help = REMOVE_EXAMPLES)]
     Remove(Remove),
     /// List the models and say which of them serve
-    Models,
+    Models {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        verb: Option<ModelsVerb>,
+    },
     /// Say what this program is made of and what it found on this machine
     Info,
     /// Write the completions for a shell to standard output
@@ -63,6 +67,13 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out_dir: Option<PathBuf>,
     },
+}
+
+/// `derust models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsVerb {
+    /// List the models and say which of them serve
+    List,
 }
 
 /// Pictures in, pictures out.
@@ -228,6 +239,7 @@ mod tests {
             "derust remove a.png --mask-mode limit",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
+            "derust models list",
             "derust info",
             "derust completions zsh",
             "derust man --out-dir pages",

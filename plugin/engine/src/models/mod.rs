@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub(crate) use inspect::channels;
-pub use inspect::{ModelError, SIZE_LIMIT, inspect};
+pub use inspect::{Dimension, ModelError, Port, Ports, SIZE_LIMIT, inspect};
 pub use store::{Candidate, Store};
 pub(crate) use store::{choose, reason};
 

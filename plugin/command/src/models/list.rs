@@ -1,4 +1,4 @@
-//! `derust models`.
+//! `derust models list`.
 
 use std::process::ExitCode;
 
