@@ -90,12 +90,7 @@ pub(crate) fn channels(output: &Output) -> usize {
     }
 }
 
-fn check_port(
-    kind: &str,
-    name: &str,
-    ports: &[Port],
-    channels: usize,
-) -> Result<[Option<usize>; 2], String> {
+fn check_port(kind: &str, name: &str, ports: &[Port], channels: usize) -> Result<[Option<usize>; 2], String> {
     let port = ports.iter().find(|port| port.name == name);
     let port = port.ok_or_else(|| format!("the manifest's {kind} `{name}` is not in the graph"))?;
     match port.element_type {
