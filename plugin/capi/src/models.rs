@@ -27,16 +27,16 @@ unsafe impl Handle for Models {
 
 impl From<ModelEntry> for ListedModel {
     fn from(entry: ModelEntry) -> Self {
-        let (filter, name, version, unfit) = match &entry.candidate.model {
-            Err(_) => (0, String::new(), String::new(), None),
+        let (filter, name, version) = match &entry.candidate.model {
+            Err(_) => (0, String::new(), String::new()),
             Ok(model) => {
                 let manifest = &model.manifest;
-                let (filter, unfit) = match manifest.kind {
-                    Kind::Derust => (DERUST_FILTER_DERUST, None),
-                    Kind::SegmentRust => (DERUST_FILTER_SEGMENT_RUST, None),
-                    other => (0, Some(format!("no filter uses a model of the kind {other}"))),
+                let filter = match manifest.kind {
+                    Kind::Derust => DERUST_FILTER_DERUST,
+                    Kind::SegmentRust => DERUST_FILTER_SEGMENT_RUST,
+                    Kind::RustTexture | Kind::RustGrade => 0,
                 };
-                (filter, manifest.name.clone(), manifest.version.to_string(), unfit)
+                (filter, manifest.name.clone(), manifest.version.to_string())
             }
         };
         let origin = match &entry.candidate.origin {
@@ -48,7 +48,7 @@ impl From<ModelEntry> for ListedModel {
             name: c_string(&name),
             version: c_string(&version),
             origin: c_string(&origin),
-            reason: c_string(&entry.idle_because.or(unfit).unwrap_or_default()),
+            reason: c_string(&entry.idle_because.unwrap_or_default()),
         }
     }
 }

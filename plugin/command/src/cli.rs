@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
+use derust_engine::Kind;
 use derust_engine::models::Selector;
 
 /// What people want most, before anything else.
@@ -50,7 +51,11 @@ pub enum Command {
     #[command(before_help = REMOVE_EXAMPLES)]
     Remove(Remove),
     /// List the models and say which of them serve
-    Models,
+    Models {
+        /// What to do with them; without it they are listed.
+        #[command(subcommand)]
+        verb: Option<ModelsVerb>,
+    },
     /// Say what this program is made of and what it found on this machine
     Info,
     /// Write the completions for a shell to standard output
@@ -64,6 +69,47 @@ pub enum Command {
         #[arg(long, value_name = "DIR")]
         out_dir: Option<PathBuf>,
     },
+}
+
+/// `derust models`.
+#[derive(Debug, Subcommand)]
+pub enum ModelsVerb {
+    /// List the models and say which of them serve
+    List,
+    /// Choose the model that serves
+    Use(Use),
+}
+
+/// `derust models use`.
+#[derive(Debug, Args)]
+pub struct Use {
+    /// The model: NAME, NAME@VERSION, or sha256:HEX for exactly one content
+    #[arg(value_name = "MODEL", required_unless_present = "automatic")]
+    pub model: Option<Selector>,
+    /// For this kind of model only
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub kind: Option<FilterKind>,
+    /// Forget the choice: the model that was added last serves
+    #[arg(long, conflicts_with = "model")]
+    pub automatic: bool,
+}
+
+/// The kinds of models that filters use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FilterKind {
+    /// Models that take rust away
+    Derust,
+    /// Models that find it
+    SegmentRust,
+}
+
+impl From<FilterKind> for Kind {
+    fn from(kind: FilterKind) -> Self {
+        match kind {
+            FilterKind::Derust => Kind::Derust,
+            FilterKind::SegmentRust => Kind::SegmentRust,
+        }
+    }
 }
 
 /// Pictures in, pictures out.
@@ -229,6 +275,9 @@ mod tests {
             "derust remove a.png --mask-mode limit",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
+            "derust models list",
+            "derust models use finder@1.2.0 --kind segment-rust",
+            "derust models use --automatic",
             "derust info",
             "derust completions zsh",
             "derust man --out-dir pages",
@@ -243,6 +292,10 @@ mod tests {
             "derust segment a.png --threshold nan",
             "derust segment a.png --output text",
             "derust remove a.png --strength 1.1",
+            "derust remove a.png --model a@b",
+            "derust models use",
+            "derust models use a --automatic",
+            "derust models use a --kind rust-grade",
             "derust remove a.png --mask-mode replace",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",

@@ -30,7 +30,7 @@ pub fn run() -> ExitCode {
     let outcome = match cli::Cli::parse().command {
         cli::Command::Segment(arguments) => segment::run(&arguments),
         cli::Command::Remove(arguments) => remove::run(&arguments),
-        cli::Command::Models => models::run(),
+        cli::Command::Models { verb } => models::run(verb.as_ref()),
         cli::Command::Info => info::run(),
         cli::Command::Completions { shell } => documents::completions(shell),
         cli::Command::Man { out_dir } => documents::manual(out_dir.as_deref()),

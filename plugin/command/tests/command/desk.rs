@@ -31,7 +31,8 @@ impl Desk {
         command
             .env("DERUST_MODELS", self.at("models"))
             .env("HOME", self.at("home"))
-            .env_remove("XDG_DATA_HOME");
+            .env_remove("XDG_DATA_HOME")
+            .env_remove("XDG_CONFIG_HOME");
         command
     }
 

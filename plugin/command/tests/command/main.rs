@@ -4,5 +4,6 @@ mod desk;
 mod failures;
 mod formats;
 mod habits;
+mod models;
 mod seams;
 mod verbs;

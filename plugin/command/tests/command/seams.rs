@@ -102,7 +102,7 @@ fn tiles_leave_no_trace_on_gradients_textures_and_photos() {
     let tilings = ["segment-rust.onnx", "derust.onnx"].map(|name| {
         let onnx = fs::read(repository().join("plugin/models").join(name)).unwrap();
         fs::write(desk.at("models").join(name), &onnx).unwrap();
-        tiling(&models::inspect(onnx.into(), None).unwrap(), (WIDTH, HEIGHT), Scale::Native)
+        tiling(&models::inspect(&onnx, None).unwrap(), (WIDTH, HEIGHT), Scale::Native)
     });
     for (name, picture) in [("gradient", gradient()), ("texture", texture()), ("photo", photo())] {
         let file = format!("{name}.png");

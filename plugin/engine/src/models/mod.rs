@@ -11,7 +11,7 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub(crate) use inspect::channels;
-pub use inspect::{ModelError, SIZE_LIMIT, inspect};
+pub use inspect::{Dimension, ModelError, Port, Ports, SIZE_LIMIT, inspect};
 pub use preferences::{Preferences, PreferencesError};
 pub use selector::{Selector, SelectorError};
 pub(crate) use store::{Added, Because, reason};

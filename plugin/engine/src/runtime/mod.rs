@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod elements;
 mod library_file;
 mod locate;
 mod pool;

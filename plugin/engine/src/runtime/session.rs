@@ -8,9 +8,8 @@ use ort::environment::Environment;
 use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
-use ort::value::{Tensor, TensorRef};
 
-use super::{RuntimeError, one_line};
+use super::{RuntimeError, elements, one_line};
 
 /// How a session computes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -63,7 +62,9 @@ impl Session {
         self.inner.outputs().iter().map(|output| output.name())
     }
 
-    /// Runs the network on named float32 arrays and answers with all float32 outputs by name.
+    /// Runs the network on named arrays, each converted to the type that the graph declares for the input, and answers
+    /// with all outputs by name, as float32; those of other types than float32, float16, uint8, int32 and int64 are
+    /// left out.
     ///
     /// # Errors
     /// When an input is missing or has the wrong shape, or the network fails; the text is ONNX Runtime's.
@@ -74,19 +75,15 @@ impl Session {
         let failed = |error: ort::Error| RuntimeError::Run(one_line(&error.to_string()));
         let mut values = Vec::with_capacity(inputs.len());
         for (name, array) in inputs {
-            let value = if array.is_standard_layout() {
-                TensorRef::from_array_view(array.view()).map_err(failed)?.into()
-            } else {
-                let packed = array.as_standard_layout().into_owned();
-                ort::session::SessionInputValue::from(Tensor::from_array(packed).map_err(failed)?)
-            };
-            values.push((*name, value));
+            let port = self.inner.inputs().iter().find(|port| port.name() == *name);
+            let declared = port.and_then(|port| port.dtype().tensor_type());
+            values.push((*name, elements::encode(array, declared).map_err(failed)?));
         }
         let outputs = self.inner.run(values).map_err(failed)?;
         let mut arrays = BTreeMap::new();
         for (name, value) in outputs.iter() {
-            if let Ok(array) = value.try_extract_array::<f32>() {
-                arrays.insert(name.to_owned(), array.to_owned());
+            if let Some(array) = elements::decode(&value) {
+                arrays.insert(name.to_owned(), array);
             }
         }
         Ok(arrays)

@@ -1,4 +1,4 @@
-//! `derust models`.
+//! `derust models list`.
 
 use std::process::ExitCode;
 
@@ -21,7 +21,10 @@ pub fn run() -> anyhow::Result<ExitCode> {
             }
             Err(_) => ["-"; 3].map(str::to_owned),
         };
-        let serves = entry.idle_because.map_or("yes".into(), |reason| format!("no: {reason}"));
+        let serves = match (entry.idle_because, entry.serves_because) {
+            (Some(reason), _) => format!("no: {reason}"),
+            (None, because) => format!("yes: {}", because.unwrap_or_default()),
+        };
         table.push([kind, name, version, entry.candidate.origin.to_string(), serves]);
     }
     if table.len() == 1 {
@@ -38,5 +41,21 @@ pub fn run() -> anyhow::Result<ExitCode> {
         }
         say(format_args!("{line}{}", row[4]));
     }
+    say_missing_preferences(&engine);
     Ok(ExitCode::SUCCESS)
+}
+
+/// Says which chosen models are not there.
+fn say_missing_preferences(engine: &Engine) {
+    let preferences = match engine.preferences() {
+        Ok((preferences, _)) => preferences,
+        Err(error) => return say(error),
+    };
+    let entries = engine.models();
+    for (kind, chosen) in preferences.iter() {
+        let mut models = entries.iter().filter_map(|entry| entry.candidate.model.as_ref().ok());
+        if !models.any(|model| model.manifest.kind == kind && chosen.fits(model)) {
+            say(format_args!("`{chosen}`, chosen by `derust models use`, is no usable {kind} model"));
+        }
+    }
 }

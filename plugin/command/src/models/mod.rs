@@ -1,0 +1,19 @@
+//! `derust models`: what the model folders hold, and what becomes of it. A file for each verb; none lists.
+
+mod list;
+mod use_model;
+
+use std::process::ExitCode;
+
+use crate::cli::ModelsVerb;
+
+/// Does what the verb says; lists the models where there is none.
+///
+/// # Errors
+/// Those of the verbs.
+pub fn run(verb: Option<&ModelsVerb>) -> anyhow::Result<ExitCode> {
+    match verb {
+        None | Some(ModelsVerb::List) => list::run(),
+        Some(ModelsVerb::Use(arguments)) => use_model::run(arguments),
+    }
+}

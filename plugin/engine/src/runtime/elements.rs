@@ -1,0 +1,43 @@
+//! Between float32, in which the engine computes, and the element types that graphs declare.
+
+use half::f16;
+use ndarray::{ArrayD, ArrayViewD};
+use ort::session::SessionInputValue;
+use ort::value::{Tensor, TensorElementType, TensorRef, Value};
+
+/// The numbers as a tensor of the type that an input declares. Bytes are rounded to the nearest; what lies outside of
+/// 0 to 255 becomes the end that it is beyond.
+///
+/// Other types than float32, float16 and uint8 get float32, which ONNX Runtime then refuses with a text that names
+/// both.
+pub(super) fn encode<'a>(
+    array: &'a ArrayViewD<'a, f32>,
+    declared: Option<TensorElementType>,
+) -> Result<SessionInputValue<'a>, ort::Error> {
+    match declared {
+        Some(TensorElementType::Float16) => Ok(Tensor::from_array(packed(array, f16::from_f32))?.into()),
+        // A float becomes an integer without its fraction, and within its bounds.
+        Some(TensorElementType::Uint8) => Ok(Tensor::from_array(packed(array, |v| (v + 0.5) as u8))?.into()),
+        _ if array.is_standard_layout() => Ok(TensorRef::from_array_view(array.view())?.into()),
+        _ => Ok(Tensor::from_array(packed(array, |value| value))?.into()),
+    }
+}
+
+/// The numbers in the order of their indices, converted one by one.
+fn packed<T: Clone>(array: &ArrayViewD<'_, f32>, convert: impl Fn(f32) -> T) -> ArrayD<T> {
+    let values = array.iter().map(|value| convert(*value)).collect();
+    ArrayD::from_shape_vec(array.raw_dim(), values).expect("there are as many values as the shape says")
+}
+
+/// The numbers of a tensor, if it is one of float32, float16, uint8, int32 or int64. Integers beyond 2^24 are rounded.
+pub(super) fn decode(value: &Value) -> Option<ArrayD<f32>> {
+    let ort::value::ValueType::Tensor { ty, .. } = value.dtype() else { return None };
+    match ty {
+        TensorElementType::Float32 => Some(value.try_extract_array::<f32>().ok()?.to_owned()),
+        TensorElementType::Float16 => Some(value.try_extract_array::<f16>().ok()?.map(|v| v.to_f32())),
+        TensorElementType::Uint8 => Some(value.try_extract_array::<u8>().ok()?.map(|v| f32::from(*v))),
+        TensorElementType::Int32 => Some(value.try_extract_array::<i32>().ok()?.map(|v| *v as f32)),
+        TensorElementType::Int64 => Some(value.try_extract_array::<i64>().ok()?.map(|v| *v as f32)),
+        _ => None,
+    }
+}
