@@ -174,8 +174,11 @@ fn check_shape(
         return Err(format!("{what} has a fixed batch size other than 1"));
     }
     let wanted = Some(channels as i64);
-    if let Some(found) = depth.filter(|_| depth != wanted) {
-        let hint = if other == wanted {
+    // Where the file leaves the channels open, three rows or columns are more likely the channels.
+    let turned = depth != wanted && other == wanted && channels > 1;
+    if turned || depth.is_some_and(|depth| Some(depth) != wanted) {
+        let found = depth.map_or("any number of".into(), |depth| depth.to_string());
+        let hint = if turned {
             format!("; the layout `{other_name}` in the manifest would fit")
         } else {
             String::new()
