@@ -87,7 +87,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let best = best_weights(run)?;
             let network = Network::new(&store.root(), segmenter(width_of(&best)?));
             best.restore_store("weights", &store)?;
-            let outputs = vec![output(names::PROBABILITY, OutputRole::Probability)];
+            let outputs = vec![Output::new(names::PROBABILITY, OutputRole::Probability)];
             let working = Working { long_side: long_side_of(&best)?, threshold: threshold_of(&best, about)? };
             write(&network, about, Kind::SegmentRust, outputs, working)
         }
@@ -101,7 +101,8 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let network = Network::new(&store.root(), graph);
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;
-            let outputs = vec![output(names::FILL, OutputRole::Rgb), output(names::ALPHA, OutputRole::Alpha)];
+            let outputs =
+                vec![Output::new(names::FILL, OutputRole::Rgb), Output::new(names::ALPHA, OutputRole::Alpha)];
             let long_side = match long_side {
                 Some(long_side) => *long_side,
                 None => long_side_of(&find)?,
@@ -122,14 +123,7 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, wor
     let inputs = network.graph.inputs().map(|id| {
         let role =
             if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
-        Input {
-            name: network.graph.nodes[id].name.clone(),
-            role,
-            colour_order: Default::default(),
-            range: [0.0, 1.0],
-            mean: vec![],
-            std: vec![],
-        }
+        Input::new(network.graph.nodes[id].name.clone(), role)
     });
     let manifest = Manifest {
         schema: SCHEMA,
@@ -166,11 +160,6 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, wor
         working.threshold
     );
     Ok(())
-}
-
-fn output(name: &str, role: OutputRole) -> Output {
-    let (classes, rust) = (vec![], vec![]);
-    Output { name: name.into(), role, colour_order: Default::default(), range: [0.0, 1.0], classes, rust }
 }
 
 fn best_weights(run: &Path) -> Result<Checkpoint> {

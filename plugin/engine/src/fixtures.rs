@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use derust_manifest::onnx::{self, Attribute, ValueInfo};
-use derust_manifest::{
-    ColourOrder, Input, InputRole, Kind, METADATA_KEY, Manifest, Output, OutputRole, SCHEMA, Tile,
-};
+use derust_manifest::{Input, InputRole, Kind, METADATA_KEY, Manifest, Output, OutputRole, SCHEMA, Tile};
 use prost::Message;
 use semver::Version;
 
@@ -60,7 +58,7 @@ impl Network {
     pub fn derust(name: &str, fill: Convolution, alpha: Convolution, mask: bool) -> Self {
         let mut manifest = manifest(Kind::Derust, name, &[OutputRole::Rgb, OutputRole::Alpha]);
         if mask {
-            manifest.inputs.push(input("mask", InputRole::Mask));
+            manifest.inputs.push(Input::new("mask", InputRole::Mask));
         }
         Network { manifest, outputs: vec![fill, alpha], fixed_size: None }
     }
@@ -156,26 +154,8 @@ fn scalar(name: &str, value: f32) -> onnx::Tensor {
     onnx::Tensor::floats(name, &[], &[value])
 }
 
-fn input(name: &str, role: InputRole) -> Input {
-    Input {
-        name: name.into(),
-        role,
-        colour_order: ColourOrder::Rgb,
-        range: [0.0, 1.0],
-        mean: vec![],
-        std: vec![],
-    }
-}
-
 fn manifest(kind: Kind, name: &str, roles: &[OutputRole]) -> Manifest {
-    let output = |role: &OutputRole| Output {
-        name: format!("{role:?}").to_lowercase(),
-        role: *role,
-        colour_order: ColourOrder::Rgb,
-        range: [0.0, 1.0],
-        classes: vec![],
-        rust: vec![],
-    };
+    let output = |role: &OutputRole| Output::new(format!("{role:?}").to_lowercase(), *role);
     Manifest {
         schema: SCHEMA,
         kind,
@@ -184,7 +164,7 @@ fn manifest(kind: Kind, name: &str, roles: &[OutputRole]) -> Manifest {
         licence: "MIT OR Apache-2.0".into(),
         trained_on: String::new(),
         metrics: BTreeMap::new(),
-        inputs: vec![input("image", InputRole::Image)],
+        inputs: vec![Input::new("image", InputRole::Image)],
         outputs: roles.iter().map(output).collect(),
         tile: Tile { size: 64, overlap: 16, multiple: 16 },
         long_side: None,

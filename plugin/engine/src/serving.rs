@@ -12,9 +12,7 @@ use crate::analysis::Network;
 use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
-use crate::models::{
-    self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store,
-};
+use crate::models::{self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store};
 use crate::runtime::{Runtime, RuntimeError, SessionOptions};
 
 /// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
@@ -137,7 +135,9 @@ impl Serving {
                 return Standing::Idle(format!("no filter uses a model of the kind {kind}"));
             }
             match in_use(kind) {
-                Some(in_use) if in_use.network.model.digest == model.digest => Standing::Serves(in_use.because),
+                Some(in_use) if in_use.network.model.digest == model.digest => {
+                    Standing::Serves(in_use.because)
+                }
                 Some(in_use) => {
                     let serving = in_use.as_candidate(&self.store);
                     Standing::Idle(models::reason(candidate, &serving, in_use.because))

@@ -17,6 +17,9 @@ use serde::{Deserialize, Serialize};
 pub const METADATA_KEY: &str = "derust";
 
 /// The schema number that this crate writes, and the highest that it reads.
+///
+/// Every program refuses fields and roles that it does not know, by name, and new fields are left out where they say
+/// nothing new. So a field alone does not raise the number; what changes the meaning of an old one does.
 pub const SCHEMA: u32 = 1;
 
 /// What a model says about itself.
@@ -87,7 +90,7 @@ impl std::fmt::Display for Kind {
     }
 }
 
-/// One input of the graph: float32, NCHW.
+/// One input of the graph: float32, float16 or uint8, as the graph declares, in four dimensions.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Input {
@@ -95,6 +98,9 @@ pub struct Input {
     pub name: String,
     /// What to feed.
     pub role: InputRole,
+    /// Order of the dimensions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub layout: Layout,
     /// Order of the colour channels.
     #[serde(default)]
     pub colour_order: ColourOrder,
@@ -122,6 +128,17 @@ pub enum InputRole {
     Noise,
 }
 
+/// Order of a tensor's dimensions: batch N, channels C, height H, width W.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Layout {
+    /// Plane after plane, as PyTorch has it.
+    #[default]
+    Nchw,
+    /// Pixel after pixel, as TensorFlow has it.
+    Nhwc,
+}
+
 /// Order of the colour channels.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -133,7 +150,8 @@ pub enum ColourOrder {
     Bgr,
 }
 
-/// One output of the graph, of the input's height and width.
+/// One output of the graph: float32, float16, uint8, int32 or int64, as the graph declares. Outputs of one channel may
+/// leave the dimension of the channels out.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Output {
@@ -141,16 +159,27 @@ pub struct Output {
     pub name: String,
     /// What the values mean.
     pub role: OutputRole,
+    /// Order of the dimensions.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub layout: Layout,
+    /// Pixels of the input, across and down, for each pixel of the output: 4 where the output has a quarter of the
+    /// input's height and width. The engine enlarges it between the nearest values, class numbers without mixing them.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub stride: u32,
     /// For `rgb`, `rgba` and `residual`: order of the colour channels.
     #[serde(default)]
     pub colour_order: ColourOrder,
-    /// For `rgb`, `rgba` and `residual`: the values of black and white.
+    /// For `rgb`, `residual` and the colours of `rgba`: the values of black and white. For `probability` and `alpha`:
+    /// the values of none and all.
     #[serde(default = "unit_range")]
     pub range: [f32; 2],
-    /// For `classes`: the name of each channel.
+    /// For `classes` and `labels`: whether soft-max or logistic function have still to be applied.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub scores: Scores,
+    /// For `classes` and `labels` the name of each channel, for `class-index` that of each number, from zero on.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// For `classes`: the names of those that are rust.
+    /// For `classes`, `labels` and `class-index`: the names of those that are rust.
     #[serde(default)]
     pub rust: Vec<String>,
 }
@@ -159,20 +188,37 @@ pub struct Output {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum OutputRole {
-    /// One channel, the probability of rust in 0 to 1.
+    /// One channel, the probability of rust.
     Probability,
     /// One channel; the logistic function makes it a probability.
     Logits,
-    /// One channel per class; the soft-max over them makes probabilities.
+    /// One channel per class, of which one is right for a pixel: the soft-max over them makes probabilities, and the
+    /// rust's is the sum over the classes that are rust.
     Classes,
+    /// One channel per class, of which any number can be right for a pixel: the logistic function makes each a
+    /// probability, and the rust's is the highest among the classes that are rust.
+    Labels,
+    /// One channel, the number of the pixel's class, counted from zero. Numbers without a name are not rust.
+    ClassIndex,
     /// The picture without rust, three channels.
     Rgb,
-    /// One channel, 0 to 1: how much of the fill replaces the picture.
+    /// One channel: how much of the fill replaces the picture.
     Alpha,
     /// Fill and alpha in four channels.
     Rgba,
     /// Three channels to be added to the picture.
     Residual,
+}
+
+/// What the channels of `classes` and `labels` hold.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Scores {
+    /// Any numbers, as they come out of a last convolution.
+    #[default]
+    Logits,
+    /// Probabilities, because the graph ends in the soft-max or the logistic function.
+    Probabilities,
 }
 
 /// How a large picture is cut for a network.
@@ -196,6 +242,20 @@ impl Default for Tile {
 /// Whether a text can be a model's name: 1 to 64 ASCII letters, digits, `.`, `_` and `-`.
 pub fn is_name(text: &str) -> bool {
     (1..=64).contains(&text.len()) && text.chars().all(|c| c.is_ascii_alphanumeric() || "._-".contains(c))
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn is_one(value: &u32) -> bool {
+    *value == 1
+}
+
+/// Fields that came after the first manifests are written only where they say something, so that programs from before
+/// them read whatever they can run; see [`SCHEMA`].
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn unit_range() -> [f32; 2] {
@@ -281,13 +341,17 @@ impl Manifest {
             input.check(&format!("inputs[{i}]"))?;
         }
         for (i, output) in self.outputs.iter().enumerate() {
-            output.check(&format!("outputs[{i}]"))?;
+            output.check(&format!("outputs[{i}]"), &self.tile)?;
         }
         let has = |roles: &[OutputRole]| self.outputs.iter().any(|output| roles.contains(&output.role));
         match self.kind {
-            Kind::SegmentRust => ensure(has(&[Probability, Logits, Classes]), "outputs", || {
-                "of a segment-rust model needs one of role `probability`, `logits` or `classes`".into()
-            }),
+            Kind::SegmentRust => {
+                ensure(has(&[Probability, Logits, Classes, Labels, ClassIndex]), "outputs", || {
+                    "of a segment-rust model needs one of role `probability`, `logits`, `classes`, `labels` or \
+                     `class-index`"
+                        .into()
+                })
+            }
             Kind::Derust => ensure(has(&[Rgb, Rgba, Residual]), "outputs", || {
                 "of a derust model needs one of role `rgb`, `rgba` or `residual`".into()
             }),
@@ -310,6 +374,19 @@ impl Manifest {
 }
 
 impl Input {
+    /// An input with the defaults: NCHW, red first, black 0 and white 1.
+    pub fn new(name: impl Into<String>, role: InputRole) -> Self {
+        Input {
+            name: name.into(),
+            role,
+            layout: Layout::default(),
+            colour_order: ColourOrder::default(),
+            range: unit_range(),
+            mean: vec![],
+            std: vec![],
+        }
+    }
+
     fn check(&self, at: &str) -> Result<(), ManifestError> {
         check_range(&self.range, at)?;
         let channels = if self.role == InputRole::Image { 3 } else { 1 };
@@ -324,9 +401,28 @@ impl Input {
 }
 
 impl Output {
-    fn check(&self, at: &str) -> Result<(), ManifestError> {
+    /// An output with the defaults: NCHW, of the input's size, red first, black 0 and white 1, no classes.
+    pub fn new(name: impl Into<String>, role: OutputRole) -> Self {
+        Output {
+            name: name.into(),
+            role,
+            layout: Layout::default(),
+            stride: one(),
+            colour_order: ColourOrder::default(),
+            range: unit_range(),
+            scores: Scores::default(),
+            classes: vec![],
+            rust: vec![],
+        }
+    }
+
+    fn check(&self, at: &str, tile: &Tile) -> Result<(), ManifestError> {
         check_range(&self.range, at)?;
-        if self.role != OutputRole::Classes {
+        let fits = self.stride != 0 && tile.multiple.is_multiple_of(self.stride);
+        ensure(fits, &format!("{at}.stride"), || {
+            format!("is {}; `tile.multiple`, {}, must be a multiple of it", self.stride, tile.multiple)
+        })?;
+        if !matches!(self.role, OutputRole::Classes | OutputRole::Labels | OutputRole::ClassIndex) {
             return Ok(());
         }
         ensure(
@@ -367,6 +463,26 @@ mod tests {
     }
 
     #[test]
+    fn fields_that_came_later_are_written_only_where_they_say_something() {
+        let later = ["layout", "stride", "scores"].map(|field| format!("\"{field}\""));
+        let mut manifest = Manifest::from_json(SMALL).unwrap();
+        let plain = manifest.to_json();
+        assert!(later.iter().all(|field| !plain.contains(field)), "{plain}");
+        manifest.inputs[0].layout = Layout::Nhwc;
+        manifest.outputs[0] = Output {
+            layout: Layout::Nhwc,
+            stride: 4,
+            scores: Scores::Probabilities,
+            classes: vec!["rust".into()],
+            rust: vec!["rust".into()],
+            ..Output::new("p", OutputRole::Labels)
+        };
+        let full = manifest.to_json();
+        assert!(later.iter().all(|field| full.contains(field)), "{full}");
+        assert_eq!(Manifest::from_json(&full).unwrap(), manifest);
+    }
+
+    #[test]
     fn every_broken_value_is_refused_by_its_name() {
         let broken = [
             (r#""schema": 1"#, r#""schema": 2"#, "schema"),
@@ -383,6 +499,13 @@ mod tests {
                 r#""role": "classes", "classes": ["a"], "rust": ["b"]"#,
                 "outputs[0].rust",
             ),
+            (
+                r#""role": "probability""#,
+                r#""role": "class-index", "classes": ["a"], "rust": []"#,
+                "outputs[0].rust",
+            ),
+            (r#""role": "probability""#, r#""role": "probability", "stride": 0"#, "outputs[0].stride"),
+            (r#""role": "probability""#, r#""role": "probability", "stride": 5"#, "outputs[0].stride"),
             (
                 r#""version": "0.1.0""#,
                 r#""version": "0.1.0", "tile": {"size": 100, "overlap": 8, "multiple": 16}"#,

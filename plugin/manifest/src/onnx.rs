@@ -9,6 +9,8 @@ use prost::Message;
 /// Element types of [`Tensor`] (`TensorProto.DataType`).
 pub mod data_type {
     pub const FLOAT: i32 = 1;
+    pub const UINT8: i32 = 2;
+    pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
     pub const FLOAT16: i32 = 10;
 }

@@ -76,7 +76,8 @@ fn a_pinned_model_is_that_one_or_none() {
     let desk = Desk::new();
     rusty(20, 20).save(desk.at("p.png")).unwrap();
     put(&desk, "pinned", "1.0.0", 0.2);
-    let sum = std::process::Command::new("sha256sum").arg(desk.at("models/pinned-1.0.0.onnx")).output().unwrap();
+    let sum =
+        std::process::Command::new("sha256sum").arg(desk.at("models/pinned-1.0.0.onnx")).output().unwrap();
     let sum = String::from_utf8(sum.stdout).unwrap();
     let pin = format!("sha256:{}", sum.split(' ').next().unwrap());
     assert_eq!(probability(&desk, Some(&pin)), 51);

@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::pixels::luma;
 use crate::pixels::{Picture, PictureMut, PixelsError};
 pub(crate) use guided::GuidedPlane;
-use upsample::Upsampler;
+pub(crate) use upsample::Upsampler;
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.
 const SMALLEST_ALPHA: f32 = 1.0 / 255.0;

@@ -4,7 +4,7 @@ use ndarray::ArrayView2;
 
 /// Reads rows at the picture's scale out of planes at the working scale, bilinearly, with pixel centres at halves.
 #[derive(Debug)]
-pub(super) struct Upsampler {
+pub(crate) struct Upsampler {
     columns: Vec<Between>,
     rows: Vec<Between>,
 }
@@ -19,12 +19,12 @@ struct Between {
 
 impl Upsampler {
     /// For planes of width and height `from`, read as if they had width and height `to`.
-    pub(super) fn new(from: (u32, u32), to: (u32, u32)) -> Self {
+    pub(crate) fn new(from: (u32, u32), to: (u32, u32)) -> Self {
         Upsampler { columns: places(from.0, to.0), rows: places(from.1, to.1) }
     }
 
     /// Row `y` of `N` planes of one size.
-    pub(super) fn read<const N: usize>(
+    pub(crate) fn read<const N: usize>(
         &self,
         planes: [ArrayView2<'_, f32>; N],
         y: u32,

@@ -1,9 +1,12 @@
 //! derust: picture -> picture without rust. Analysing runs the networks; composing from the analysis does not.
 
+use std::sync::Arc;
+
 use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
 use super::Scale;
+use crate::analysis::Network;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
 use crate::control::Control;
 use crate::error::Error;
@@ -41,7 +44,7 @@ impl Engine {
     /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
     /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
     /// network with a mask input is told. The alpha of a network that has none comes from the serving segment-rust
-    /// model, or from the mask where there is no such model.
+    /// model, at the scale that this one knows, or from the mask where there is no such model.
     ///
     /// # Errors
     /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size,
@@ -66,14 +69,22 @@ impl Engine {
         let manifest = &network.model.manifest;
         let has_alpha =
             [OutputRole::Alpha, OutputRole::Rgba].iter().any(|role| manifest.output(*role).is_some());
-        let segment = !has_alpha && !replacing;
-        let (main, segmenting) =
-            if segment { (control.part(0.0, 0.5), control.part(0.5, 1.0)) } else { (control, control) };
+        let finder = if has_alpha || replacing { None } else { self.finder(mask.is_some())? };
+        let (main, finding) = match finder {
+            Some(_) => (control.part(0.0, 0.5), control.part(0.5, 1.0)),
+            None => (control, control),
+        };
 
         let layout = picture.layout();
-        let long_side = options.scale.long_side(manifest);
-        let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
-        let _share = self.share_memory(network.bytes_needed(working))?;
+        let whole_long_side = layout.width.max(layout.height);
+        let working_size = |network: &Network| {
+            let long_side = options.scale.long_side(&network.model.manifest);
+            tensor::working_size(picture.size(), whole_long_side, long_side)
+        };
+        let working = working_size(&network);
+        let finder = finder.map(|finder| (working_size(&finder), finder));
+        let needed_to_find = finder.as_ref().map_or(0, |(size, finder)| finder.bytes_needed(*size));
+        let _share = self.share_memory(network.bytes_needed(working) + needed_to_find)?;
         let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {
@@ -92,36 +103,49 @@ impl Engine {
             model: manifest.name.clone(),
             problem: "it gives no fill".into(),
         })?;
-        let alpha = if replacing {
-            None
-        } else if segment {
-            self.alpha_from_segmentation(&colours, mask.is_some(), segmenting)?
-        } else {
-            found.alpha
-        };
         let size = picture.size();
-        let alpha = alpha.map(|alpha| GuidedPlane::new(alpha, colours.view(), size));
+        let alpha = match finder {
+            Some((finding_size, finder)) if finding_size != working => {
+                let colours = tensor::colours(picture, finding_size, finding.part(0.0, 0.1))?;
+                Some(self.alpha_from_segmentation(&finder, &colours, size, finding.part(0.1, 1.0))?)
+            }
+            Some((_, finder)) => Some(self.alpha_from_segmentation(&finder, &colours, size, finding)?),
+            None => {
+                found.alpha.filter(|_| !replacing).map(|alpha| GuidedPlane::new(alpha, colours.view(), size))
+            }
+        };
         Ok(Removal { fill: Fill::new(fill, &colours, size), alpha, size })
     }
 
-    /// An alpha with a soft edge around the segment-rust model's threshold; none if the mask can stand in.
+    /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand
+    /// in.
+    fn finder(&self, mask_can_stand_in: bool) -> Result<Option<Arc<Network>>, Error> {
+        match self.network(Kind::SegmentRust, None) {
+            Err(Error::NoModel { .. }) if mask_can_stand_in => Ok(None),
+            network => network.map(Some),
+        }
+    }
+
+    /// An alpha with a soft edge around the segment-rust model's threshold, for a picture of this width and height
+    /// whose `colours` are at the scale that the model knows.
     fn alpha_from_segmentation(
         &self,
+        network: &Network,
         colours: &Array3<f32>,
-        mask_can_stand_in: bool,
+        size: (u32, u32),
         control: Control<'_>,
-    ) -> Result<Option<Array2<f32>>, Error> {
-        let network = match self.network(Kind::SegmentRust, None) {
-            Err(Error::NoModel { .. }) if mask_can_stand_in => return Ok(None),
-            network => network?,
-        };
-        let threshold = network.model.manifest.threshold;
+    ) -> Result<GuidedPlane, Error> {
+        let manifest = &network.model.manifest;
         let found = network.run(&self.runtime()?, self.session_options(), colours.view(), None, control)?;
         let soft = |probability: f32| {
-            let t = ((probability - threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
+            let t = ((probability - manifest.threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
             t * t * (3.0 - 2.0 * t)
         };
-        Ok(found.probability.map(|probability| probability.mapv_into(soft)))
+        let probability = found.probability.ok_or_else(|| Error::Answer {
+            model: manifest.name.clone(),
+            problem: "it gives no probability".into(),
+        })?;
+        Ok(GuidedPlane::new(probability.mapv_into(soft), colours.view(), size))
     }
 }
 
@@ -137,8 +161,8 @@ impl Removal {
         self.fill.colours()
     }
 
-    /// What was found, 0 to 1, at the scale at which the network worked: [height, width]; absent where the caller's
-    /// mask is the alpha.
+    /// What was found, 0 to 1, at the scale at which the network that found it worked: [height, width]; absent where
+    /// the caller's mask is the alpha.
     pub fn alpha(&self) -> Option<&Array2<f32>> {
         self.alpha.as_ref().map(GuidedPlane::plane)
     }

@@ -11,7 +11,10 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub(crate) use inspect::channels;
-pub use inspect::{Dimension, ModelError, Port, Ports, SIZE_LIMIT, inspect};
+pub use inspect::{
+    Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,
+    element_type_name, examine, inspect,
+};
 pub use preferences::{Preferences, PreferencesError};
 pub use selector::{Selector, SelectorError};
 pub(crate) use store::{Added, Because, reason};

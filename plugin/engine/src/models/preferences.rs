@@ -120,8 +120,13 @@ mod tests {
         preferences.set(Kind::Derust, None);
         preferences.write(&path).unwrap();
         assert_eq!(Preferences::read(&path).unwrap(), preferences);
-        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1, "something else was left behind");
-        for text in ["", "[]", r#"{"segment": "a"}"#, r#"{"segment-rust": "a b"}"#, r#"{"segment-rust": 1}"#] {
+        assert_eq!(
+            fs::read_dir(path.parent().unwrap()).unwrap().count(),
+            1,
+            "something else was left behind"
+        );
+        for text in ["", "[]", r#"{"segment": "a"}"#, r#"{"segment-rust": "a b"}"#, r#"{"segment-rust": 1}"#]
+        {
             fs::write(&path, text).unwrap();
             let refusal = Preferences::read(&path).unwrap_err().to_string();
             assert!(refusal.contains("models.json is broken"), "{text}: {refusal}");

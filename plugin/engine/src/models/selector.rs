@@ -21,7 +21,9 @@ pub enum Selector {
 
 /// Why a text names no model.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("`{0}` names no model: say NAME, NAME@VERSION such as derust@1.2.0, or sha256: and 64 hexadecimal digits")]
+#[error(
+    "`{0}` names no model: say NAME, NAME@VERSION such as derust@1.2.0, or sha256: and 64 hexadecimal digits"
+)]
 pub struct SelectorError(String);
 
 const SHA256: &str = "sha256:";
@@ -106,7 +108,9 @@ mod tests {
 
     #[test]
     fn what_names_no_model_is_refused_with_the_ways_to_name_one() {
-        for text in ["", "a b", "../a", "a@", "a@1", "@1.0.0", "sha256:12", &format!("sha256:{}", "é".repeat(32))] {
+        for text in
+            ["", "a b", "../a", "a@", "a@1", "@1.0.0", "sha256:12", &format!("sha256:{}", "é".repeat(32))]
+        {
             let refusal = text.parse::<Selector>().unwrap_err().to_string();
             assert!(refusal.contains("NAME@VERSION"), "{text}: {refusal}");
         }

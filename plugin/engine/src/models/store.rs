@@ -198,7 +198,8 @@ impl Store {
             return selected(&usable, wanted).map(|place| (place, Because::Wanted));
         }
         let rank = usable.iter().map(|one| one.candidate.rank).min()?;
-        let (first, _): (Vec<Usable>, Vec<Usable>) = usable.iter().partition(|one| one.candidate.rank == rank);
+        let (first, _): (Vec<Usable>, Vec<Usable>) =
+            usable.iter().partition(|one| one.candidate.rank == rank);
         let choosable = if rank < self.callers { &first } else { &usable };
         if let Some(place) = preferences.get(kind).and_then(|chosen| selected(choosable, chosen)) {
             return Some((place, Because::Preferred));

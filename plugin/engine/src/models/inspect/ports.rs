@@ -1,7 +1,7 @@
 //! A graph's inputs and outputs, and whether they are what the manifest says.
 
 use derust_manifest::onnx::{ValueInfo, data_type, dimension};
-use derust_manifest::{InputRole, Manifest, Output, OutputRole};
+use derust_manifest::{Input, InputRole, Layout, Manifest, Output, OutputRole};
 
 /// The largest height or width that a graph may fix.
 const LARGEST_FIXED_SIDE: i64 = 4096;
@@ -57,14 +57,7 @@ impl From<ValueInfo> for Port {
 pub(super) fn check(ports: &Ports, manifest: &Manifest) -> Result<[Option<usize>; 2], String> {
     let mut fixed = [None; 2];
     for input in &manifest.inputs {
-        let channels = match input.role {
-            InputRole::Image => 3,
-            InputRole::Mask => 1,
-            InputRole::Noise => {
-                return Err(format!("its input `{}` wants noise, which no filter feeds yet", input.name));
-            }
-        };
-        let size = check_port("input", &input.name, &ports.inputs, channels)?;
+        let size = check_input(input, &ports.inputs)?;
         if input.role == InputRole::Image {
             fixed = size;
         }
@@ -75,7 +68,7 @@ pub(super) fn check(ports: &Ports, manifest: &Manifest) -> Result<[Option<usize>
         return Err(format!("its input `{}` is not in the manifest", unknown.name));
     }
     for output in &manifest.outputs {
-        check_port("output", &output.name, &ports.outputs, channels(output))?;
+        check_output(output, &ports.outputs, fixed)?;
     }
     Ok(fixed)
 }
@@ -83,41 +76,119 @@ pub(super) fn check(ports: &Ports, manifest: &Manifest) -> Result<[Option<usize>
 /// How many channels an output has.
 pub(crate) fn channels(output: &Output) -> usize {
     match output.role {
-        OutputRole::Probability | OutputRole::Logits | OutputRole::Alpha => 1,
-        OutputRole::Classes => output.classes.len(),
+        OutputRole::Probability | OutputRole::Logits | OutputRole::ClassIndex | OutputRole::Alpha => 1,
+        OutputRole::Classes | OutputRole::Labels => output.classes.len(),
         OutputRole::Rgb | OutputRole::Residual => 3,
         OutputRole::Rgba => 4,
     }
 }
 
-fn check_port(kind: &str, name: &str, ports: &[Port], channels: usize) -> Result<[Option<usize>; 2], String> {
+fn check_input(input: &Input, ports: &[Port]) -> Result<[Option<usize>; 2], String> {
+    let channels = match input.role {
+        InputRole::Image => 3,
+        InputRole::Mask => 1,
+        InputRole::Noise => {
+            return Err(format!("its input `{}` wants noise, which no filter feeds yet", input.name));
+        }
+    };
+    let (port, what) = find("input", &input.name, ports)?;
+    let types = [data_type::FLOAT, data_type::FLOAT16, data_type::UINT8];
+    check_type(port, &what, &types, "float32, float16 nor uint8")?;
+    if port.element_type == Some(data_type::UINT8) {
+        let [black, white] = input.range;
+        let fits = black >= 0.0 && white <= 255.0 && white > 1.0;
+        if input.role != InputRole::Image || !fits || !input.mean.is_empty() || !input.std.is_empty() {
+            return Err(format!(
+                "{what} takes bytes; that fits the role `image` with the range [0, 255], no mean and no std"
+            ));
+        }
+    }
+    check_shape(port, &what, channels, input.layout, 1)
+}
+
+fn check_output(output: &Output, ports: &[Port], fixed: [Option<usize>; 2]) -> Result<(), String> {
+    let (port, what) = find("output", &output.name, ports)?;
+    let types = [data_type::FLOAT, data_type::FLOAT16, data_type::UINT8, data_type::INT32, data_type::INT64];
+    check_type(port, &what, &types, "float32, float16, uint8, int32 nor int64")?;
+    let stride = output.stride as usize;
+    let size = check_shape(port, &what, channels(output), output.layout, stride)?;
+    for (wanted, side) in fixed.into_iter().zip(size) {
+        let Some((wanted, side)) = wanted.zip(side) else { continue };
+        if side * stride != wanted {
+            return Err(format!(
+                "{what} has {side} pixels where its input has {wanted}; the stride in the manifest, {stride}, does \
+                 not make up for that"
+            ));
+        }
+    }
+    if let Some(side) = fixed.into_iter().flatten().find(|side| side % stride != 0) {
+        return Err(format!(
+            "{what} has a stride of {stride}, of which its input's side of {side} is no multiple"
+        ));
+    }
+    Ok(())
+}
+
+/// The port of this name, and how to speak of it.
+fn find<'a>(kind: &str, name: &str, ports: &'a [Port]) -> Result<(&'a Port, String), String> {
     let port = ports.iter().find(|port| port.name == name);
     let port = port.ok_or_else(|| format!("the manifest's {kind} `{name}` is not in the graph"))?;
+    Ok((port, format!("its {kind} `{name}`")))
+}
+
+fn check_type(port: &Port, what: &str, known: &[i32], names: &str) -> Result<(), String> {
     match port.element_type {
-        Some(data_type::FLOAT) => {}
-        Some(_) => return Err(format!("its {kind} `{name}` is not float32")),
-        None => return Err(format!("its {kind} `{name}` is no tensor")),
+        Some(element_type) if known.contains(&element_type) => Ok(()),
+        Some(_) => Err(format!("{what} is neither {names}")),
+        None => Err(format!("{what} is no tensor")),
     }
+}
+
+/// Checks what the file says of a port's dimensions; answers with the fixed height and width.
+fn check_shape(
+    port: &Port,
+    what: &str,
+    channels: usize,
+    layout: Layout,
+    stride: usize,
+) -> Result<[Option<usize>; 2], String> {
     let Some(shape) = &port.shape else { return Ok([None; 2]) };
-    let sizes: Vec<Option<i64>> = shape
+    let mut sizes: Vec<Option<i64>> = shape
         .iter()
         .map(|dimension| match dimension {
             Dimension::Fixed(size) => Some(*size),
             Dimension::Open(_) => None,
         })
         .collect();
-    let &[batch, depth, height, width] = sizes.as_slice() else {
-        return Err(format!("its {kind} `{name}` has {} dimensions; NCHW has 4", sizes.len()));
+    if channels == 1 && sizes.len() == 3 {
+        sizes.insert(if layout == Layout::Nchw { 1 } else { 3 }, Some(1));
+    }
+    let &[batch, second, third, fourth] = sizes.as_slice() else {
+        return Err(format!("{what} has {} dimensions; 4 are needed", sizes.len()));
+    };
+    let (depth, height, width, other, other_name) = match layout {
+        Layout::Nchw => (second, third, fourth, fourth, "nhwc"),
+        Layout::Nhwc => (fourth, second, third, second, "nchw"),
     };
     if batch.is_some_and(|batch| batch != 1) {
-        return Err(format!("its {kind} `{name}` has a fixed batch size other than 1"));
+        return Err(format!("{what} has a fixed batch size other than 1"));
     }
-    if let Some(depth) = depth.filter(|depth| *depth != channels as i64) {
-        return Err(format!("its {kind} `{name}` has {depth} channels; its role needs {channels}"));
+    let wanted = Some(channels as i64);
+    // Where the file leaves the channels open, three rows or columns are more likely the channels.
+    let turned = depth != wanted && other == wanted && channels > 1;
+    if turned || depth.is_some_and(|depth| Some(depth) != wanted) {
+        let found = depth.map_or("any number of".into(), |depth| depth.to_string());
+        let hint = if turned {
+            format!("; the layout `{other_name}` in the manifest would fit")
+        } else {
+            String::new()
+        };
+        return Err(format!("{what} has {found} channels; its role needs {channels}{hint}"));
     }
     let side = |side: Option<i64>| match side {
-        Some(side) if !(1..=LARGEST_FIXED_SIDE).contains(&side) => Err(format!(
-            "its {kind} `{name}` has a side of {side} pixels; 1 to {LARGEST_FIXED_SIDE} can be run"
+        Some(side) if !(1..=LARGEST_FIXED_SIDE / stride as i64).contains(&side) => Err(format!(
+            "{what} has a side of {side} pixels; 1 to {} can be run",
+            LARGEST_FIXED_SIDE / stride as i64
         )),
         side => Ok(side.map(|side| side as usize)),
     };

@@ -1,0 +1,255 @@
+//! Networks that others trained: small ones in the shapes of the usual exports, with their manifests beside them, run
+//! by real ONNX Runtime. `foreign/make.py` makes the files and says what they know; what they must answer is worked out
+//! here from that alone.
+
+use std::fs;
+use std::path::PathBuf;
+
+use derust_engine::filters::Scale;
+use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::segment_rust::SegmentOptions;
+use derust_engine::fixtures::Network;
+use derust_engine::models::{Store, inspect};
+use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
+use derust_engine::{Control, Engine, EngineOptions, MaskMode};
+
+const WIDTH: usize = 96;
+const HEIGHT: usize = 64;
+
+fn folder() -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/foreign")
+}
+
+/// An engine that knows the foreign networks of these names, and the folder that it has them from.
+fn engine(names: &[&str]) -> (Engine, tempfile::TempDir) {
+    let models = tempfile::tempdir().unwrap();
+    for name in names {
+        for ending in ["onnx", "onnx.json"] {
+            let file = format!("{name}.{ending}");
+            fs::copy(folder().join(&file), models.path().join(&file)).unwrap();
+        }
+    }
+    let store = Store::only(&[models.path().into()]);
+    (Engine::new(EngineOptions { store, ..Default::default() }), models)
+}
+
+/// Patches of colour, some of them rusty, with noise in them.
+fn pixels() -> Vec<[u8; 3]> {
+    let mut state = 0x2545_F491_u32;
+    let mut noise = move || {
+        state ^= state << 13;
+        state ^= state >> 17;
+        state ^= state << 5;
+        (state >> 26) as u8
+    };
+    let patch = |x: usize, y: usize| [[170, 60, 20], [90, 100, 110], [120, 80, 60]][(x / 11 + y / 7) % 3];
+    (0..WIDTH * HEIGHT).map(|i| patch(i % WIDTH, i / WIDTH).map(|value: u8| value + noise())).collect()
+}
+
+fn layout() -> Layout {
+    Layout::packed(WIDTH as u32, HEIGHT as u32, Channels::Rgb, Depth::U8)
+}
+
+/// What every foreign network that segments knows, as a logit.
+fn logit(colour: [f64; 3]) -> f64 {
+    8.0 * (colour[0] - (colour[1] + colour[2]) / 2.0) - 2.0
+}
+
+fn logistic(logit: f64) -> f64 {
+    1.0 / (1.0 + (-logit).exp())
+}
+
+fn unit(pixel: [u8; 3]) -> [f64; 3] {
+    pixel.map(|value| f64::from(value) / 255.0)
+}
+
+/// The largest difference between what a network finds and what is `expected` at a column and row.
+fn difference(name: &str, expected: impl Fn(usize, usize) -> f64) -> f64 {
+    let data = pixels().concat();
+    let picture = Picture::new(&data, layout()).unwrap();
+    let found = engine(&[name]).0.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
+    let probability = found.probability();
+    assert_eq!(probability.dim(), (HEIGHT, WIDTH));
+    let apart = |((y, x), value): ((usize, usize), &f32)| (f64::from(*value) - expected(x, y)).abs();
+    probability.indexed_iter().map(apart).fold(0.0, f64::max)
+}
+
+#[test]
+fn networks_that_answer_for_every_pixel_find_what_they_know() {
+    let pixels = pixels();
+    let at = |x, y| logit(unit(pixels[y * WIDTH + x]));
+    let rusty = (0..WIDTH * HEIGHT).filter(|i| at(i % WIDTH, i / WIDTH) > 0.0).count();
+    assert!((1000..4000).contains(&rusty), "the picture shows both: {rusty}");
+    for name in ["logits", "probability", "two-channels", "labels"] {
+        let worst = difference(name, |x, y| logistic(at(x, y)));
+        assert!(worst < 1e-5, "{name}: {worst}");
+    }
+    // Of three classes, two are no rust; their soft-max weights add up to those of one with a logit of ln 2.
+    let worst = difference("nhwc", |x, y| logistic(at(x, y)));
+    assert!(worst < 1e-5, "nhwc: {worst}");
+    // Half-precision weights, colours and logits have eleven bits.
+    let worst = difference("float16", |x, y| logistic(at(x, y)));
+    assert!(worst > 1e-6 && worst < 3e-3, "float16: {worst}");
+    let worst = difference("bytes", |x, y| (255.0 * logistic(at(x, y))).round_ties_even() / 255.0);
+    assert!(worst < 1e-6 + 1.0 / 255.0, "bytes: {worst}");
+    let worst = difference("class-index", |x, y| if at(x, y) > 0.0 { 1.0 } else { 0.0 });
+    assert!(worst == 0.0, "class-index: {worst}");
+}
+
+#[test]
+fn an_answer_of_a_quarter_of_the_size_is_enlarged_between_its_pixels() {
+    let pixels = pixels();
+    let (columns, rows) = (WIDTH / 4, HEIGHT / 4);
+    let block = |column: usize, row: usize| {
+        let mut sum = [0.0; 3];
+        for (y, x) in (0..4).flat_map(|y| (0..4).map(move |x| (y, x))) {
+            let colour = unit(pixels[(4 * row + y) * WIDTH + 4 * column + x]);
+            (0..3).for_each(|c| sum[c] += colour[c] / 16.0);
+        }
+        logit(sum)
+    };
+    // The centre of pixel x of the picture lies at (x + 0.5) / 4 - 0.5 between the centres of the blocks.
+    let between = |x: usize, count: usize| {
+        let place = ((x as f64 + 0.5) / 4.0 - 0.5).clamp(0.0, (count - 1) as f64);
+        (place.floor() as usize, (place.floor() as usize + 1).min(count - 1), place.fract())
+    };
+    let worst = difference("classes", |x, y| {
+        let ((left, right, across), (above, below, down)) = (between(x, columns), between(y, rows));
+        let row = |row| block(left, row) * (1.0 - across) + block(right, row) * across;
+        // Two classes have this logit and two have zero.
+        logistic(row(above) * (1.0 - down) + row(below) * down)
+    });
+    assert!(worst < 1e-5, "{worst}");
+}
+
+/// What every foreign network that generates pictures answers, before tanh.
+fn fill([red, green, blue]: [f64; 3]) -> [f64; 3] {
+    [green, (green + blue) / 2.0, red / 2.0]
+}
+
+/// The fill that a network answers with; the probability of rust comes from another one.
+fn filled(name: &str) -> ndarray::Array3<f32> {
+    let data = pixels().concat();
+    let picture = Picture::new(&data, layout()).unwrap();
+    let (engine, _models) = engine(&[name, "logits"]);
+    let removal =
+        engine.analyse_removal(&picture, None, &RemoveOptions::default(), Control::default()).unwrap();
+    removal.fill().clone()
+}
+
+#[test]
+fn generators_in_every_range_answer_with_the_same_picture() {
+    let pixels = pixels();
+    let worst = |name: &str, expected: &dyn Fn([f64; 3]) -> [f64; 3]| {
+        let apart = |((c, y, x), value): ((usize, usize, usize), &f32)| {
+            (f64::from(*value) - expected(unit(pixels[y * WIDTH + x]))[c]).abs()
+        };
+        filled(name).indexed_iter().map(apart).fold(0.0, f64::max)
+    };
+    for name in ["generator-unit", "generator-bytes"] {
+        let worst = worst(name, &fill);
+        assert!(worst < 1e-5, "{name}: {worst}");
+    }
+    let through_tanh = |colour| fill(colour).map(|value| ((2.0 * value - 1.0).tanh() + 1.0) / 2.0);
+    let worst = worst("generator-signed", &through_tanh);
+    assert!(worst < 1e-5, "generator-signed: {worst}");
+}
+
+#[test]
+fn a_generator_fills_where_another_network_finds_rust_or_the_mask_is_white() {
+    let pixels = pixels();
+    let data = pixels.concat();
+    let picture = Picture::new(&data, layout()).unwrap();
+    let (engine, _models) = engine(&["generator-signed", "two-channels"]);
+    let composed = |mask: Option<&[u8]>, mask_mode| {
+        let mask_layout = Layout { ..Layout::packed(WIDTH as u32, HEIGHT as u32, Channels::Gray, Depth::U8) };
+        let mask = mask.map(|mask| Picture::new(mask, mask_layout).unwrap());
+        let options = RemoveOptions { mask_mode, ..Default::default() };
+        let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
+        let mut result = data.clone();
+        let mut target = PictureMut::new(&mut result, layout()).unwrap();
+        removal.compose(mask.as_ref(), 1.0, &mut target, Control::default()).unwrap();
+        result
+    };
+    // Alpha rises smoothly from 0 where the probability is 0.35 to 1 where it is 0.65.
+    let found = |pixel: [u8; 3]| {
+        let t = ((logistic(logit(unit(pixel))) - 0.5) / 0.3 + 0.5).clamp(0.0, 1.0);
+        t * t * (3.0 - 2.0 * t)
+    };
+    let mask: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i % WIDTH < WIDTH / 2 { 255 } else { 0 }).collect();
+    let alone = composed(None, MaskMode::Limit);
+    let limited = composed(Some(&mask), MaskMode::Limit);
+    let replaced = composed(Some(&mask), MaskMode::Replace);
+    for (i, pixel) in pixels.iter().enumerate() {
+        let colour = unit(*pixel);
+        let fill = fill(colour).map(|value| ((2.0 * value - 1.0).tanh() + 1.0) / 2.0);
+        let white = f64::from(mask[i]) / 255.0;
+        for (result, alpha) in
+            [(&alone, found(*pixel)), (&limited, found(*pixel) * white), (&replaced, white)]
+        {
+            for c in 0..3 {
+                let expected = 255.0 * (colour[c] + alpha * (fill[c] - colour[c]));
+                let apart = (f64::from(result[3 * i + c]) - expected).abs();
+                assert!(apart < 1.01, "pixel {i}, channel {c}: {apart} with an alpha of {alpha}");
+            }
+        }
+    }
+    assert!(alone != limited && limited != replaced && alone != data);
+}
+
+#[test]
+fn the_network_that_gives_the_alpha_works_at_the_scale_that_it_knows() {
+    let models = tempfile::tempdir().unwrap();
+    let mut finder = Network::red_is_rust();
+    finder.manifest.long_side = Some(24);
+    fs::write(models.path().join("finder.onnx"), finder.to_onnx()).unwrap();
+    for file in ["generator-signed.onnx", "generator-signed.onnx.json"] {
+        fs::copy(folder().join(file), models.path().join(file)).unwrap();
+    }
+    let store = Store::only(&[models.path().into()]);
+    let engine = Engine::new(EngineOptions { store, ..Default::default() });
+    let data = [200, 0, 0].repeat(WIDTH * HEIGHT);
+    let picture = Picture::new(&data, layout()).unwrap();
+    let alpha_size = |scale| {
+        let options = RemoveOptions { scale, ..Default::default() };
+        let removal = engine.analyse_removal(&picture, None, &options, Control::default()).unwrap();
+        assert_eq!(removal.fill().dim(), (3, HEIGHT, WIDTH));
+        removal.alpha().unwrap().dim()
+    };
+    assert_eq!(alpha_size(Scale::Model), (16, 24));
+    assert_eq!(alpha_size(Scale::Native), (HEIGHT, WIDTH));
+}
+
+#[test]
+fn a_manifest_that_does_not_fit_is_refused_with_what_would() {
+    let refusal = |name: &str, from: &str, to: &str| {
+        let onnx = fs::read(folder().join(format!("{name}.onnx"))).unwrap();
+        let manifest = fs::read_to_string(folder().join(format!("{name}.onnx.json"))).unwrap();
+        assert!(manifest.contains(from), "{manifest}");
+        inspect(&onnx, Some(&manifest.replace(from, to))).unwrap_err().to_string()
+    };
+    let wrong_layout = refusal("nhwc", r#""role": "image", "layout": "nhwc""#, r#""role": "image""#);
+    assert!(wrong_layout.contains("the layout `nhwc` in the manifest would fit"), "{wrong_layout}");
+    let wrong_layout = refusal("logits", r#""role": "image""#, r#""role": "image", "layout": "nhwc""#);
+    assert!(wrong_layout.contains("the layout `nchw` in the manifest would fit"), "{wrong_layout}");
+    let wrong_range = refusal("bytes", r#""nhwc", "range": [0, 255]}"#, r#""nhwc"}"#);
+    assert!(wrong_range.contains("takes bytes"), "{wrong_range}");
+    let wrong_stride = refusal(
+        "nhwc",
+        r#""role": "classes", "layout": "nhwc""#,
+        r#""role": "classes", "layout": "nhwc", "stride": 2"#,
+    );
+    assert!(wrong_stride.contains("48 pixels where its input has 48"), "{wrong_stride}");
+    let wrong_count = refusal("classes", r#""background", "paint""#, r#""background""#);
+    assert!(wrong_count.contains("4 channels; its role needs 3"), "{wrong_count}");
+
+    // What only the answer tells.
+    let (engine, models) = engine(&["classes"]);
+    let sidecar = models.path().join("classes.onnx.json");
+    let manifest = fs::read_to_string(&sidecar).unwrap();
+    fs::write(&sidecar, manifest.replace(r#""stride": 4, "#, "")).unwrap();
+    let picture = Picture::new(&[0; 3], Layout::packed(1, 1, Channels::Rgb, Depth::U8)).unwrap();
+    engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
+    let reason = engine.models()[0].idle_because.clone().unwrap();
+    assert!(reason.contains("the stride 4 in the manifest would fit"), "{reason}");
+}
