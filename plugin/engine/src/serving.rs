@@ -14,7 +14,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{self, Candidate, Digest, Origin, Store};
-use crate::runtime::{Runtime, RuntimeError, SessionOptions};
+use crate::runtime::{Placement, Provider, Runtime, RuntimeError, SessionOptions};
 
 /// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
 const TRIAL_SIDE: usize = 64;
@@ -145,20 +145,40 @@ impl Serving {
                 .iter()
                 .any(|candidate| candidate.model.as_ref().is_ok_and(|model| model.digest == *digest))
         };
-        let gone: Vec<Candidate> = [Kind::Derust, Kind::SegmentRust]
+        let gone: Vec<(Candidate, Option<Arc<Placement>>)> = [Kind::Derust, Kind::SegmentRust]
             .into_iter()
             .filter_map(in_use)
             .filter(|in_use| !found(&in_use.network.model.digest))
-            .map(|in_use| in_use.as_candidate(&self.store))
+            .map(|in_use| (in_use.as_candidate(&self.store), in_use.network.placement()))
+            .collect();
+        let placements: HashMap<Digest, Arc<Placement>> = state
+            .in_use
+            .values()
+            .filter_map(|in_use| Some((in_use.network.model.digest, in_use.network.placement()?)))
             .collect();
         drop(state);
         let mut entries: Vec<ModelEntry> = candidates
             .into_iter()
             .zip(reasons)
-            .map(|(candidate, idle_because)| ModelEntry { candidate, idle_because })
+            .map(|(candidate, idle_because)| {
+                let digest = candidate.model.as_ref().ok().map(|model| model.digest);
+                let placement = digest.and_then(|digest| placements.get(&digest).cloned());
+                ModelEntry { candidate, idle_because, placement }
+            })
             .collect();
-        entries.extend(gone.into_iter().map(|candidate| ModelEntry { candidate, idle_because: None }));
+        entries.extend(gone.into_iter().map(|(candidate, placement)| ModelEntry {
+            candidate,
+            idle_because: None,
+            placement,
+        }));
         entries
+    }
+
+    /// The providers that run the networks in use.
+    pub(crate) fn providers(&self) -> HashSet<Provider> {
+        let state = self.state();
+        let placements = state.in_use.values().filter_map(|in_use| in_use.network.placement());
+        placements.map(|placement| placement.provider()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -193,7 +213,7 @@ impl Serving {
                 return Ok(network);
             }
             let (digest, what) = (model.digest, format!("{} ({})", model.manifest.name, chosen.origin));
-            let network = Arc::new(Network::new(model.clone(), self.sessions));
+            let network = Arc::new(Network::new(model.clone(), self.sessions, self.log.clone()));
             match try_out(&network, &runtime()?, &self.session) {
                 Ok(()) => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
