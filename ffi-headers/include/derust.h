@@ -95,7 +95,7 @@
 /** Something that is good to know. */
 #define DERUST_LOG_INFO 3
 
-/** The best device that can be used. */
+/** The first of TensorRT, CUDA and the processor that runs the network. */
 #define DERUST_DEVICE_AUTOMATIC 0
 
 /** The processor. */
@@ -104,7 +104,7 @@
 /** An NVIDIA GPU through CUDA. */
 #define DERUST_DEVICE_CUDA 2
 
-/** An NVIDIA GPU through TensorRT. */
+/** An NVIDIA GPU through TensorRT; what TensorRT does not know runs through CUDA. */
 #define DERUST_DEVICE_TENSORRT 3
 
 /** A filter: picture to picture without rust. */
@@ -189,9 +189,9 @@ typedef void (*derust_log_callback)(void *user_data, int32_t level, const char *
 typedef struct derust_engine_options {
     /** sizeof(derust_engine_options). */
     uint32_t struct_size;
-    /** A DERUST_DEVICE_ constant. */
+    /** A DERUST_DEVICE_ constant. One that is named and cannot be used is an error. */
     int32_t device;
-    /** Which of several such devices; 0 is the first one. */
+    /** Which of several such devices, as CUDA counts them; 0 is the first one. */
     uint32_t device_id;
     /** Threads that compute one network, at most 1024; 0: the processors that this process may use. */
     uint32_t threads;
@@ -226,6 +226,15 @@ typedef struct derust_engine_options {
     derust_log_callback log;
     /** Handed to log. */
     void *log_user_data;
+    /**
+     * 1: a GPU may compute with the precision of float16, which is faster. 0: float32. The processor always computes
+     * in float32.
+     */
+    uint32_t half_precision;
+    /** 0. */
+    uint32_t reserved;
+    /** Bytes of a GPU's memory that ONNX Runtime may hold for each network and session; 0: no limit. */
+    uint64_t gpu_memory_limit;
 } derust_engine_options;
 
 /** A model file. The texts belong to the list. Begin with DERUST_MODEL_INIT. */
@@ -246,8 +255,16 @@ typedef struct derust_model {
     const char *origin;
     /** Why it does not serve; "" when it does. */
     const char *reason;
-    /** Where it runs, such as "cpu". */
+    /**
+     * Where it runs: "cpu", or a GPU with its number such as "cuda:0" or "tensorrt:0". Before it was used: where it is
+     * going to be tried; "" where that is not known, because ONNX Runtime cannot be loaded.
+     */
     const char *device;
+    /**
+     * One line about where it runs: how much of the network, what runs elsewhere, and why devices that were tried are
+     * not used; "" before it was used.
+     */
+    const char *placement;
 } derust_model;
 
 /** A device. The texts belong to the list. Begin with DERUST_DEVICE_INIT. */
@@ -258,12 +275,14 @@ typedef struct derust_device {
     int32_t device;
     /** 1: an engine can be made for it. */
     uint32_t usable;
-    /** 1: this engine runs there. */
+    /** 1: networks of this engine run there; before one was used: the first one is going to be tried there. */
     uint32_t in_use;
-    /** Its name. */
+    /** "cpu", "cuda" or "tensorrt". */
     const char *name;
     /** Why it cannot be used; "" when it can. */
     const char *reason;
+    /** Its maker's name for it; "" for the processor, and when it cannot be used. */
+    const char *product;
 } derust_device;
 
 /** The ONNX Runtime that computes. Begin with DERUST_RUNTIME_INIT. */
@@ -515,7 +534,8 @@ const char *derust_error_message(const derust_error *error);
 void derust_error_free(derust_error *error);
 
 /**
- * Makes an engine. Networks and ONNX Runtime are loaded when they are first needed.
+ * Makes an engine. Networks and ONNX Runtime are loaded when they are first needed; for a GPU that options name, ONNX
+ * Runtime is loaded at once, and where the GPU cannot be used the error says why.
  *
  * The caller sees to it:
  * `options` is NULL (every default) or a description of the engine; `engine` is where the handle goes; `error` is
@@ -586,7 +606,8 @@ derust_status derust_models_get(const derust_models *models,
 void derust_models_free(derust_models *models);
 
 /**
- * Lists the devices that derust knows, and why one cannot be used.
+ * Lists the devices that derust knows, why one cannot be used, and which ones this engine uses. Loads ONNX Runtime if it
+ * was not loaded yet.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed; `devices` is where the list goes; `error` is NULL or where an
@@ -871,9 +892,9 @@ void derust_report_free(derust_report *report);
 /* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */
 
 #define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL }
-#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL }
-#define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL }
+#define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0 }
+#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+#define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL }
 #define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL }
@@ -889,9 +910,9 @@ void derust_report_free(derust_report *report);
 #endif
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
 DERUST_SAME_SIZE(derust_image, 80);
-DERUST_SAME_SIZE(derust_engine_options, 72);
-DERUST_SAME_SIZE(derust_model, 56);
-DERUST_SAME_SIZE(derust_device, 32);
+DERUST_SAME_SIZE(derust_engine_options, 88);
+DERUST_SAME_SIZE(derust_model, 64);
+DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 48);
 DERUST_SAME_SIZE(derust_remove_options, 56);

@@ -244,6 +244,8 @@ struct engine_options {
     std::string runtime_library;            ///< path of libonnxruntime.so, UTF-8; empty: search
     std::uint64_t memory_limit = 0;         ///< bytes that calls may use beside the caller's pictures; 0: no limit
     derust::log log;
+    bool half_precision = false;        ///< a GPU may compute with the precision of float16, which is faster
+    std::uint64_t gpu_memory_limit = 0; ///< bytes of a GPU's memory for each network and session; 0: no limit
 };
 
 struct segment_options {
@@ -564,16 +566,18 @@ struct model_info {
     std::string name, version;
     std::string origin; ///< path, or "built in"
     std::string reason; ///< why it does not serve; empty when it does
-    std::string device; ///< where it runs
+    std::string device; ///< where it runs, such as "cpu" or "cuda:0", or is going to be tried
+    std::string placement; ///< how much of it runs there, and why not elsewhere; empty before it was used
 };
 
 /// A device and whether it can be used.
 struct device_info {
     derust::device device = device::automatic;
     bool usable = false; ///< an engine can be made for it
-    bool in_use = false; ///< this engine runs there
-    std::string name;
-    std::string reason; ///< why it cannot be used; empty when it can
+    bool in_use = false; ///< this engine's networks run there, or the first one is going to be tried there
+    std::string name;    ///< "cpu", "cuda" or "tensorrt"
+    std::string reason;  ///< why it cannot be used; empty when it can
+    std::string product; ///< its maker's name for it; empty for the processor
 };
 
 /// The ONNX Runtime of this process.
@@ -616,6 +620,8 @@ public:
         c.watch_milliseconds = options.watch_milliseconds;
         c.runtime_library = detail::c_text(options.runtime_library);
         c.memory_limit = options.memory_limit;
+        c.half_precision = options.half_precision ? 1 : 0;
+        c.gpu_memory_limit = options.gpu_memory_limit;
         if (log_) {
             c.log = &detail::on_log;
             c.log_user_data = log_.get();
@@ -762,7 +768,7 @@ public:
             auto c = detail::sized<derust_model>();
             detail::failure reading;
             reading.check(derust_models_get(made, i, &c, reading.out()));
-            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device});
+            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device, c.placement});
         }
         return models;
     }
@@ -779,7 +785,7 @@ public:
             auto c = detail::sized<derust_device>();
             detail::failure reading;
             reading.check(derust_devices_get(made, i, &c, reading.out()));
-            devices.push_back({static_cast<device>(c.device), c.usable != 0, c.in_use != 0, c.name, c.reason});
+            devices.push_back({static_cast<device>(c.device), c.usable != 0, c.in_use != 0, c.name, c.reason, c.product});
         }
         return devices;
     }

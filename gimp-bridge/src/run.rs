@@ -53,13 +53,14 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
             "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).",
         )));
     }
-    let (device, use_visible) = match call.controls {
+    let asked = Settings::new(procedure, &call.values);
+    let (device, model, use_visible) = match call.controls {
         // The dialog lists models before it is known which device will be wanted.
-        Some(_) => (Device::Automatic, true),
+        Some(_) => (Device::Automatic, asked.ok().and_then(|settings| settings.model), true),
         None => {
-            let settings = Settings::new(procedure, &call.values)?;
+            let settings = asked?;
             outputs::check(gimp, procedure, drawable, settings.output)?;
-            (settings.device, settings.use_visible)
+            (settings.device, settings.model, settings.use_visible)
         }
     };
     let read = || -> Result<_, Problem> {
@@ -74,11 +75,12 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
         let source = read(gimp, visible.image, visible.layer, origin)?;
         Ok((Sources { stored, visible: Some(source) }, Some(visible)))
     };
-    // GEGL starts and GIMP hands over pixels while ONNX Runtime is loaded.
+    // GEGL starts and GIMP hands over pixels while ONNX Runtime and the network are loaded.
     let (engine, read) = std::thread::scope(|scope| {
         let engine = scope.spawn(|| {
             let engine = Engine::new(folder, device)?;
             engine.runs_on()?;
+            engine.warm_up(procedure.filter, model.as_deref());
             Ok(engine)
         });
         let read = read();

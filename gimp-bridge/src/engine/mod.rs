@@ -11,7 +11,7 @@ use derust_interface::*;
 
 use crate::gimp::c_text;
 use crate::messages::tr;
-use crate::pixels::Picture;
+use crate::pixels::{Depth, Format, Picture};
 use crate::problem::Problem;
 use crate::procedures::Filter;
 use crate::settings::Device;
@@ -194,6 +194,18 @@ impl Engine {
             library.analyse_remove()(self.pointer, &image, &options, &mut found, error)
         })?;
         Ok(Removal(Found::new(self.loaded, found)))
+    }
+
+    /// Loads the network that a filter will run, while other things are done. What is wrong with it shows when it runs.
+    pub fn warm_up(&self, filter: Filter, model: Option<&str>) {
+        const SIDE: u32 = 32;
+        let format = Format { gray: false, alpha: false, linear: false, depth: Depth::U8 };
+        let Ok(picture) = Picture::new(format, SIDE, SIDE) else { return };
+        let progress: Progress<'_> = &mut |_| true;
+        let _ = match filter {
+            Filter::Derust => self.analyse_removal(&picture, model, progress).map(drop),
+            Filter::SegmentRust => self.analyse_rust(&picture, model, progress).map(drop),
+        };
     }
 
     /// Looks for rust.

@@ -50,9 +50,13 @@ fn serve(arguments: &[OsString], generation: Generation) -> ExitCode {
         .collect();
     let mut pointers: Vec<*mut c_char> = texts.iter().map(|text| text.as_ptr().cast_mut()).collect();
     // The plug-in reads and writes GEGL's buffers and runs none of its operations: loading them takes longer than all the
-    // rest of the start.
+    // rest of the start. So do the measurements that babl takes before it reads its list of the fastest conversions; it
+    // finds the few that are needed here without.
     // SAFETY: the process has one thread yet.
-    unsafe { std::env::set_var("GEGL_PATH", own_folder().join("no-operations")) };
+    unsafe {
+        std::env::set_var("GEGL_PATH", own_folder().join("no-operations"));
+        std::env::set_var("BABL_INHIBIT_CACHE", "1");
+    }
     let count = pointers.len() as c_int;
     pointers.push(std::ptr::null_mut());
     let ended = match generation {

@@ -149,6 +149,7 @@ table! {
     /// GLib and GObject, which both generations share.
     pub struct GLib {
         g_object_unref(Pointer);
+        g_object_set(Pointer, Text; ...);
         g_signal_connect_data(Pointer, Text, Pointer, Pointer, Pointer, c_int) -> u64;
         g_timeout_add(c_uint, unsafe extern "C" fn(Pointer) -> c_int, Pointer) -> c_uint;
         g_source_remove(c_uint) -> c_int;
@@ -162,6 +163,7 @@ table! {
     /// GEGL's buffers and babl's formats, which both generations share.
     pub struct Gegl {
         gegl_init(Pointer, Pointer);
+        gegl_config() -> Pointer;
         gegl_buffer_get(Pointer, *const GeglRectangle, c_double, Pointer, Pointer, c_int, c_int);
         gegl_buffer_set(Pointer, *const GeglRectangle, c_int, Pointer, *const c_void, c_int);
         gegl_color_new(Text) -> Pointer;

@@ -84,8 +84,15 @@ impl<H: Handle> Gimp<H> {
 
     /// Starts GEGL, which must happen before the first buffer is looked at.
     pub fn start_gegl(&self) {
-        // SAFETY: no arguments are handed over.
-        unsafe { (self.gegl.gegl_init)(std::ptr::null_mut(), std::ptr::null_mut()) };
+        // Every tile is needed once: those that were read need not be kept, and those that were written go to GIMP at once.
+        const TILE_CACHE: u64 = 16 << 20;
+        // SAFETY: no arguments are handed over; the property of GEGL's settings has this type.
+        unsafe {
+            (self.gegl.gegl_init)(std::ptr::null_mut(), std::ptr::null_mut());
+            let settings = (self.gegl.gegl_config)();
+            let nothing_more = std::ptr::null::<std::ffi::c_char>();
+            (self.glib.g_object_set)(settings, c"tile-cache-size".as_ptr(), TILE_CACHE, nothing_more);
+        }
     }
 
     /// Lets messages be looked up in the catalogues beside the plug-in.

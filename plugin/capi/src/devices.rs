@@ -2,28 +2,48 @@
 
 use std::ffi::CString;
 
+use derust_engine::DeviceEntry;
+use derust_engine::runtime::Provider;
 use derust_interface::*;
 
 use crate::error::Failure;
 use crate::handle::{self, Handle, Slot};
+use crate::text::c_string;
 use crate::{engine, guard, sized};
 
-/// Why a graphics processor is not used.
-pub(crate) const NO_GPU: &str = "this version of derust computes on the processor only";
-
-pub(crate) struct DeviceEntry {
+pub(crate) struct ListedDevice {
     device: i32,
+    in_use: bool,
     name: CString,
     /// Empty where it can be used.
     reason: CString,
+    product: CString,
 }
 
 // SAFETY: `derust_devices` pointers are made by `handle::give` from this type alone.
 unsafe impl Handle for Devices {
-    type Inside = Vec<DeviceEntry>;
+    type Inside = Vec<ListedDevice>;
 }
 
-/// Lists the devices that derust knows, and why one cannot be used.
+impl From<DeviceEntry> for ListedDevice {
+    fn from(DeviceEntry { state, in_use }: DeviceEntry) -> Self {
+        let (device, product) = match state.provider {
+            Provider::Cpu => (DERUST_DEVICE_CPU, ""),
+            Provider::Cuda => (DERUST_DEVICE_CUDA, &*state.name),
+            Provider::TensorRt => (DERUST_DEVICE_TENSORRT, &*state.name),
+        };
+        ListedDevice {
+            device,
+            in_use,
+            name: c_string(state.provider.word()),
+            reason: c_string(state.problem.as_deref().unwrap_or_default()),
+            product: c_string(product),
+        }
+    }
+}
+
+/// Lists the devices that derust knows, why one cannot be used, and which ones this engine uses. Loads ONNX Runtime if it
+/// was not loaded yet.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed; `devices` is where the list goes; `error` is NULL or where an
@@ -38,17 +58,9 @@ pub unsafe extern "C" fn derust_engine_devices(
         // SAFETY: the caller's promise.
         let slot = unsafe { Slot::new(devices, "devices") }?;
         // SAFETY: the caller's promise.
-        let _entered = unsafe { engine::enter(engine) }?;
-        let entry = |device, name: &str, reason: &str| DeviceEntry {
-            device,
-            name: crate::text::c_string(name),
-            reason: crate::text::c_string(reason),
-        };
-        slot.fill(vec![
-            entry(DERUST_DEVICE_CPU, "cpu", ""),
-            entry(DERUST_DEVICE_CUDA, "cuda", NO_GPU),
-            entry(DERUST_DEVICE_TENSORRT, "tensorrt", NO_GPU),
-        ]);
+        let entered = unsafe { engine::enter(engine) }?;
+        let entries = entered.engine.devices().map_err(derust_engine::Error::from)?;
+        slot.fill(entries.into_iter().map(ListedDevice::from).collect());
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -81,13 +93,13 @@ pub unsafe extern "C" fn derust_devices_get(
         // SAFETY: the caller's promise.
         let list = unsafe { handle::required(devices, "devices") }?;
         let entry = entry(list, index, "devices")?;
-        let usable = u32::from(entry.reason.is_empty());
         let value = Device {
             device: entry.device,
-            usable,
-            in_use: usable,
+            usable: u32::from(entry.reason.is_empty()),
+            in_use: u32::from(entry.in_use),
             name: entry.name.as_ptr(),
             reason: entry.reason.as_ptr(),
+            product: entry.product.as_ptr(),
             ..Device::default()
         };
         // SAFETY: the caller's promise.

@@ -7,14 +7,14 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use derust_engine::models::Store;
-use derust_engine::runtime::SessionOptions;
+use derust_engine::runtime::{DeviceKind, SessionOptions};
 use derust_engine::{Level, Log};
 use derust_interface::*;
 
 use crate::error::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
-use crate::{devices, own_file, sized, text};
+use crate::{own_file, sized, text};
 
 /// More threads, sessions or folders than this are a variable that was never set.
 const MOST: u32 = 1024;
@@ -62,7 +62,8 @@ pub(crate) unsafe fn enter(engine: *const Engine) -> Result<Entered, Failure> {
     Ok(Entered { handle, _working: working })
 }
 
-/// Makes an engine. Networks and ONNX Runtime are loaded when they are first needed.
+/// Makes an engine. Networks and ONNX Runtime are loaded when they are first needed; for a GPU that options name, ONNX
+/// Runtime is loaded at once, and where the GPU cannot be used the error says why.
 ///
 /// # Safety
 /// `options` is NULL (every default) or a description of the engine; `engine` is where the handle goes; `error` is
@@ -81,12 +82,10 @@ pub unsafe extern "C" fn derust_engine_create(
         let home = Home::new();
         // SAFETY: the caller's promise.
         let options = unsafe { engine_options(home, &options) }?;
-        slot.fill(Arc::new(EngineHandle {
-            sessions: options.sessions,
-            engine: derust_engine::Engine::new(options),
-            home,
-            runtime: OnceLock::new(),
-        }));
+        let sessions = options.sessions;
+        let engine = derust_engine::Engine::new(options);
+        engine.check_device().map_err(derust_engine::Error::from)?;
+        slot.fill(Arc::new(EngineHandle { sessions, engine, home, runtime: OnceLock::new() }));
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -135,9 +134,9 @@ unsafe fn engine_options(
     options: &EngineOptions,
 ) -> Result<derust_engine::EngineOptions, Failure> {
     let unknown = |text: String| Failure::argument(format!("options.{text}"));
-    match options.device {
-        DERUST_DEVICE_AUTOMATIC => {}
-        DERUST_DEVICE_CPU if options.device_id == 0 => {}
+    let kind = match options.device {
+        DERUST_DEVICE_AUTOMATIC => DeviceKind::Automatic,
+        DERUST_DEVICE_CPU if options.device_id == 0 => DeviceKind::Cpu,
         DERUST_DEVICE_CPU => {
             let text = format!(
                 "options.device_id is {}; there is one processor device, number 0",
@@ -145,18 +144,10 @@ unsafe fn engine_options(
             );
             return Err(Failure::new(DERUST_ERROR_DEVICE, text));
         }
-        gpu @ (DERUST_DEVICE_CUDA | DERUST_DEVICE_TENSORRT) => {
-            let name = if gpu == DERUST_DEVICE_CUDA { "CUDA" } else { "TensorRT" };
-            return Err(Failure::new(
-                DERUST_ERROR_DEVICE,
-                format!(
-                    "options.device asks for {name}: {}; use DERUST_DEVICE_AUTOMATIC or DERUST_DEVICE_CPU",
-                    devices::NO_GPU
-                ),
-            ));
-        }
+        DERUST_DEVICE_CUDA => DeviceKind::Cuda,
+        DERUST_DEVICE_TENSORRT => DeviceKind::TensorRt,
         other => return Err(unknown(format!("device is {other}, which is no DERUST_DEVICE_ constant"))),
-    }
+    };
     for (name, value) in [
         ("threads", options.threads),
         ("sessions", options.sessions),
@@ -166,8 +157,15 @@ unsafe fn engine_options(
             return Err(unknown(format!("{name} is {value}; at most {MOST} make sense")));
         }
     }
-    if options.only_these_folders > 1 {
-        return Err(unknown(format!("only_these_folders is {}; it is 0 or 1", options.only_these_folders)));
+    for (name, value) in
+        [("only_these_folders", options.only_these_folders), ("half_precision", options.half_precision)]
+    {
+        if value > 1 {
+            return Err(unknown(format!("{name} is {value}; it is 0 or 1")));
+        }
+    }
+    if options.reserved != 0 {
+        return Err(unknown(format!("reserved is {}; it has to be 0", options.reserved)));
     }
     let watch = match options.watch_milliseconds {
         u32::MAX => None,
@@ -187,7 +185,12 @@ unsafe fn engine_options(
         runtime,
         runtime_folders: own_file::runtime_folders(),
         store,
-        session: SessionOptions { threads: NonZero::new(options.threads as usize) },
+        session: SessionOptions {
+            threads: NonZero::new(options.threads as usize),
+            device: derust_engine::runtime::Device { kind, id: options.device_id },
+            half_precision: options.half_precision == 1,
+            gpu_memory_limit: (options.gpu_memory_limit > 0).then_some(options.gpu_memory_limit),
+        },
         sessions: options.sessions.max(1) as usize,
         memory_limit: (options.memory_limit > 0).then_some(options.memory_limit),
         watch,

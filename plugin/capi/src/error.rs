@@ -29,9 +29,11 @@ impl From<derust_engine::Error> for Failure {
     fn from(error: derust_engine::Error) -> Self {
         use derust_engine::Error;
         use derust_engine::pixels::PixelsError;
+        use derust_engine::runtime::RuntimeError;
         let status = match &error {
             Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
             Error::Pixels(_) => DERUST_ERROR_IMAGE,
+            Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
             Error::Cancelled(_) => DERUST_ERROR_CANCELLED,
             Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,

@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use derust_engine::models::Origin;
+use derust_engine::runtime::Placement;
 use derust_engine::{Kind, ModelEntry};
 use derust_interface::*;
 
@@ -18,6 +19,9 @@ pub(crate) struct ListedModel {
     origin: CString,
     /// Empty where it serves.
     reason: CString,
+    device: CString,
+    /// Empty before it was used.
+    placement: CString,
 }
 
 // SAFETY: `derust_models` pointers are made by `handle::give` from this type alone.
@@ -25,8 +29,9 @@ unsafe impl Handle for Models {
     type Inside = Vec<ListedModel>;
 }
 
-impl From<ModelEntry> for ListedModel {
-    fn from(entry: ModelEntry) -> Self {
+impl ListedModel {
+    /// `device` is where networks are going to be tried that were not used yet.
+    fn new(entry: ModelEntry, device: &str) -> Self {
         let (filter, name, version) = match &entry.candidate.model {
             Err(_) => (0, String::new(), String::new()),
             Ok(model) => {
@@ -43,12 +48,15 @@ impl From<ModelEntry> for ListedModel {
             Origin::File(path) => path.display().to_string(),
             Origin::Embedded => "built in".into(),
         };
+        let placement = entry.placement.as_deref();
         ListedModel {
             filter,
             name: c_string(&name),
             version: c_string(&version),
             origin: c_string(&origin),
             reason: c_string(&entry.idle_because.unwrap_or_default()),
+            device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
+            placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
         }
     }
 }
@@ -70,7 +78,10 @@ pub unsafe extern "C" fn derust_engine_models(
         let slot = unsafe { Slot::new(models, "models") }?;
         // SAFETY: the caller's promise.
         let entered = unsafe { engine::enter(engine) }?;
-        slot.fill(entered.engine.models().into_iter().map(ListedModel::from).collect());
+        let device = entered.engine.first_device().unwrap_or_default();
+        slot.fill(
+            entered.engine.models().into_iter().map(|entry| ListedModel::new(entry, &device)).collect(),
+        );
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -110,7 +121,8 @@ pub unsafe extern "C" fn derust_models_get(
             version: entry.version.as_ptr(),
             origin: entry.origin.as_ptr(),
             reason: entry.reason.as_ptr(),
-            device: c"cpu".as_ptr(),
+            device: entry.device.as_ptr(),
+            placement: entry.placement.as_ptr(),
             ..Model::default()
         };
         // SAFETY: the caller's promise.

@@ -26,9 +26,9 @@ fn trailer() -> String {
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
     let initialisers: [(&str, &str, &str); 10] = [
         ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"),
-        ("ENGINE_OPTIONS", "engine_options", "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL"),
-        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL"),
-        ("DEVICE", "device", "0, 0, 0, NULL, NULL"),
+        ("ENGINE_OPTIONS", "engine_options", "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0"),
+        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL"),
+        ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL"),
         ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL"),

@@ -87,9 +87,16 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     let engine = engine(verb.work, workers, threads / workers)?;
     if !to_do.is_empty() {
         let runtime = engine.runtime()?;
+        engine.check_device()?;
         check_model(&engine, verb.kind, verb.work.model.as_ref())?;
         report.detail(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
         report.detail(format_args!("{threads} threads, {workers} pictures at a time"));
+        if verb.work.verbose
+            && let Ok(placement) = engine.prepare(verb.kind, verb.work.model.as_ref())
+        {
+            // What is wrong with a network is said of every picture.
+            report.detail(format_args!("the {} network runs on {placement}", verb.kind));
+        }
     }
     let bar = progress::bar(verb.work, to_do.len());
     report.attach(bar.clone());
@@ -112,9 +119,14 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
                     let control = Control::new(Some(&progress), Some(stop::flag()));
                     let work = || (verb.one)(desk, path, target, control);
                     // A decoder that fails on a broken file in an unforeseen way must not take the others along.
-                    let outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
+                    let mut outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
                         Err(anyhow!("the picture cannot be worked on; it may be broken"))
                     });
+                    if let Ok(done) = &mut outcome
+                        && let Ok(placement) = desk.engine.prepare(verb.kind, verb.work.model.as_ref())
+                    {
+                        done.facts.insert("device".to_owned(), placement.device().into());
+                    }
                     if send.send((i, (outcome, begin.elapsed()))).is_err() {
                         break;
                     }
@@ -158,7 +170,12 @@ fn engine(work: &Work, sessions: usize, threads: usize) -> anyhow::Result<Engine
     check_model_folders(work)?;
     let mut options = EngineOptions { sessions, ..EngineOptions::default() };
     options.store = Store::new(work.models.as_slice());
-    options.session = SessionOptions { threads: NonZero::new(threads) };
+    options.session = SessionOptions {
+        threads: NonZero::new(threads),
+        device: work.device,
+        half_precision: work.fp16,
+        ..SessionOptions::default()
+    };
     Ok(Engine::new(options))
 }
 

@@ -7,6 +7,7 @@ use clap::error::ErrorKind;
 use clap::{Args, CommandFactory, Parser, Subcommand, ValueEnum};
 use derust_engine::Kind;
 use derust_engine::models::Selector;
+use derust_engine::runtime::Device;
 
 /// What people want most, before anything else.
 const EXAMPLES: &str = "\
@@ -147,6 +148,13 @@ pub struct Work {
     /// The scale at which pictures are analysed
     #[arg(long, value_name = "SCALE", value_enum, default_value_t)]
     pub scale: Scale,
+    /// Where to compute: automatic, cpu, cuda, tensorrt, or a GPU by its number as in cuda:1; a named one that cannot
+    /// be used is an error
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// Let a GPU compute with the precision of 16 bits, which is faster
+    #[arg(long)]
+    pub fp16: bool,
     /// Threads to compute with [default: the number of processors]
     #[arg(long, value_name = "N")]
     pub threads: Option<NonZero<usize>>,
@@ -273,6 +281,8 @@ mod tests {
             "derust segment a.png b.png --out-dir out --output overlay --threshold 0.3 --model m",
             "derust remove a.png -o b.png --strength 0.5 --mask m.png --mask-mode replace",
             "derust remove a.png --mask-mode limit",
+            "derust remove a.png --device cpu",
+            "derust segment a.png --device tensorrt:1 --fp16",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
             "derust models list",
@@ -291,6 +301,8 @@ mod tests {
             "derust segment a.png --threshold 1",
             "derust segment a.png --threshold nan",
             "derust segment a.png --output text",
+            "derust segment a.png --device gpu",
+            "derust segment a.png --device cpu:1",
             "derust remove a.png --strength 1.1",
             "derust remove a.png --model a@b",
             "derust models use",

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use derust_engine::{Engine, EngineOptions};
+use derust_engine::{DeviceEntry, Engine, EngineOptions};
 
 use crate::report::{self, say};
 
@@ -16,8 +16,16 @@ pub fn run() -> anyhow::Result<ExitCode> {
     let runtime = engine.runtime();
     if let Ok(runtime) = &runtime {
         say(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
+    }
+    if let Ok(devices) = engine.devices() {
         say("devices:");
-        runtime.devices().iter().for_each(|device| say(format_args!("  {device}")));
+        for DeviceEntry { state, in_use } in devices {
+            let chosen = if in_use { ", the one that is used unless you name another" } else { "" };
+            match state.problem {
+                None => say(format_args!("  {}: {}{chosen}", state.provider, state.name)),
+                Some(problem) => say(format_args!("  {}: cannot be used: {problem}", state.provider)),
+            }
+        }
     }
     say("model folders, the first one first:");
     for folder in engine.model_folders() {

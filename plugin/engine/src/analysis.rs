@@ -4,14 +4,16 @@ mod decode;
 mod feed;
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
-use derust_manifest::{Output, OutputRole};
+use derust_manifest::{Input, Output, OutputRole};
 use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, Axis, s};
 
 use crate::control::Control;
 use crate::error::Error;
+use crate::log::Log;
 use crate::models::{Model, channels};
-use crate::runtime::{Runtime, SessionOptions, SessionPool};
+use crate::runtime::{NetworkInfo, Placement, Provider, Runtime, SessionOptions, SessionPool};
 use crate::tiles::Plan;
 use decode::{decode, decoded_channels};
 use feed::feed;
@@ -44,9 +46,19 @@ pub(crate) struct Found {
 }
 
 impl Network {
-    /// A model and its ONNX file's content; at most `sessions` pictures are worked on at a time.
-    pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize) -> Self {
-        Network { model, onnx, pool: SessionPool::new(sessions) }
+    /// A model and its ONNX file's content; at most `sessions` pictures are worked on at a time. `log` hears where the network runs.
+    pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize, log: Log) -> Self {
+        let [height, width] = tile_size(&model);
+        let picture = Array3::zeros((3, height, width));
+        let shape = |input: &Input| (input.name.clone(), feed(input, &picture, None).shape().to_vec());
+        let tile = model.manifest.inputs.iter().map(shape).collect();
+        let network = NetworkInfo { name: model.manifest.name.clone(), tile, log };
+        Network { model, onnx, pool: SessionPool::new(sessions, network) }
+    }
+
+    /// Where the network runs; `None` before it ran.
+    pub(crate) fn placement(&self) -> Option<Arc<Placement>> {
+        self.pool.placement()
     }
 
     /// About how many bytes a call holds that runs the network over a picture of this width and height: its planes at
@@ -76,9 +88,14 @@ impl Network {
         control.step(0, 1)?;
         let manifest = &self.model.manifest;
         let (_, height, width) = colours.dim();
-        let plan = Plan::new(width, height, manifest.tile, self.model.fixed_size);
         let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
         let mut lease = self.pool.lease(runtime, &self.onnx, options)?;
+        let fixed = match lease.session().placement().provider() {
+            // It was compiled for this size.
+            Provider::TensorRt => tile_size(&self.model).map(Some),
+            _ => self.model.fixed_size,
+        };
+        let plan = Plan::new(width, height, manifest.tile, fixed);
         let mut planes: Vec<Array3<f32>> = manifest
             .outputs
             .iter()
@@ -107,6 +124,11 @@ impl Network {
         control.step(plan.len(), plan.len())?;
         Ok(collect(&manifest.outputs, planes))
     }
+}
+
+/// Height and width of the tiles that a network is run on most.
+fn tile_size(model: &Model) -> [usize; 2] {
+    model.fixed_size.map(|side| side.unwrap_or(model.manifest.tile.size as usize))
 }
 
 fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Found {

@@ -48,7 +48,7 @@ pub use log::{Level, Log};
 use analysis::Network;
 use memory::{Memory, Share};
 use models::{Candidate, Preferences, PreferencesError, Selector, Store};
-use runtime::{Runtime, RuntimeError, SessionOptions};
+use runtime::{DeviceKind, DeviceState, Placement, Provider, Runtime, RuntimeError, SessionOptions};
 use serving::Serving;
 use watch::Watcher;
 
@@ -108,6 +108,17 @@ pub struct ModelEntry {
     pub idle_because: Option<String>,
     /// Why it serves; `None` when it does not.
     pub serves_because: Option<String>,
+    /// Where it runs; `None` before it was used.
+    pub placement: Option<Arc<Placement>>,
+}
+
+/// A device that derust knows.
+#[derive(Clone, Debug)]
+pub struct DeviceEntry {
+    /// The device, and whether networks can run there.
+    pub state: DeviceState,
+    /// Whether the engine's networks run there; before one was used: whether they are going to.
+    pub in_use: bool,
 }
 
 impl Engine {
@@ -143,6 +154,60 @@ impl Engine {
     /// See [`Runtime::load`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
         Runtime::load_from(self.runtime.as_deref(), &self.runtime_folders)
+    }
+
+    /// Every device that derust knows, whether it can be used, and whether this engine uses it.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be used.
+    pub fn devices(&self) -> Result<Vec<DeviceEntry>, RuntimeError> {
+        let options = self.session_options();
+        let states = self.runtime()?.devices(options);
+        let mut used = self.serving.providers();
+        if used.is_empty() {
+            used.extend(options.device.kind.first_of(&states));
+        }
+        Ok(states
+            .into_iter()
+            .map(|state| DeviceEntry { in_use: used.contains(&state.provider), state })
+            .collect())
+    }
+
+    /// Where the next network is going to be tried first, as [`Placement::device`] calls it.
+    ///
+    /// # Errors
+    /// When ONNX Runtime cannot be used, or the device that was named cannot.
+    pub fn first_device(&self) -> Result<String, RuntimeError> {
+        let options = self.session_options();
+        if options.device.kind == DeviceKind::Cpu {
+            return Ok(Provider::Cpu.word().into());
+        }
+        self.check_device()?;
+        let states = self.runtime()?.devices(options);
+        let provider = options.device.kind.first_of(&states).unwrap_or(Provider::Cpu);
+        Ok(provider.on(options.device))
+    }
+
+    /// Checks that the device that was named can be used, as far as that shows without a network; networks that cannot
+    /// run there fail in the same way. Loads nothing where none was named.
+    ///
+    /// # Errors
+    /// When it cannot be used, or ONNX Runtime cannot.
+    pub fn check_device(&self) -> Result<(), RuntimeError> {
+        let options = self.session_options();
+        match options.device.kind {
+            DeviceKind::Automatic | DeviceKind::Cpu => Ok(()),
+            DeviceKind::Cuda | DeviceKind::TensorRt => self.runtime()?.check_device(options),
+        }
+    }
+
+    /// Loads the network of this kind that serves, or the one that is wanted, and says where it runs.
+    ///
+    /// # Errors
+    /// When there is none that can be used, or ONNX Runtime or the device cannot.
+    pub fn prepare(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Placement>, Error> {
+        let network = self.network(kind, wanted)?;
+        Ok(network.placement().expect("a network serves once it has run"))
     }
 
     /// The folders in which models are looked for, in the order of their rank.

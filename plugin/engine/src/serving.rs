@@ -13,7 +13,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store};
-use crate::runtime::{Runtime, RuntimeError, SessionOptions};
+use crate::runtime::{Placement, Provider, Runtime, RuntimeError, SessionOptions};
 
 /// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
 const TRIAL_SIDE: usize = 64;
@@ -165,9 +165,18 @@ impl Serving {
             .filter(|in_use| !found(&in_use.network.model.digest))
             .map(|in_use| (in_use.as_candidate(&self.store), Standing::Serves(in_use.because)))
             .collect();
+        let placements: HashMap<Digest, Arc<Placement>> = state
+            .in_use
+            .values()
+            .filter_map(|in_use| Some((in_use.network.model.digest, in_use.network.placement()?)))
+            .collect();
         drop(state);
-        let entries = candidates.into_iter().zip(standings).chain(gone);
-        entries.map(|(candidate, standing)| standing.entry(candidate)).collect()
+        let entry = |(candidate, standing): (Candidate, Standing)| {
+            let digest = candidate.model.as_ref().ok().map(|model| model.digest);
+            let placement = digest.and_then(|digest| placements.get(&digest).cloned());
+            standing.entry(candidate, placement)
+        };
+        candidates.into_iter().zip(standings).chain(gone).map(entry).collect()
     }
 
     /// The user's choice; one that cannot be read is none, and the log says so.
@@ -189,6 +198,13 @@ impl Serving {
                 format_args!("`{chosen}`, chosen by `derust models use`, is no usable {kind} model"),
             );
         }
+    }
+
+    /// The providers that run the networks in use.
+    pub(crate) fn providers(&self) -> HashSet<Provider> {
+        let state = self.state();
+        let placements = state.in_use.values().filter_map(|in_use| in_use.network.placement());
+        placements.map(|placement| placement.provider()).collect()
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -234,7 +250,7 @@ impl Serving {
                 }
             };
             let digest = model.digest;
-            let network = Arc::new(Network::new(model, onnx, self.sessions));
+            let network = Arc::new(Network::new(model, onnx, self.sessions, self.log.clone()));
             match try_out(&network, &runtime()?, &self.session) {
                 Ok(()) => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
@@ -291,12 +307,12 @@ enum Standing {
 }
 
 impl Standing {
-    fn entry(self, candidate: Candidate) -> ModelEntry {
+    fn entry(self, candidate: Candidate, placement: Option<Arc<Placement>>) -> ModelEntry {
         let (idle_because, serves_because) = match self {
             Standing::Serves(because) => (None, Some(because.to_string())),
             Standing::Idle(reason) => (Some(reason), None),
         };
-        ModelEntry { candidate, idle_because, serves_because }
+        ModelEntry { candidate, idle_because, serves_because, placement }
     }
 }
 

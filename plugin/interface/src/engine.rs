@@ -26,13 +26,13 @@ pub const DERUST_LOG_WARNING: i32 = 2;
 /// Something that is good to know.
 pub const DERUST_LOG_INFO: i32 = 3;
 
-/// The best device that can be used.
+/// The first of TensorRT, CUDA and the processor that runs the network.
 pub const DERUST_DEVICE_AUTOMATIC: i32 = 0;
 /// The processor.
 pub const DERUST_DEVICE_CPU: i32 = 1;
 /// An NVIDIA GPU through CUDA.
 pub const DERUST_DEVICE_CUDA: i32 = 2;
-/// An NVIDIA GPU through TensorRT.
+/// An NVIDIA GPU through TensorRT; what TensorRT does not know runs through CUDA.
 pub const DERUST_DEVICE_TENSORRT: i32 = 3;
 
 /// How an engine is set up. Texts are copied. Begin with DERUST_ENGINE_OPTIONS_INIT.
@@ -41,9 +41,9 @@ pub const DERUST_DEVICE_TENSORRT: i32 = 3;
 pub struct EngineOptions {
     /// sizeof(derust_engine_options).
     pub struct_size: u32,
-    /// A DERUST_DEVICE_ constant.
+    /// A DERUST_DEVICE_ constant. One that is named and cannot be used is an error.
     pub device: i32,
-    /// Which of several such devices; 0 is the first one.
+    /// Which of several such devices, as CUDA counts them; 0 is the first one.
     pub device_id: u32,
     /// Threads that compute one network, at most 1024; 0: the processors that this process may use.
     pub threads: u32,
@@ -70,6 +70,13 @@ pub struct EngineOptions {
     pub log: LogCallback,
     /// Handed to log.
     pub log_user_data: *mut c_void,
+    /// 1: a GPU may compute with the precision of float16, which is faster. 0: float32. The processor always computes
+    /// in float32.
+    pub half_precision: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Bytes of a GPU's memory that ONNX Runtime may hold for each network and session; 0: no limit.
+    pub gpu_memory_limit: u64,
 }
 
 impl Default for EngineOptions {
@@ -89,6 +96,9 @@ impl Default for EngineOptions {
             memory_limit: 0,
             log: None,
             log_user_data: std::ptr::null_mut(),
+            half_precision: 0,
+            reserved: 0,
+            gpu_memory_limit: 0,
         }
     }
 }
@@ -131,8 +141,12 @@ pub struct Model {
     pub origin: *const c_char,
     /// Why it does not serve; "" when it does.
     pub reason: *const c_char,
-    /// Where it runs, such as "cpu".
+    /// Where it runs: "cpu", or a GPU with its number such as "cuda:0" or "tensorrt:0". Before it was used: where it is
+    /// going to be tried; "" where that is not known, because ONNX Runtime cannot be loaded.
     pub device: *const c_char,
+    /// One line about where it runs: how much of the network, what runs elsewhere, and why devices that were tried are
+    /// not used; "" before it was used.
+    pub placement: *const c_char,
 }
 
 impl Default for Model {
@@ -148,6 +162,7 @@ impl Default for Model {
             origin: null(),
             reason: null(),
             device: null(),
+            placement: null(),
         }
     }
 }
@@ -168,12 +183,14 @@ pub struct Device {
     pub device: i32,
     /// 1: an engine can be made for it.
     pub usable: u32,
-    /// 1: this engine runs there.
+    /// 1: networks of this engine run there; before one was used: the first one is going to be tried there.
     pub in_use: u32,
-    /// Its name.
+    /// "cpu", "cuda" or "tensorrt".
     pub name: *const c_char,
     /// Why it cannot be used; "" when it can.
     pub reason: *const c_char,
+    /// Its maker's name for it; "" for the processor, and when it cannot be used.
+    pub product: *const c_char,
 }
 
 impl Default for Device {
@@ -186,6 +203,7 @@ impl Default for Device {
             in_use: 0,
             name: null(),
             reason: null(),
+            product: null(),
         }
     }
 }

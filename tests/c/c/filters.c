@@ -329,15 +329,18 @@ void lists(void) {
         CHECK(model.serves == 1 && strcmp(model.version, "1.0.0") == 0 && strcmp(model.reason, "") == 0);
         CHECK(strcmp(model.name, model.filter == DERUST_FILTER_DERUST ? "red-to-gray" : "red-is-rust") == 0);
         CHECK(strstr(model.origin, models) == model.origin && strcmp(model.device, "cpu") == 0);
+        CHECK(strcmp(model.placement, "") == 0);
     }
     CHECK(filters == DERUST_FILTER_DERUST + DERUST_FILTER_SEGMENT_RUST);
     OK(derust_engine_devices(engine, &devices, &error));
     CHECK(derust_devices_count(devices) == 3);
+    const char *names[3] = {"cpu", "cuda", "tensorrt"};
     for (uint64_t i = 0; i < 3; i++) {
         derust_device device = DERUST_DEVICE_INIT;
         OK(derust_devices_get(devices, i, &device, &error));
         CHECK(device.usable == (device.device == DERUST_DEVICE_CPU) && device.in_use == device.usable);
         CHECK((strlen(device.reason) == 0) == device.usable && strlen(device.name) > 0);
+        CHECK(strcmp(device.name, names[i]) == 0 && strlen(device.product) == 0);
     }
     derust_runtime runtime = DERUST_RUNTIME_INIT;
     OK(derust_engine_runtime(engine, &runtime, &error));

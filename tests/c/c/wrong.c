@@ -42,8 +42,10 @@ void wrong_engines(void) {
     WRONG(struct_size, UINT32_MAX, DERUST_ERROR_ARGUMENT, "options.struct_size is 4294967295");
     WRONG(device, 9, DERUST_ERROR_ARGUMENT, "options.device is 9, which is no DERUST_DEVICE_ constant");
     WRONG(device, -1, DERUST_ERROR_ARGUMENT, "options.device is -1");
-    WRONG(device, DERUST_DEVICE_CUDA, DERUST_ERROR_DEVICE, "CUDA");
-    WRONG(device, DERUST_DEVICE_TENSORRT, DERUST_ERROR_DEVICE, "TensorRT");
+    WRONG(device, DERUST_DEVICE_CUDA, DERUST_ERROR_DEVICE, "the device cuda cannot be used: ");
+    good.device_id = 7;
+    WRONG(device, DERUST_DEVICE_TENSORRT, DERUST_ERROR_DEVICE, "the device tensorrt:7 cannot be used: ");
+    good.device_id = 0;
     good.device = DERUST_DEVICE_CPU;
     WRONG(device_id, 3, DERUST_ERROR_DEVICE, "options.device_id is 3");
     WRONG(threads, 1025, DERUST_ERROR_ARGUMENT, "options.threads is 1025; at most 1024");
@@ -51,6 +53,8 @@ void wrong_engines(void) {
     WRONG(model_folder_count, 1, DERUST_ERROR_ARGUMENT, "options.model_folders is NULL, but");
     WRONG(model_folder_count, UINT32_MAX, DERUST_ERROR_ARGUMENT, "options.model_folder_count is 4294967295");
     WRONG(only_these_folders, 2, DERUST_ERROR_ARGUMENT, "options.only_these_folders is 2; it is 0 or 1");
+    WRONG(half_precision, 2, DERUST_ERROR_ARGUMENT, "options.half_precision is 2; it is 0 or 1");
+    WRONG(reserved, 1, DERUST_ERROR_ARGUMENT, "options.reserved is 1; it has to be 0");
     WRONG(runtime_library, "", DERUST_ERROR_ARGUMENT, "options.runtime_library is empty");
     WRONG(runtime_library, "/\xff", DERUST_ERROR_ARGUMENT, "options.runtime_library is not UTF-8");
     good.model_folders = folders;

@@ -33,12 +33,13 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         };
         EngineOptions = "derust_engine_options" {
             struct_size, device, device_id, threads, sessions, model_folder_count, model_folders, only_these_folders,
-            watch_milliseconds, runtime_library, memory_limit, log, log_user_data
+            watch_milliseconds, runtime_library, memory_limit, log, log_user_data, half_precision, reserved,
+            gpu_memory_limit
         };
         Model = "derust_model" {
-            struct_size, filter, serves, reserved, name, version, origin, reason, device
+            struct_size, filter, serves, reserved, name, version, origin, reason, device, placement
         };
-        Device = "derust_device" { struct_size, device, usable, in_use, name, reason };
+        Device = "derust_device" { struct_size, device, usable, in_use, name, reason, product };
         Runtime = "derust_runtime" { struct_size, reserved, version, path };
         SegmentOptions = "derust_segment_options" {
             struct_size, scale, model, threshold, contours, progress, progress_user_data, cancel

@@ -44,3 +44,10 @@
   (let ((channel (car (gimp-selection-save image))))
     (test-save channel file)
     (gimp-image-remove-channel image channel)))
+
+; How many seconds a call takes.
+(define (test-seconds call)
+  (define (now) (let ((time (gettimeofday))) (+ (car time) (/ (cadr time) 1000000.0))))
+  (let ((begin (now)))
+    (call)
+    (- (now) begin)))

@@ -217,13 +217,20 @@ pub fn new_folder() -> PathBuf {
     folder
 }
 
-/// The folder with the installed plug-in: `$DERUST_GIMP_PLUG_INS`, else one in the build folder.
+/// The folder with the installed plug-in: `$DERUST_GIMP_PLUG_INS`, else one in the build folder, optimised if this
+/// program is.
 pub fn plug_ins() -> &'static Path {
     static FOLDER: OnceLock<PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
         given(PLUG_INS).unwrap_or_else(|| {
-            let folder = build_folder().join("test-plug-ins");
-            xtask(&["install-gimp", "--debug", "--plug-ins", &folder.display().to_string()]);
+            let (name, profile): (_, &[_]) = if cfg!(debug_assertions) {
+                ("test-plug-ins", &["--debug"])
+            } else {
+                ("speed-plug-ins", &[])
+            };
+            let folder = build_folder().join(name);
+            let path = folder.display().to_string();
+            xtask(&[&["install-gimp", "--plug-ins", &path], profile].concat());
             folder
         })
     })
@@ -237,6 +244,15 @@ fn root() -> &'static Path {
             xtask(&["gimp-root"]);
             build_folder().join("gimp-trixie")
         })
+    })
+}
+
+/// The number of the process whose first argument is this program.
+pub fn process_of(program: &Path) -> Option<String> {
+    fs::read_dir("/proc").expect("the processes").flatten().find_map(|entry| {
+        let line = fs::read(entry.path().join("cmdline")).ok()?;
+        let first = line.split(|byte| *byte == 0).next()?;
+        (first == program.as_os_str().as_encoded_bytes()).then(|| entry.file_name().into_string().ok())?
     })
 }
 

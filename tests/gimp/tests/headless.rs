@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use derust_engine::pixels::Transfer;
 use derust_tests_gimp::expected::Expected;
+use derust_tests_gimp::gimp::process_of;
 use derust_tests_gimp::networks;
 use derust_tests_gimp::pictures::{Kind, Picture, decoded, encoded};
 use derust_tests_gimp::script_fu::quoted;
@@ -626,13 +627,4 @@ fn kill(program: &Path, over: impl Fn() -> bool) {
         return;
     }
     panic!("no process runs {}", program.display());
-}
-
-/// The process whose first argument is this program.
-fn process_of(program: &Path) -> Option<String> {
-    fs::read_dir("/proc").expect("the processes").flatten().find_map(|entry| {
-        let line = fs::read(entry.path().join("cmdline")).ok()?;
-        let first = line.split(|byte| *byte == 0).next()?;
-        (first == program.as_os_str().as_encoded_bytes()).then(|| entry.file_name().into_string().ok())?
-    })
 }

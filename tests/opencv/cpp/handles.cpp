@@ -253,6 +253,7 @@ CASE(the_engine_says_what_it_uses) {
     bool cpu = false;
     for (const auto &device : engine().devices()) {
         CHECK(device.usable == device.reason.empty());
+        CHECK(device.product.empty() || device.usable);
         if (device.device == derust::device::cpu) cpu = device.usable && device.in_use;
     }
     CHECK(cpu);

@@ -40,7 +40,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let runtime = Runtime::load(Some(&prefix.join("lib/onnxruntime/libonnxruntime.so.1")))?;
     let model = inspect(std::fs::read(prefix.join("share/derust/models/segment-rust.onnx"))?.into(), None)?;
-    let options = SessionOptions { threads: NonZero::new(threads as usize) };
+    let options = SessionOptions { threads: NonZero::new(threads as usize), ..SessionOptions::default() };
     let mut session = runtime.session(&model.onnx, &options)?;
     let engine = Engine::new(EngineOptions {
         store: Store::new(&[prefix.join("share/derust/models")]),

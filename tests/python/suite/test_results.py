@@ -222,11 +222,30 @@ def test_models_devices_and_runtime(engine, shipped):
     assert (model.version, model.reason) == ("1.0.0", "") and model.origin.startswith(str(MODELS))
     assert {model.filter for model in shipped.models() if model.serves} == {"derust", "segment-rust"}
     (cpu,) = [device for device in shipped.devices() if device.kind == "cpu"]
-    assert cpu.usable and cpu.in_use and cpu.reason == ""
+    assert cpu.usable and cpu.in_use and cpu.reason == "" and cpu.name == ""
     for device in shipped.devices():
         assert device.usable or device.reason
     runtime = shipped.runtime()
     assert int(runtime.version.split(".")[1]) >= 24 and "onnxruntime" in runtime.path
+
+
+def test_where_a_model_runs(picture):
+    with derust.Engine(MODELS, only_these_models=True, threads=1) as engine:
+        found = {model.name: model for model in engine.models()}
+        assert {model.placement for model in found.values()} == {""}
+        before = found["red-is-rust"].device
+        engine.segment(picture)
+        found = {model.name: model for model in engine.models()}
+        used = found["red-is-rust"]
+        assert used.device == before and used.placement.startswith(f"{used.device}: ")
+        assert "; asked for automatic" in used.placement
+        assert found["red-to-gray"].placement == ""
+        kind = used.device.partition(":")[0]
+        assert [device.kind for device in engine.devices() if device.in_use] == [kind]
+    with derust.Engine(MODELS, only_these_models=True, device="cpu", half_precision=True) as engine:
+        engine.segment(picture)
+        (used,) = [model for model in engine.models() if model.placement]
+        assert used.device == "cpu" and used.placement.endswith("; asked for cpu")
 
 
 def test_models_by_name_and_new_files(tmp_path, picture):

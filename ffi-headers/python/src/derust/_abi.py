@@ -118,6 +118,9 @@ class EngineOptions(_Sized):
         ("memory_limit", c_uint64),
         ("log", LogCallback),
         ("log_user_data", c_void_p),
+        ("half_precision", c_uint32),
+        ("reserved", c_uint32),
+        ("gpu_memory_limit", c_uint64),
     ]
 
 
@@ -132,6 +135,7 @@ class Model(_Sized):
         ("origin", c_char_p),
         ("reason", c_char_p),
         ("device", c_char_p),
+        ("placement", c_char_p),
     ]
 
 
@@ -143,6 +147,7 @@ class Device(_Sized):
         ("in_use", c_uint32),
         ("name", c_char_p),
         ("reason", c_char_p),
+        ("product", c_char_p),
     ]
 
 

@@ -46,7 +46,9 @@ class Engine:
     Args:
         models: folder or folders of models, searched first.
         only_these_models: search nothing else, not even the built-in models.
-        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"tensorrt"``; with a number as in ``"cuda:1"``.
+        device: ``"auto"``, ``"cpu"``, ``"cuda"`` or ``"tensorrt"``; with a number as in ``"cuda:1"``. ``"auto"`` takes
+            the first of TensorRT, CUDA and the processor that can run a network; one that is named runs it or is an
+            error.
         threads: threads that compute one network; 0: the processors that this process may use.
         sessions: calls that one network serves at once, 0 means 1; further callers wait.
         runtime: path of the ONNX Runtime library; `None`: search. One process can use one only.
@@ -55,6 +57,8 @@ class Engine:
             never, see `refresh`.
         log: function of a `logging` level and a message; `None`: the logger ``"derust"``. It is called on any thread
             that calls the engine, and on the one that watches the folders.
+        half_precision: whether a GPU may compute with the precision of float16, which is faster.
+        gpu_memory_limit: bytes of a GPU's memory that each network and session may hold; 0: no limit.
 
     Raises:
         Error: see its subclasses.
@@ -72,6 +76,8 @@ class Engine:
         memory_limit: int = 0,
         watch: Optional[float] = 2.0,
         log: Optional[Log] = None,
+        half_precision: bool = False,
+        gpu_memory_limit: int = 0,
     ) -> None:
         if log is not None and not callable(log):
             raise TypeError(f"log must be a function of a level and a message, not {type(log).__name__}")
@@ -91,6 +97,8 @@ class Engine:
             runtime_library=_options.string(runtime, "runtime"),
             memory_limit=_options.whole(memory_limit, "memory_limit", 2**64 - 1),
             log=log_callback,
+            half_precision=int(bool(half_precision)),
+            gpu_memory_limit=_options.whole(gpu_memory_limit, "gpu_memory_limit", 2**64 - 1),
         )
         pointer = ctypes.c_void_p()
         call(lib.derust_engine_create, ctypes.byref(options), ctypes.byref(pointer))

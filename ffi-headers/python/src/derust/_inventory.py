@@ -20,7 +20,9 @@ class Model:
         serves: whether it is used when no name is given.
         origin: its path, or ``"built in"``.
         reason: why it does not serve; empty when it does.
-        device: where it runs.
+        device: where it runs, such as ``"cpu"`` or ``"cuda:0"``, or is going to be tried.
+        placement: how much of it runs there, what runs elsewhere, and why devices that were tried are not used; empty
+            before it was used.
     """
 
     name: str
@@ -30,6 +32,7 @@ class Model:
     origin: str
     reason: str
     device: str
+    placement: str
 
 
 @dataclass(frozen=True)
@@ -38,9 +41,10 @@ class Device:
 
     Attributes:
         kind: ``"cpu"``, ``"cuda"`` or ``"tensorrt"``, as `Engine` takes it.
-        name: as its maker calls it.
+        name: as its maker calls it; empty for the processor, and where it cannot be used.
         usable: whether an engine can be made for it.
-        in_use: whether this engine runs there.
+        in_use: whether networks of this engine run there; before one was used: whether the first one is going to be
+            tried there.
         reason: why it cannot be used; empty when it can.
     """
 
@@ -77,6 +81,7 @@ def models(engine: ctypes.c_void_p) -> List[Model]:
                     origin=text(model.origin),
                     reason=text(model.reason),
                     device=text(model.device),
+                    placement=text(model.placement),
                 )
             )
         return found
@@ -97,7 +102,7 @@ def devices(engine: ctypes.c_void_p) -> List[Device]:
             found.append(
                 Device(
                     kind=kinds.get(device.device, "unknown"),
-                    name=text(device.name),
+                    name=text(device.product),
                     usable=bool(device.usable),
                     in_use=bool(device.in_use),
                     reason=text(device.reason),

@@ -1,6 +1,7 @@
 //! The `derust` command as people run it, with real ONNX Runtime and tiny networks.
 
 mod desk;
+mod devices;
 mod failures;
 mod formats;
 mod habits;

@@ -143,7 +143,14 @@ fn models_and_info_say_what_is_there() {
     assert!(line("red-to-gray").starts_with("derust") && line("red-to-gray").contains("yes: "));
     assert!(line("broken.onnx").contains("no: it is no ONNX file"));
     let info = desk.succeed(&["info"]);
-    for words in ["derust 0.", "ONNX Runtime 1.", "CPU", desk.at("models").to_str().unwrap()] {
+    for words in [
+        "derust 0.",
+        "ONNX Runtime 1.",
+        "  cpu: ",
+        "  cuda: ",
+        "  tensorrt: ",
+        desk.at("models").to_str().unwrap(),
+    ] {
         assert!(info.contains(words), "{words}: {info}");
     }
     let output = desk.command(&["info"]).env("ORT_DYLIB_PATH", "/nowhere/x.so").output().unwrap();

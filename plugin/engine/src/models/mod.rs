@@ -1,6 +1,7 @@
 //! Model files: what lies in the folders, whether it can be trusted, and which one serves.
 
 mod embedded;
+mod file;
 mod inspect;
 mod preferences;
 mod selector;
@@ -10,6 +11,7 @@ use std::path::PathBuf;
 
 use derust_manifest::Manifest;
 
+pub use file::{ModelFile, sidecar_path};
 pub(crate) use inspect::channels;
 pub use inspect::{
     Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,

@@ -4,15 +4,15 @@ use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::HashMap;
 use std::env;
-use std::fs::{self, File};
-use std::io::{self, Read};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
 use derust_manifest::Kind;
 
 use super::{
-    Digest, Model, ModelError, Origin, Preferences, PreferencesError, SIZE_LIMIT, Selector, embedded, inspect,
+    Digest, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector, embedded, inspect,
+    sidecar_path,
 };
 
 /// The folders that may hold models, and the file that keeps the user's choice.
@@ -141,7 +141,7 @@ impl Store {
         for (rank, folder) in self.folders.iter().enumerate() {
             for path in onnx_files(folder) {
                 let added = Added::of(&path).max(Added::of(&sidecar_path(&path)));
-                let model = read(&path).map(|(model, _)| model);
+                let model = ModelFile::read(folder, &path).and_then(|file| file.inspect());
                 candidates.push(Candidate { origin: Origin::File(path), model, rank, added });
             }
         }
@@ -159,8 +159,9 @@ impl Store {
     pub(crate) fn content(&self, origin: &Origin, digest: &Digest) -> Result<Cow<'static, [u8]>, ModelError> {
         match origin {
             Origin::File(path) => {
-                let (model, onnx) = read(path)?;
-                if model.digest == *digest { Ok(onnx.into()) } else { Err(ModelError::Changed) }
+                let file = ModelFile::read(path.parent().unwrap_or(Path::new("")), path)?;
+                let unchanged = file.inspect()?.digest == *digest;
+                if unchanged { Ok(file.onnx.into()) } else { Err(ModelError::Changed) }
             }
             Origin::Embedded => {
                 let has_digest =
@@ -271,38 +272,15 @@ fn onnx_files(folder: &Path) -> Vec<PathBuf> {
     let mut paths: Vec<PathBuf> = entries
         .filter_map(|entry| Some(entry.ok()?.path()))
         .filter(|path| path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("onnx")))
-        .filter(|path| path.is_file())
         .collect();
     paths.sort();
     paths
 }
 
-fn sidecar_path(path: &Path) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(".json");
-    name.into()
-}
-
-/// Reads and inspects a model file with its sidecar; answers with the ONNX file's content as well.
-fn read(path: &Path) -> Result<(Model, Vec<u8>), ModelError> {
-    const SIDECAR_LIMIT: u64 = 1 << 20;
-    let onnx = read_limited(path, SIZE_LIMIT)?;
-    let sidecar = match read_limited(&sidecar_path(path), SIDECAR_LIMIT) {
-        Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-        Err(ModelError::Read(error)) if error.kind() == io::ErrorKind::NotFound => None,
-        Err(error) => return Err(error),
-    };
-    Ok((inspect(&onnx, sidecar.as_deref())?, onnx))
-}
-
-fn read_limited(path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
-    let mut bytes = Vec::new();
-    File::open(path)?.take(limit + 1).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > limit { Err(ModelError::TooLarge) } else { Ok(bytes) }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::fs::File;
+
     use sha2::Digest as _;
 
     use super::*;

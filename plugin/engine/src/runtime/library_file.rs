@@ -4,6 +4,8 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
+use super::one_line;
+
 /// ELF's number for the processor that this program was built for (`e_machine`, System V ABI), where it is known.
 const MACHINE: Option<u16> = if cfg!(target_arch = "x86_64") {
     Some(62)
@@ -30,6 +32,12 @@ pub(super) fn check(path: &Path) -> Result<(), String> {
         .and_then(|mut file| file.read_exact(&mut header))
         .map_err(|_| "it is no library (not even a header can be read)".to_owned())?;
     check_elf(&header)
+}
+
+/// What the system's loader says about a library that it did not load, on one line.
+pub(super) fn loader_problem(error: &libloading::Error) -> String {
+    let inner = std::error::Error::source(error).map(ToString::to_string);
+    one_line(&inner.filter(|text| !text.is_empty()).unwrap_or_else(|| error.to_string()))
 }
 
 fn check_elf(header: &[u8; 20]) -> Result<(), String> {
@@ -66,6 +74,14 @@ fn machine_name(machine: u16) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_library_that_is_missing_is_named() {
+        // SAFETY: there is no such library.
+        let error = unsafe { libloading::Library::new("libthat-nobody-has.so.1") }.unwrap_err();
+        let problem = loader_problem(&error);
+        assert!(problem.starts_with("libthat-nobody-has.so.1: cannot open"), "{problem}");
+    }
 
     #[test]
     fn wrong_files_are_told_apart() {

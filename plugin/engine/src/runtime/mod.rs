@@ -16,11 +16,17 @@
 //! # }
 //! ```
 
+mod device;
 mod elements;
+mod foreign;
 mod library_file;
 mod locate;
+mod nvidia;
+mod placement;
 mod pool;
+mod providers;
 mod session;
+mod tensorrt;
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
@@ -28,8 +34,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use ort::environment::Environment;
 
+pub use device::{Device, DeviceKind, Provider};
+pub use placement::Placement;
 pub(crate) use pool::SessionPool;
+pub(crate) use session::NetworkInfo;
 pub use session::{Session, SessionOptions};
+
+use providers::Search;
 
 /// The lowest minor version `N` of ONNX Runtime `1.N` that can serve.
 pub const LOWEST_MINOR_VERSION: u32 = ort::MINOR_VERSION;
@@ -61,6 +72,14 @@ pub enum RuntimeError {
         loaded: PathBuf,
         /// The library that was asked for.
         wanted: PathBuf,
+    },
+    /// The device that was named cannot be used.
+    #[error("the device {device} cannot be used: {reason}")]
+    Device {
+        /// What was asked for.
+        device: Device,
+        /// What is missing.
+        reason: String,
     },
     /// ONNX Runtime refused a network.
     #[error("ONNX Runtime cannot load the network: {0}")]
@@ -135,23 +154,62 @@ impl Runtime {
         &self.shared.version
     }
 
-    /// The devices that the library can compute on, such as `CPUExecutionProvider: Intel CPU`.
-    pub fn devices(&self) -> Vec<String> {
-        let describe = |device: ort::device::Device<'_>| {
-            let hardware = device.hardware_device();
-            let provider = device.ep().unwrap_or("unknown provider");
-            format!("{provider}: {} {:?}", hardware.vendor().unwrap_or("unknown"), hardware.ty())
+    /// Every device that derust knows, and whether networks can run there. `options` say which GPU is meant.
+    pub fn devices(&self, options: &SessionOptions) -> Vec<DeviceState> {
+        let state = |provider| {
+            let found = providers::check(&self.shared, provider, options, Search::First);
+            let (name, problem) = match found {
+                Ok(Some(gpu)) => (gpu.name, None),
+                Ok(None) => (format!("{} threads", options.thread_count()), None),
+                Err(problem) => (String::new(), Some(problem)),
+            };
+            DeviceState { provider, name, problem }
         };
-        self.shared.environment.devices().map(describe).collect()
+        Provider::ALL.into_iter().map(state).collect()
     }
 
-    /// Makes a session on the CPU for the ONNX file whose content is `onnx`.
+    /// Checks that a device that was named can be used, as far as that shows without a network.
     ///
     /// # Errors
-    /// When ONNX Runtime refuses the file.
-    pub fn session(&self, onnx: &[u8], options: &SessionOptions) -> Result<Session, RuntimeError> {
-        Session::new(&self.shared.environment, onnx, options)
+    /// [`RuntimeError::Device`] with everything that is missing. Never for [`DeviceKind::Automatic`] and the processor.
+    pub fn check_device(&self, options: &SessionOptions) -> Result<(), RuntimeError> {
+        let device = options.device;
+        let Some(provider) = device.kind.candidates().first().filter(|_| device.is_named()) else {
+            return Ok(());
+        };
+        providers::check(&self.shared, *provider, options, Search::All)
+            .map(drop)
+            .map_err(|reason| RuntimeError::Device { device, reason })
     }
+
+    /// Makes a session for the ONNX file whose content is `onnx`.
+    ///
+    /// # Errors
+    /// When ONNX Runtime refuses the file, or the device that `options` name cannot be used.
+    pub fn session(&self, onnx: &[u8], options: &SessionOptions) -> Result<Session, RuntimeError> {
+        self.session_of(&NetworkInfo::unknown(), onnx, options)
+    }
+
+    /// [`Runtime::session`] for a network of which more is known.
+    pub(crate) fn session_of(
+        &self,
+        network: &NetworkInfo,
+        onnx: &[u8],
+        options: &SessionOptions,
+    ) -> Result<Session, RuntimeError> {
+        Session::new(&self.shared, onnx, options, network)
+    }
+}
+
+/// A device that derust knows.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeviceState {
+    /// What runs networks there.
+    pub provider: Provider,
+    /// The GPU's name, or the number of threads; empty where it cannot be used.
+    pub name: String,
+    /// Why it cannot be used.
+    pub problem: Option<String>,
 }
 
 /// Loads the library at the absolute `path` into the process.
@@ -192,7 +250,8 @@ fn forbid_telemetry() {
 fn probe_version(path: &Path) -> Result<String, String> {
     // SAFETY: loading runs the initialisers of the library that the user or the system named for this purpose;
     // `library_file::check` has seen that it is a library for this processor.
-    let library = unsafe { libloading::Library::new(path) }.map_err(|error| one_line(&error.to_string()))?;
+    let library =
+        unsafe { libloading::Library::new(path) }.map_err(|error| library_file::loader_problem(&error))?;
     // SAFETY: `OrtGetApiBase` has this signature in every version of ONNX Runtime's C API (onnxruntime_c_api.h).
     let api_base =
         unsafe { library.get::<unsafe extern "C" fn() -> *const ort::sys::OrtApiBase>(b"OrtGetApiBase") }
@@ -220,15 +279,78 @@ fn one_line(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixtures::Network;
 
     #[test]
     fn the_runtime_is_loaded_once_and_says_what_it_is() {
         let runtime = Runtime::load(None).unwrap();
         assert!(runtime.path().is_absolute());
         assert!(runtime.version().starts_with("1."), "{}", runtime.version());
-        assert!(runtime.devices().iter().any(|device| device.contains("CPU")), "{:?}", runtime.devices());
         let error = Runtime::load(Some(Path::new("/elsewhere/libonnxruntime.so"))).unwrap_err();
         assert!(matches!(error, RuntimeError::AlreadyLoaded { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_named_device_runs_the_network_or_says_why_not() {
+        let runtime = Runtime::load(None).unwrap();
+        let onnx = Network::red_is_rust().to_onnx();
+        let states = runtime.devices(&SessionOptions::default());
+        for (kind, provider) in [
+            (DeviceKind::Cpu, Provider::Cpu),
+            (DeviceKind::Cuda, Provider::Cuda),
+            (DeviceKind::TensorRt, Provider::TensorRt),
+        ] {
+            let device = Device { kind, id: 0 };
+            let options = SessionOptions { device, ..SessionOptions::default() };
+            let state = states.iter().find(|state| state.provider == provider).unwrap();
+            match runtime.session(&onnx, &options) {
+                Ok(session) => {
+                    let placement = session.placement();
+                    assert_eq!(placement.provider(), provider, "{placement}");
+                    assert_eq!((placement.asked, &*placement.skipped), (device, &[][..]));
+                    assert!(state.problem.is_none() && !state.name.is_empty(), "{state:?}");
+                    runtime.check_device(&options).unwrap();
+                }
+                Err(RuntimeError::Device { device: named, reason }) => {
+                    assert_eq!(named, device);
+                    assert_ne!(provider, Provider::Cpu);
+                    let first = state.problem.as_ref().expect("the list says so, too");
+                    assert!(!first.is_empty() && reason.starts_with(first.as_str()), "{first}\n{reason}");
+                    let checked = runtime.check_device(&options).unwrap_err();
+                    assert_eq!(checked.to_string(), format!("the device {device} cannot be used: {reason}"));
+                }
+                Err(other) => panic!("{other}"),
+            }
+        }
+    }
+
+    #[test]
+    fn the_automatic_device_says_why_others_are_not_used() {
+        let runtime = Runtime::load(None).unwrap();
+        let session = runtime.session(&Network::red_is_rust().to_onnx(), &SessionOptions::default()).unwrap();
+        let placement = session.placement();
+        let unused: Vec<Provider> = placement.skipped.iter().map(|(provider, _)| *provider).collect();
+        match placement.provider() {
+            Provider::Cpu => assert_eq!(unused, [Provider::TensorRt, Provider::Cuda]),
+            Provider::Cuda => assert_eq!(unused, [Provider::TensorRt]),
+            Provider::TensorRt => assert_eq!(unused, []),
+        }
+        assert!(placement.skipped.iter().all(|(_, reason)| !reason.is_empty()), "{placement}");
+        // The network is a chain of these.
+        let operators: Vec<&str> =
+            placement.nodes.values().flat_map(|operators| operators.keys().map(String::as_str)).collect();
+        assert!(operators.contains(&"Conv"), "{placement}");
+    }
+
+    #[test]
+    fn a_network_that_nothing_can_load_is_not_the_devices_fault() {
+        let runtime = Runtime::load(None).unwrap();
+        for kind in [DeviceKind::Automatic, DeviceKind::Cpu, DeviceKind::Cuda, DeviceKind::TensorRt] {
+            let device = Device { kind, id: 0 };
+            let error =
+                runtime.session(b"no network", &SessionOptions { device, ..SessionOptions::default() });
+            assert!(matches!(error, Err(RuntimeError::Load(_))), "{device}: {error:?}");
+        }
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Sessions shared by the threads of a program.
 
-use std::sync::{Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::{Runtime, RuntimeError, Session, SessionOptions};
+use super::{NetworkInfo, Placement, Runtime, RuntimeError, Session, SessionOptions};
+use crate::log::Level;
 
 /// A bounded number of sessions of one network.
 ///
@@ -11,6 +12,7 @@ use super::{Runtime, RuntimeError, Session, SessionOptions};
 #[derive(Debug)]
 pub(crate) struct SessionPool {
     bound: usize,
+    network: NetworkInfo,
     state: Mutex<State>,
     returned: Condvar,
 }
@@ -20,6 +22,8 @@ struct State {
     idle: Vec<Session>,
     /// Sessions that exist or are being made, idle ones included.
     made: usize,
+    /// Where the session runs that was made last.
+    placement: Option<Arc<Placement>>,
 }
 
 /// A session on loan; it goes back when this is dropped.
@@ -31,8 +35,13 @@ pub(crate) struct Lease<'a> {
 
 impl SessionPool {
     /// A pool of at most `bound` sessions (at least one).
-    pub(crate) fn new(bound: usize) -> Self {
-        SessionPool { bound: bound.max(1), state: Mutex::default(), returned: Condvar::new() }
+    pub(crate) fn new(bound: usize, network: NetworkInfo) -> Self {
+        SessionPool { bound: bound.max(1), network, state: Mutex::default(), returned: Condvar::new() }
+    }
+
+    /// Where the network runs; `None` before it was loaded.
+    pub(crate) fn placement(&self) -> Option<Arc<Placement>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner).placement.clone()
     }
 
     /// Takes a session, making one if none is idle and the bound allows.
@@ -56,8 +65,26 @@ impl SessionPool {
         drop(state);
         // From here on the lease accounts for the session, so a failure frees its place.
         let mut lease = Lease { pool: self, session: None };
-        lease.session = Some(runtime.session(onnx, options)?);
+        let session = runtime.session_of(&self.network, onnx, options)?;
+        self.note(session.placement());
+        lease.session = Some(session);
         Ok(lease)
+    }
+
+    /// Keeps where a new session runs, and says so the first time and when it is another place than before.
+    fn note(&self, placement: &Placement) {
+        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        let last = state.placement.replace(Arc::new(placement.clone()));
+        drop(state);
+        let name = &self.network.name;
+        match last {
+            None => self.network.log.say(Level::Info, format_args!("{name} runs on {placement}")),
+            Some(last) if last.device() != placement.device() => self.network.log.say(
+                Level::Warning,
+                format_args!("{name} runs on {placement}; until now it ran on {}", last.device()),
+            ),
+            Some(_) => {}
+        }
     }
 }
 
@@ -92,7 +119,7 @@ mod tests {
         let runtime = Runtime::load(None).unwrap();
         let options = SessionOptions::default();
         let onnx = Network::red_is_rust().to_onnx();
-        let pool = SessionPool::new(1);
+        let pool = SessionPool::new(1, NetworkInfo::unknown());
         assert!(pool.lease(&runtime, b"no network", &options).is_err());
         let lease = pool.lease(&runtime, &onnx, &options).unwrap();
         std::thread::scope(|scope| {

@@ -2,26 +2,55 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
+use std::sync::PoisonError;
 
 use ndarray::{ArrayD, ArrayViewD};
-use ort::environment::Environment;
-use ort::ep;
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
-use super::{RuntimeError, elements, one_line};
+use super::device::{Device, Provider};
+use super::placement::{self, Placement};
+use super::providers::{self, Search};
+use super::{RuntimeError, Shared, elements, one_line, tensorrt};
+use crate::log::Log;
 
 /// How a session computes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
 pub struct SessionOptions {
-    /// Threads that work on one run; the number of processors when absent.
+    /// Threads that work on one run; the number of processors that this process may use when absent.
     pub threads: Option<NonZero<usize>>,
+    /// Where it computes.
+    pub device: Device,
+    /// Whether a GPU may compute with the precision of float16, which is faster: TensorRT in float16, CUDA in
+    /// TensorFloat-32. The processor always computes in float32.
+    pub half_precision: bool,
+    /// Bytes of a GPU's memory that ONNX Runtime may hold for one session; no limit when absent.
+    pub gpu_memory_limit: Option<u64>,
 }
 
 impl SessionOptions {
-    fn thread_count(&self) -> usize {
+    pub(super) fn thread_count(&self) -> usize {
+        // Knows the affinity mask and the limits of control groups.
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
         threads.map_or(1, NonZero::get)
+    }
+}
+
+/// What is known of a network beside its file.
+#[derive(Clone, Debug)]
+pub(crate) struct NetworkInfo {
+    /// Its name, for messages.
+    pub(crate) name: String,
+    /// The shape of every input with which it is mostly run; empty where that is not known.
+    pub(crate) tile: Vec<(String, Vec<usize>)>,
+    /// Hears what takes long.
+    pub(crate) log: Log,
+}
+
+impl NetworkInfo {
+    /// Nothing is known.
+    pub(super) fn unknown() -> Self {
+        NetworkInfo { name: "the network".into(), tile: Vec::new(), log: Log::default() }
     }
 }
 
@@ -29,27 +58,103 @@ impl SessionOptions {
 #[derive(Debug)]
 pub struct Session {
     inner: ort::session::Session,
+    placement: Placement,
 }
 
 impl Session {
+    /// Loads the network on the best of the providers that the device names.
     pub(super) fn new(
-        environment: &Environment,
+        runtime: &Shared,
         onnx: &[u8],
         options: &SessionOptions,
+        network: &NetworkInfo,
     ) -> Result<Self, RuntimeError> {
-        let load = |error: ort::Error| RuntimeError::Load(one_line(&error.to_string()));
+        let mut skipped = Vec::new();
+        for provider in options.device.kind.candidates() {
+            let made = match provider {
+                Provider::Cpu => Session::on_cpu(runtime, onnx, options, network)?,
+                gpu => match Session::on_gpu(*gpu, runtime, onnx, options, network) {
+                    Ok(session) => session,
+                    Err(reason) if options.device.is_named() => {
+                        // Where the processor cannot load the network either, it is not the device's fault.
+                        Session::on_cpu(runtime, onnx, options, network)?;
+                        return Err(RuntimeError::Device { device: options.device, reason });
+                    }
+                    Err(reason) => {
+                        skipped.push((*gpu, reason));
+                        continue;
+                    }
+                },
+            };
+            return Ok(Session { placement: Placement { skipped, ..made.placement }, ..made });
+        }
+        unreachable!("a named device returns, and the processor ends every other list of candidates")
+    }
+
+    fn on_cpu(
+        runtime: &Shared,
+        onnx: &[u8],
+        options: &SessionOptions,
+        network: &NetworkInfo,
+    ) -> Result<Self, RuntimeError> {
+        let providers = providers::set_up(runtime, Provider::Cpu, options, network, onnx, None);
+        Session::with(runtime, onnx, options, providers).map_err(RuntimeError::Load)
+    }
+
+    /// Loads the network on a GPU and runs it once, since some of what a GPU lacks shows only then.
+    fn on_gpu(
+        provider: Provider,
+        runtime: &Shared,
+        onnx: &[u8],
+        options: &SessionOptions,
+        network: &NetworkInfo,
+    ) -> Result<Self, String> {
+        let search = if options.device.is_named() { Search::All } else { Search::First };
+        let gpu = providers::check(runtime, provider, options, search)?;
+        let is_built = provider == Provider::TensorRt;
+        let _building = is_built.then(|| tensorrt::BUILDING.lock().unwrap_or_else(PoisonError::into_inner));
+        let providers = providers::set_up(runtime, provider, options, network, onnx, gpu.as_ref());
+        let mut session = Session::with(runtime, onnx, options, providers)?;
+        session.placement.check_used(provider)?;
+        let zeros: Vec<_> = network
+            .tile
+            .iter()
+            .map(|(name, shape)| (name.as_str(), ArrayD::zeros(shape.as_slice())))
+            .collect();
+        let inputs: Vec<_> = zeros.iter().map(|(name, array)| (*name, array.view())).collect();
+        if !inputs.is_empty() {
+            session.run(&inputs).map_err(|error| error.to_string())?;
+        }
+        Ok(session)
+    }
+
+    fn with(
+        runtime: &Shared,
+        onnx: &[u8],
+        options: &SessionOptions,
+        providers: Vec<(Provider, ort::ep::ExecutionProviderDispatch)>,
+    ) -> Result<Self, String> {
+        let problem = |error: ort::Error| one_line(&error.to_string());
+        let (registered, dispatches): (Vec<_>, Vec<_>) = providers.into_iter().unzip();
         let configure = || -> Result<SessionBuilder, ort::Error> {
-            let builder = SessionBuilder::new(environment)?
-                .with_execution_providers([ep::CPU::default().build()])?
+            let builder = SessionBuilder::new(&runtime.environment)?
+                .with_execution_providers(dispatches)?
                 .with_optimization_level(GraphOptimizationLevel::All)?
                 .with_intra_threads(options.thread_count())?
                 // Waiting threads must not take the processor from the program that derust lives in.
                 .with_intra_op_spinning(false)?
+                .with_config_entry(placement::RECORD, "1")?
                 .with_log_level(LogLevel::Fatal)?;
             Ok(builder)
         };
-        let inner = configure().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(load)?;
-        Ok(Session { inner })
+        let inner = configure().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(problem)?;
+        let placement = Placement::of(&inner, options.device, registered)?;
+        Ok(Session { inner, placement })
+    }
+
+    /// Where the network runs.
+    pub fn placement(&self) -> &Placement {
+        &self.placement
     }
 
     /// Names of the graph's inputs.
@@ -99,7 +204,9 @@ mod tests {
     use crate::fixtures::Network;
 
     fn session(onnx: &[u8]) -> Result<Session, RuntimeError> {
-        Runtime::load(None).unwrap().session(onnx, &SessionOptions { threads: NonZero::new(1) })
+        Runtime::load(None)
+            .unwrap()
+            .session(onnx, &SessionOptions { threads: NonZero::new(1), ..SessionOptions::default() })
     }
 
     #[test]

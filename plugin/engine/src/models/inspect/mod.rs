@@ -17,6 +17,7 @@ mod schema;
 mod tensor;
 mod wire;
 
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use derust_manifest::{Manifest, ManifestError};
@@ -39,6 +40,12 @@ pub enum ModelError {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Read(Arc<std::io::Error>),
+    /// The path is a folder, a pipe or a device.
+    #[error("it is no regular file")]
+    NoFile,
+    /// The path is a link to a file elsewhere.
+    #[error("it is a link that leads out of its folder, to {}; copy the file into the folder instead", .0.display())]
+    Outside(PathBuf),
     /// The file is too large.
     #[error("it has more than {} MB", SIZE_LIMIT >> 20)]
     TooLarge,
