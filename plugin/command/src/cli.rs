@@ -31,6 +31,12 @@ Examples:
   derust segment photo.jpg --output probability -o map.png
   derust segment 'site/*.jpg' --out-dir masks --json > areas.jsonl";
 
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  derust models adopt unet.onnx
+  derust models adopt generator.onnx --kind derust
+  derust models adopt segformer.onnx --classes background,paint,rust --rust rust";
+
 /// Finds rust in pictures and takes it away.
 #[derive(Debug, Parser)]
 #[command(name = "derust", version, about = "Finds rust in pictures and takes it away", before_help = EXAMPLES)]
@@ -75,6 +81,50 @@ pub enum Command {
 pub enum ModelsVerb {
     /// List the models and say which of them serve
     List,
+    /// Write a manifest for a network that others trained, to be edited
+    #[command(before_help = ADOPT_EXAMPLES)]
+    Adopt(Adopt),
+}
+
+/// `derust models adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The ONNX file; the manifest goes beside it, FILE.json
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What the model is for [default: what its answer looks like]
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub kind: Option<AdoptedKind>,
+    /// Name of the model [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The names of its classes, in their order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Those of the classes that are rust
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub rust: Vec<String>,
+    /// Write over a manifest that is there
+    #[arg(long)]
+    pub force: bool,
+}
+
+/// What a model of others can be for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum AdoptedKind {
+    /// Find rust
+    SegmentRust,
+    /// Take rust away
+    Derust,
+}
+
+impl From<AdoptedKind> for derust_engine::Kind {
+    fn from(kind: AdoptedKind) -> Self {
+        match kind {
+            AdoptedKind::SegmentRust => derust_engine::Kind::SegmentRust,
+            AdoptedKind::Derust => derust_engine::Kind::Derust,
+        }
+    }
 }
 
 /// Pictures in, pictures out.
@@ -250,6 +300,8 @@ mod tests {
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
             "derust models list",
+            "derust models adopt a.onnx --kind derust --name a --force",
+            "derust models adopt a.onnx --classes a,b,c --rust b,c",
             "derust info",
             "derust completions zsh",
             "derust man --out-dir pages",
@@ -267,6 +319,8 @@ mod tests {
             "derust segment a.png --device cpu:1",
             "derust remove a.png --strength 1.1",
             "derust remove a.png --mask-mode replace",
+            "derust models adopt",
+            "derust models adopt a.onnx --kind rust-texture",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",
             "derust remove a.png --quiet --json",

@@ -1,5 +1,6 @@
 //! `derust models`: what the model folders hold, and what becomes of it. A file for each verb; none lists.
 
+mod adopt;
 mod list;
 
 use std::process::ExitCode;
@@ -13,5 +14,6 @@ use crate::cli::ModelsVerb;
 pub fn run(verb: Option<&ModelsVerb>) -> anyhow::Result<ExitCode> {
     match verb {
         None | Some(ModelsVerb::List) => list::run(),
+        Some(ModelsVerb::Adopt(arguments)) => adopt::run(arguments),
     }
 }

@@ -1,6 +1,7 @@
 //! Model files: what lies in the folders, whether it can be trusted, and which one serves.
 
 mod embedded;
+mod guess;
 mod file;
 mod inspect;
 mod store;
@@ -11,6 +12,7 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub use file::{ModelFile, sidecar_path};
+pub use guess::{Guess, Known, guess};
 pub(crate) use inspect::channels;
 pub use inspect::{
     Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,
