@@ -1,23 +1,28 @@
 //! A manifest for a file that has none, as far as the file tells: a start to edit.
+//!
+//! `planes` finds the picture among the inputs and outputs, `flow` sees what the graph does with its first and last
+//! values; here that becomes a manifest, with a reason or a doubt for each guess.
 
-use std::collections::{BTreeMap, HashMap};
+mod flow;
+mod planes;
+
+use std::collections::BTreeMap;
 
 use derust_manifest::onnx::{self, data_type};
 use derust_manifest::{Input, InputRole, Kind, Layout, Manifest, Output, OutputRole, SCHEMA, Scores, Tile};
-use ndarray::ArrayD;
 use prost::Message;
 use semver::Version;
 
 use super::ModelError;
 use super::inspect::{Dimension, Examination, Limits, Port, Ports, examine};
 use crate::runtime::Session;
+use flow::{Beginning, Flow};
+use planes::{Answer, Planes, filled, inputs, no_planes};
 
 /// Side in pixels of the picture that a network is asked about, where its graph does not demand another.
 const TRIAL_SIDE: usize = 128;
 /// What the pooling of most networks divides by.
 const USUAL_MULTIPLE: usize = 32;
-/// Nodes between a network's last activation and its output, or its input and first layer, that are looked through.
-const LONGEST_LOOK: usize = 16;
 
 const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
@@ -61,179 +66,6 @@ pub fn guess(onnx: &[u8], known: &Known, session: Option<&mut Session>) -> Resul
     let manifest = guesser.manifest(&contents.ports, session).map_err(ModelError::Graph)?;
     manifest.check()?;
     Ok(Guess { manifest, reasons: guesser.reasons, doubts: guesser.doubts })
-}
-
-/// What stands next to what in a graph.
-struct Flow<'a> {
-    makers: HashMap<&'a str, &'a onnx::Node>,
-    users: HashMap<&'a str, Vec<&'a onnx::Node>>,
-    /// Float constants of few numbers.
-    constants: HashMap<&'a str, Vec<f32>>,
-}
-
-/// How a network's last values come about: `scale * activation + shift`.
-struct Ending<'a> {
-    /// The operator that bounds the values, if one does.
-    activation: &'a str,
-    scale: f32,
-    shift: f32,
-}
-
-impl<'a> Flow<'a> {
-    fn new(graph: &'a onnx::Graph) -> Self {
-        let mut flow = Flow { makers: HashMap::new(), users: HashMap::new(), constants: HashMap::new() };
-        for node in &graph.node {
-            flow.makers.extend(node.output.iter().map(|name| (name.as_str(), node)));
-            for name in &node.input {
-                flow.users.entry(name).or_default().push(node);
-            }
-            let value = node.attribute.iter().find_map(|attribute| attribute.t.as_ref());
-            if let (Some(value), Some(name)) = (value, node.output.first()) {
-                flow.constants.extend(few_floats(value).map(|values| (name.as_str(), values)));
-            }
-        }
-        let weights = graph.initializer.iter();
-        flow.constants.extend(weights.filter_map(|tensor| Some((tensor.name.as_str(), few_floats(tensor)?))));
-        flow
-    }
-
-    /// The first input of a node that is no constant, and the constant among the others.
-    fn operands(&self, node: &'a onnx::Node) -> (Option<&'a str>, Option<&[f32]>) {
-        let constant = |name: &&String| self.constants.contains_key(name.as_str());
-        let value = node.input.iter().find(|name| !constant(name)).map(String::as_str);
-        let constant = node.input.iter().find(constant);
-        (value, constant.map(|name| self.constants[name.as_str()].as_slice()))
-    }
-
-    fn ending(&self, output: &'a str) -> Ending<'a> {
-        let mut ending = Ending { activation: "", scale: 1.0, shift: 0.0 };
-        let mut name = output;
-        for _ in 0..LONGEST_LOOK {
-            let Some(node) = self.makers.get(name) else { break };
-            let (value, constant) = self.operands(node);
-            let number = constant.and_then(|values| if let [number] = values { Some(*number) } else { None });
-            match (node.op_type.as_str(), number) {
-                ("Mul", Some(number)) => ending.scale *= number,
-                ("Div", Some(number)) => ending.scale /= number,
-                ("Add", Some(number)) => ending.shift += ending.scale * number,
-                ("Sub", Some(number)) => ending.shift -= ending.scale * number,
-                (
-                    "Cast" | "Identity" | "Reshape" | "Resize" | "Round" | "Slice" | "Squeeze" | "Transpose"
-                    | "Unsqueeze" | "Upsample",
-                    _,
-                ) => {}
-                ("ArgMax" | "HardSigmoid" | "Sigmoid" | "Softmax" | "Tanh", _) => {
-                    ending.activation = &node.op_type;
-                    break;
-                }
-                _ => break,
-            }
-            let Some(value) = value else { break };
-            name = value;
-        }
-        ending
-    }
-
-    /// Whether the graph's first layers bring bytes (0 to 255) to another range, or normalise the colours; `None` where
-    /// they do neither.
-    fn beginning(&self, input: &'a str) -> Option<Beginning> {
-        let mut name = input;
-        for _ in 0..LONGEST_LOOK {
-            let [node] = self.users.get(name)?.as_slice() else { return None };
-            let (_, constant) = self.operands(node);
-            match (node.op_type.as_str(), constant?) {
-                ("Div" | "Sub", values) if values[0] > 100.0 => return Some(Beginning::Bytes),
-                ("Mul", values) if values[0] > 0.0 && values[0] < 0.01 => return Some(Beginning::Bytes),
-                ("Sub" | "Div" | "Mul" | "Add", values) if values.len() == 3 => {
-                    return Some(Beginning::Normalised);
-                }
-                ("Cast" | "Identity" | "Transpose", _) => {}
-                _ => return None,
-            }
-            name = node.output.first()?;
-        }
-        None
-    }
-}
-
-/// What the first layers of a graph do with the colours.
-enum Beginning {
-    Bytes,
-    Normalised,
-}
-
-fn few_floats(tensor: &onnx::Tensor) -> Option<Vec<f32>> {
-    let is_few = tensor.data_type == data_type::FLOAT && (4..=16).contains(&tensor.raw_data.len());
-    let (numbers, _) = tensor.raw_data.as_chunks();
-    is_few.then(|| numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect())
-}
-
-/// An input or output that can hold planes.
-struct Planes<'a> {
-    port: &'a Port,
-    layout: Layout,
-    /// `None` where the file leaves it open.
-    channels: Option<usize>,
-    /// Height and width.
-    size: [Option<usize>; 2],
-}
-
-/// Reads a shape in this layout; three dimensions are those of one channel.
-fn planes(port: &Port, layout: Layout) -> Option<Planes<'_>> {
-    let dimension = |dimension: &Dimension| match dimension {
-        Dimension::Fixed(size) => usize::try_from(*size).ok(),
-        Dimension::Open(_) => None,
-    };
-    let sizes: Vec<Option<usize>> = port.shape.as_ref()?.iter().map(dimension).collect();
-    let (channels, size) = match (sizes.as_slice(), layout) {
-        (&[_, height, width], _) => (Some(1), [height, width]),
-        (&[_, channels, height, width], Layout::Nchw) => (channels, [height, width]),
-        (&[_, height, width, channels], Layout::Nhwc) => (channels, [height, width]),
-        _ => return None,
-    };
-    Some(Planes { port, layout, channels, size })
-}
-
-/// The input for the picture, and the one for a mask if there is one.
-fn inputs(ports: &Ports) -> Result<(Planes<'_>, Option<Planes<'_>>), String> {
-    let read = |layout| ports.inputs.iter().filter_map(move |port| planes(port, layout));
-    let image = read(Layout::Nchw)
-        .chain(read(Layout::Nhwc))
-        .find(|planes| planes.channels == Some(3))
-        .or_else(|| read(Layout::Nchw).find(|planes| planes.channels.is_none()))
-        .ok_or("none of its inputs takes a picture: four dimensions, of which the second or the last is 3")?;
-    let mut others = ports.inputs.iter().filter(|port| port.name != image.port.name);
-    let mask = others
-        .next()
-        .map(|port| {
-            let mask = planes(port, image.layout).filter(|planes| planes.channels == Some(1));
-            mask.ok_or_else(|| format!("its input `{}` is neither a picture nor a mask", port.name))
-        })
-        .transpose()?;
-    match others.next() {
-        Some(port) => {
-            Err(format!("its input `{}` is one too many; derust feeds a picture and a mask", port.name))
-        }
-        None => Ok((image, mask)),
-    }
-}
-
-/// An array for an input, of one value.
-fn filled<'a>(
-    planes: &Planes<'a>,
-    channels: usize,
-    [height, width]: [usize; 2],
-    value: f32,
-) -> (&'a str, ArrayD<f32>) {
-    let shape = match planes.layout {
-        Layout::Nchw => [1, channels, height, width],
-        Layout::Nhwc => [1, height, width, channels],
-    };
-    (&planes.port.name, ArrayD::from_elem(shape.as_slice(), value))
-}
-
-fn no_planes() -> String {
-    "none of its outputs has a part of the picture's height and width that divides them".into()
 }
 
 struct Guesser<'a> {
@@ -570,45 +402,5 @@ impl<'a> Guesser<'a> {
         let size = multiple * long_side.div_ceil(multiple);
         let [size, multiple, long_side] = [size, multiple, long_side].map(|value| value as u32);
         (Tile { size, overlap: size / 8, multiple }, Some(long_side))
-    }
-}
-
-/// An output that holds planes.
-struct Answer<'a> {
-    name: &'a str,
-    element_type: Option<i32>,
-    layout: Layout,
-    channels: usize,
-    stride: usize,
-}
-
-impl<'a> Answer<'a> {
-    /// `size` is the height and width of the picture that was asked about. `None` for an output of another kind.
-    fn new(name: &'a str, port: &Port, image: &Planes<'_>, size: [usize; 2]) -> Option<Self> {
-        let stride_of = |planes: &Planes<'_>| {
-            let [height, width] = planes.size;
-            let Some((height, width)) = height.zip(width) else {
-                // As open as the picture's, which it then follows.
-                return (planes.size == image.size).then_some(1);
-            };
-            let stride = size[0].checked_div(height)?;
-            ([height * stride, width * stride] == size).then_some(stride)
-        };
-        let other = if image.layout == Layout::Nchw { Layout::Nhwc } else { Layout::Nchw };
-        [image.layout, other].into_iter().find_map(|layout| {
-            let planes = planes(port, layout)?;
-            let channels = planes.channels.unwrap_or(1);
-            Some(Answer {
-                name,
-                element_type: port.element_type,
-                layout,
-                channels,
-                stride: stride_of(&planes)?,
-            })
-        })
-    }
-
-    fn output(&self, role: OutputRole) -> Output {
-        Output { layout: self.layout, stride: self.stride as u32, ..Output::new(self.name, role) }
     }
 }
