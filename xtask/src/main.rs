@@ -1,7 +1,7 @@
 //! `cargo xtask …`: everything around building derust that cargo itself does not do.
 //!
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
-//! libraries in place, [`system_library`] recognises an ONNX Runtime that the machine already has,
+//! libraries in place ([`runtime`] also one for GPUs), [`system_library`] recognises an ONNX Runtime that the machine already has,
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
 //! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
 //! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`demo`],
@@ -24,6 +24,7 @@ mod photos;
 mod prefix;
 mod process;
 mod python;
+mod runtime;
 mod showcase;
 mod system_library;
 mod tally;
@@ -51,6 +52,12 @@ enum Task {
         /// Also put libtorch in place, which the trainer links to (downloads about 550 MB).
         #[arg(long)]
         trainer: bool,
+    },
+    /// Put ONNX Runtime in place, or its build for NVIDIA GPUs.
+    Runtime {
+        /// The build for NVIDIA GPUs (downloads about 256 MB once), which lies beside the other one.
+        #[arg(long)]
+        gpu: bool,
     },
     /// Find rust in a picture and take it away: the sample picture, or your own.
     Demo {
@@ -118,6 +125,10 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             if trainer {
                 libtorch::provide(&workspace)?;
             }
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Runtime { gpu } => {
+            runtime::run(&workspace, gpu)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Demo { photo } => demo::run(&workspace, photo.as_deref()),

@@ -1,4 +1,4 @@
-//! ONNX Runtime, which runs the networks: the machine's own, or the library out of its Python wheel.
+//! ONNX Runtime, which runs the networks: the machine's own, or the libraries out of its Python wheels.
 
 use std::env;
 use std::path::{Path, PathBuf};
@@ -9,15 +9,51 @@ use crate::wheel::{self, Wheel};
 use crate::workspace::Workspace;
 use crate::{install, system_library};
 
-const WHEEL: Wheel = Wheel {
-    file: "onnxruntime-1.32.0-cp311-cp311-manylinux_2_28_x86_64.whl",
-    sha256: "5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d",
-    megabytes: 28,
+/// A build of ONNX Runtime that is pinned.
+struct Build {
+    version: &'static str,
+    wheel: Wheel,
+    /// What is taken out of the wheel: the libraries, and the texts that the licence wants beside them.
+    files: &'static [&'static str],
+}
+
+const CPU: Build = Build {
+    version: "1.32.0",
+    wheel: Wheel {
+        file: "onnxruntime-1.32.0-cp311-cp311-manylinux_2_28_x86_64.whl",
+        sha256: "5a34fc4dfeb5a7b4a74c95dcba1e773d722abda720b474edf1b0c419dc6d163d",
+        megabytes: 28,
+    },
+    files: &[
+        "onnxruntime/capi/libonnxruntime.so.1.32.0",
+        "onnxruntime/LICENSE",
+        "onnxruntime/ThirdPartyNotices.txt",
+    ],
 };
 
-/// What is taken out of the wheel: the library, and the texts that its licence wants beside it.
-const FILES: [&str; 3] =
-    ["onnxruntime/capi/libonnxruntime.so.1.32.0", "onnxruntime/LICENSE", "onnxruntime/ThirdPartyNotices.txt"];
+/// The newest build for GPUs when it was pinned; none has the number of the other one.
+const GPU: Build = Build {
+    version: "1.31.1",
+    wheel: Wheel {
+        file: "onnxruntime_gpu-1.31.1-cp311-cp311-manylinux_2_28_x86_64.whl",
+        sha256: "e26c475fe361b2015f45b4b824bd13f0bb20204e59b62814e6f0acd5f3d491a6",
+        megabytes: 256,
+    },
+    files: &[
+        "onnxruntime/capi/libonnxruntime.so.1.31.1",
+        "onnxruntime/capi/libonnxruntime_providers_shared.so",
+        "onnxruntime/capi/libonnxruntime_providers_cuda.so",
+        "onnxruntime/capi/libonnxruntime_providers_tensorrt.so",
+        "onnxruntime/LICENSE",
+        "onnxruntime/ThirdPartyNotices.txt",
+    ],
+};
+
+impl Build {
+    fn library(&self, folder: &Path) -> PathBuf {
+        folder.join(format!("libonnxruntime.so.{}", self.version))
+    }
+}
 
 /// Sees to it that the engine finds an ONNX Runtime, says which one, and returns its path.
 ///
@@ -33,8 +69,7 @@ pub fn provide(workspace: &Workspace) -> Result<PathBuf> {
         return Ok(path);
     }
     let folder = workspace.target.join("onnxruntime");
-    let library = folder.join("libonnxruntime.so.1.32.0");
-    if !install::is_installed(&folder, WHEEL.sha256) {
+    if !install::is_installed(&folder, CPU.wheel.sha256) {
         match system_library::find() {
             Some((path, Ok(version))) => {
                 println!("ONNX Runtime {version}: {} (the system's)", path.display());
@@ -43,13 +78,26 @@ pub fn provide(workspace: &Workspace) -> Result<PathBuf> {
             Some((_, Err(reason))) => println!("the system's ONNX Runtime does not serve: {reason:#}"),
             None => (),
         }
-        unpack(workspace, &folder)?;
     }
-    println!("ONNX Runtime 1.32.0: {}", library.display());
+    provide_build(workspace, &CPU, &folder)
+}
+
+/// Puts the build for NVIDIA GPUs into the build folder, beside the other one, and returns the library's path. Nothing
+/// finds it there by itself: `ORT_DYLIB_PATH` names it.
+pub fn provide_gpu(workspace: &Workspace) -> Result<PathBuf> {
+    provide_build(workspace, &GPU, &workspace.target.join("onnxruntime-gpu"))
+}
+
+fn provide_build(workspace: &Workspace, build: &Build, folder: &Path) -> Result<PathBuf> {
+    if !install::is_installed(folder, build.wheel.sha256) {
+        unpack(workspace, build, folder)?;
+    }
+    let library = build.library(folder);
+    println!("ONNX Runtime {}: {}", build.version, library.display());
     Ok(library)
 }
 
-fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
+fn unpack(workspace: &Workspace, build: &Build, folder: &Path) -> Result<()> {
     if !cfg!(all(target_os = "linux", target_arch = "x86_64")) {
         bail!(
             "no ONNX Runtime is pinned for this kind of machine (only for Linux on x86-64): install ONNX Runtime {} \
@@ -57,18 +105,19 @@ fn unpack(workspace: &Workspace, folder: &Path) -> Result<()> {
             system_library::LOWEST
         );
     }
-    let wheel = WHEEL.fetch(workspace).with_context(|| {
+    let wheel = build.wheel.fetch(workspace).with_context(|| {
         format!(
             "ONNX Runtime cannot be fetched (one of your own, {} or newer, serves as well: set ORT_DYLIB_PATH to \
              its library)",
             system_library::LOWEST
         )
     })?;
-    install::install(folder, WHEEL.sha256, |fresh| {
-        let place =
-            |name: &str| FILES.contains(&name).then(|| name.rsplit('/').next().map(PathBuf::from)).flatten();
+    install::install(folder, build.wheel.sha256, |fresh| {
+        let place = |name: &str| {
+            build.files.contains(&name).then(|| name.rsplit('/').next().map(PathBuf::from)).flatten()
+        };
         let count = wheel::unpack(&wheel, fresh, place)?;
-        ensure!(count == FILES.len(), "{} lacks some of {FILES:?}", wheel.display());
+        ensure!(count == build.files.len(), "{} lacks some of {:?}", wheel.display(), build.files);
         Ok(())
     })
 }

@@ -33,6 +33,12 @@ Examples:
   derust segment photo.jpg --output probability -o map.png
   derust segment 'site/*.jpg' --out-dir masks --json > areas.jsonl";
 
+const ADOPT_EXAMPLES: &str = "\
+Examples:
+  derust models adopt unet.onnx
+  derust models adopt generator.onnx --kind derust
+  derust models adopt segformer.onnx --classes background,paint,rust --rust rust";
+
 /// Finds rust in pictures and takes it away.
 #[derive(Debug, Parser)]
 #[command(name = "derust", version, about = "Finds rust in pictures and takes it away", before_help = EXAMPLES)]
@@ -79,6 +85,9 @@ pub enum ModelsVerb {
     List,
     /// Choose the model that serves
     Use(Use),
+    /// Write a manifest for a network that others trained, to be edited
+    #[command(before_help = ADOPT_EXAMPLES)]
+    Adopt(Adopt),
 }
 
 /// `derust models use`.
@@ -111,6 +120,29 @@ impl From<FilterKind> for Kind {
             FilterKind::SegmentRust => Kind::SegmentRust,
         }
     }
+}
+
+/// `derust models adopt`.
+#[derive(Debug, Args)]
+pub struct Adopt {
+    /// The ONNX file; the manifest goes beside it, FILE.json
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// What the model is for [default: what its answer looks like]
+    #[arg(long, value_name = "KIND", value_enum)]
+    pub kind: Option<FilterKind>,
+    /// Name of the model [default: that of the file]
+    #[arg(long, value_name = "NAME")]
+    pub name: Option<String>,
+    /// The names of its classes, in their order
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub classes: Vec<String>,
+    /// Those of the classes that are rust
+    #[arg(long, value_name = "NAMES", value_delimiter = ',')]
+    pub rust: Vec<String>,
+    /// Write over a manifest that is there
+    #[arg(long)]
+    pub force: bool,
 }
 
 /// Pictures in, pictures out.
@@ -288,6 +320,8 @@ mod tests {
             "derust models list",
             "derust models use finder@1.2.0 --kind segment-rust",
             "derust models use --automatic",
+            "derust models adopt a.onnx --kind derust --name a --force",
+            "derust models adopt a.onnx --classes a,b,c --rust b,c",
             "derust info",
             "derust completions zsh",
             "derust man --out-dir pages",
@@ -309,6 +343,8 @@ mod tests {
             "derust models use a --automatic",
             "derust models use a --kind rust-grade",
             "derust remove a.png --mask-mode replace",
+            "derust models adopt",
+            "derust models adopt a.onnx --kind rust-texture",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",
             "derust remove a.png --quiet --json",

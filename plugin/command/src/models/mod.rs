@@ -1,5 +1,6 @@
 //! `derust models`: what the model folders hold, and what becomes of it. A file for each verb; none lists.
 
+mod adopt;
 mod list;
 mod use_model;
 
@@ -15,5 +16,6 @@ pub fn run(verb: Option<&ModelsVerb>) -> anyhow::Result<ExitCode> {
     match verb {
         None | Some(ModelsVerb::List) => list::run(),
         Some(ModelsVerb::Use(arguments)) => use_model::run(arguments),
+        Some(ModelsVerb::Adopt(arguments)) => adopt::run(arguments),
     }
 }

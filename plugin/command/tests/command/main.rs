@@ -1,5 +1,6 @@
 //! The `derust` command as people run it, with real ONNX Runtime and tiny networks.
 
+mod adopt;
 mod desk;
 mod devices;
 mod failures;

@@ -2,6 +2,7 @@
 
 mod embedded;
 mod file;
+mod guess;
 mod inspect;
 mod preferences;
 mod selector;
@@ -12,6 +13,7 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub use file::{ModelFile, sidecar_path};
+pub use guess::{Guess, Known, guess};
 pub(crate) use inspect::channels;
 pub use inspect::{
     Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,

@@ -70,7 +70,7 @@ def logits():
 def probability():
     """A probability without a dimension for the channels, blue first, 0 to 255: a network fed by OpenCV."""
     graph = Graph("probability", [port("data", 1, 3, "h", "w")], [port("prob", 1, "h", "w")])
-    graph.conv(REDNESS[::-1] / 255, BIAS).then("Sigmoid")
+    graph.then("Div", np.float32(255)).conv(REDNESS[::-1], BIAS).then("Sigmoid")
     return graph.then("Squeeze", np.array([1]), output="prob").model()
 
 
@@ -107,12 +107,15 @@ def labels():
 
 
 def class_index():
-    """The number of each pixel's class as int64: arg-max inside the graph."""
+    """The number of each pixel's class as int64: normalisation and arg-max inside the graph."""
     inputs = [port("image", 1, 3, "h", "w")]
     outputs = [port("classes", 1, "h", "w", dtype=TensorProto.INT64)]
     graph = Graph("class-index", inputs, outputs)
+    graph.then("Sub", IMAGENET_MEAN.astype(np.float32)[None, :, None, None])
+    graph.then("Div", IMAGENET_STD.astype(np.float32)[None, :, None, None])
     # Class 2 beats class 0 where the logit is above zero; class 1 never wins.
-    graph.conv(np.stack([np.zeros(3), np.zeros(3), REDNESS]), [0.0, -100.0, BIAS])
+    weights = np.stack([np.zeros(3), np.zeros(3), REDNESS * IMAGENET_STD])
+    graph.conv(weights, [0.0, -100.0, BIAS + REDNESS @ IMAGENET_MEAN])
     return graph.then("ArgMax", axis=1, keepdims=0, output="classes").model()
 
 

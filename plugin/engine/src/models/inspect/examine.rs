@@ -4,6 +4,7 @@
 //! `graph` and `tensor` walk the parts.
 
 use std::collections::{BTreeMap, HashMap};
+use std::fmt::Display;
 
 use derust_manifest::METADATA_KEY;
 
@@ -63,10 +64,7 @@ pub fn examine(onnx: &[u8], limits: &Limits) -> Examination {
         sized: vec![],
         enclosing: vec![],
     };
-    let verdict = match examiner.model(onnx) {
-        Ok(()) => examiner.first_refusal.map_or(Ok(()), Err),
-        Err(last) => Err(examiner.first_refusal.unwrap_or(last)),
-    };
+    let verdict = examiner.model(onnx).and_then(|()| examiner.first_refusal.map_or(Ok(()), Err));
     Examination { contents: examiner.contents, verdict }
 }
 
@@ -75,7 +73,7 @@ pub(super) type Checked<T = ()> = Result<T, Refusal>;
 pub(super) struct Examiner<'a> {
     pub(super) limits: &'a Limits,
     pub(super) contents: Contents,
-    /// Of a refusal that leaves the rest readable.
+    /// The first of those that leave the rest readable.
     first_refusal: Option<Refusal>,
     /// The volumes of the tensors that are small enough to be shapes, by name.
     pub(super) constants: HashMap<&'a str, f64>,
@@ -102,16 +100,16 @@ impl<'a> Examiner<'a> {
                 "producer_version" => producer[1] = self.name(field)?,
                 "opset_import" => self.operator_set(field.bytes())?,
                 "metadata_props" => self.model_property(field.bytes())?,
-                "functions" => self.note(Err(Refusal::new(
+                "functions" => self.note_whole(Refusal::new(
                     Rule::Functions,
                     "it defines operators of its own (functions); inline them before you save it, for example with \
                      onnx.inliner",
-                )))?,
+                ))?,
                 "training_info" => {
-                    self.note(Err(Refusal::new(Rule::Operators, "it holds a training graph; export it for inference")))?;
+                    self.note_whole(Refusal::new(Rule::Operators, "it holds a training graph; export it for inference"))?;
                 }
                 "configuration" => {
-                    self.note(Err(Refusal::new(Rule::Settings, "it says on which devices its parts have to run")))?;
+                    self.note_whole(Refusal::new(Rule::Settings, "it says on which devices its parts have to run"))?;
                 }
                 "graph" => {
                     graph = true;
@@ -158,8 +156,10 @@ impl<'a> Examiner<'a> {
                 Ok(())
             }
             // ONNX Runtime reads it where an environment variable asks for that; it can make it write files.
-            "ort_config" => self
-                .note(Err(Refusal::new(Rule::Settings, "it holds settings for ONNX Runtime (`ort_config`)"))),
+            "ort_config" => self.note_whole(Refusal::new(
+                Rule::Settings,
+                "it holds settings for ONNX Runtime (`ort_config`)",
+            )),
             _ => Ok(()),
         }
     }
@@ -216,17 +216,26 @@ impl<'a> Examiner<'a> {
         ))
     }
 
-    /// Keeps the first refusal after which the rest can be read, and ends the walk at others.
-    pub(super) fn note(&mut self, checked: Checked) -> Checked {
+    /// Keeps the first refusal after which the rest can be read, and ends the walk at others. The breach is at `place`.
+    pub(super) fn note<P: Display>(&mut self, checked: Checked, place: impl FnOnce() -> P) -> Checked {
         match checked {
-            Err(refusal) if !refusal.rule.ends_reading() => {
-                let enclosing = self.enclosing.iter().rev();
-                let placed = || enclosing.fold(refusal, |refusal, node| refusal.within(node));
-                self.first_refusal.get_or_insert_with(placed);
+            Ok(()) => Ok(()),
+            Err(refusal) if refusal.rule.ends_reading() => Err(refusal.within(place())),
+            Err(refusal) => {
+                if self.first_refusal.is_none() {
+                    let enclosing = self.enclosing.iter().rev();
+                    let refusal =
+                        enclosing.fold(refusal.within(place()), |refusal, node| refusal.within(node));
+                    self.first_refusal = Some(refusal);
+                }
                 Ok(())
             }
-            checked => checked,
         }
+    }
+
+    /// Keeps a breach that is at no place of its own.
+    pub(super) fn note_whole(&mut self, refusal: Refusal) -> Checked {
+        self.note(Err(refusal), || "")
     }
 }
 

@@ -1,5 +1,6 @@
 //! The walk over a graph: its nodes, their attributes, and the graphs in these.
 
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 use super::examine::{Checked, Examiner, malformed};
@@ -59,12 +60,22 @@ impl<'a> Scope<'a> {
         if name.is_empty() {
             return Ok(());
         }
-        let definition = match (self.definitions.get(name), definition) {
-            (None, definition) => definition,
-            (Some(Input), Weights) | (Some(Weights), Input) => WeightsAndInput,
-            _ => return Err(Refusal::new(Rule::Names, format!("the name {} is given twice", quoted(name)))),
-        };
-        self.definitions.insert(name, definition);
+        match self.definitions.entry(name) {
+            Entry::Vacant(entry) => {
+                entry.insert(definition);
+            }
+            Entry::Occupied(mut entry) => match (entry.get(), definition) {
+                (Input, Weights) | (Weights, Input) => {
+                    entry.insert(WeightsAndInput);
+                }
+                _ => {
+                    return Err(Refusal::new(
+                        Rule::Names,
+                        format!("the name {} is given twice", quoted(name)),
+                    ));
+                }
+            },
+        }
         Ok(())
     }
 }
@@ -74,7 +85,7 @@ impl<'a> Examiner<'a> {
     pub(super) fn graph(&mut self, bytes: &'a [u8], depth: u64) -> Checked {
         self.reach("graphs inside one another", |limits| &mut limits.nesting, depth)?;
         let mut scope = Scope::default();
-        let [mut nodes, mut tensors, mut values] = [0; 3];
+        let [mut nodes, mut tensors, mut inputs, mut outputs, mut between] = [0; 5];
         let mut fields = Fields::new(&schema::GRAPH, bytes);
         while let Some(field) = self.next(&mut fields)? {
             let bytes = field.bytes();
@@ -82,7 +93,7 @@ impl<'a> Examiner<'a> {
                 "node" => {
                     let node = NodeBytes { index: nodes, bytes };
                     let checked = self.node(node, depth, &mut scope);
-                    self.note(checked.map_err(|refusal| refusal.within(node)))?;
+                    self.note(checked, || node)?;
                     nodes += 1;
                 }
                 "initializer" => {
@@ -90,16 +101,19 @@ impl<'a> Examiner<'a> {
                         self.remember_constant(tensor.name, tensor.volume);
                         scope.define(tensor.name, Definition::Weights)
                     });
-                    let place = || numbered(&schema::TENSOR, bytes, "initialiser", tensors);
-                    self.note(checked.map_err(|refusal| refusal.within(place())))?;
+                    self.note(checked, || numbered(&schema::TENSOR, bytes, "initialiser", tensors))?;
                     tensors += 1;
                 }
-                "sparse_initializer" => self.note(Err(sparse()))?,
+                "sparse_initializer" => self.note_whole(sparse())?,
                 "input" | "output" | "value_info" => {
+                    let index = match field.name {
+                        "input" => &mut inputs,
+                        "output" => &mut outputs,
+                        _ => &mut between,
+                    };
                     let checked = self.value(field, depth, &mut scope);
-                    let place = || numbered(&schema::VALUE_INFO, bytes, field.name, values);
-                    self.note(checked.map_err(|refusal| refusal.within(place())))?;
-                    values += 1;
+                    self.note(checked, || numbered(&schema::VALUE_INFO, bytes, field.name, *index))?;
+                    *index += 1;
                 }
                 "quantization_annotation" => self.annotation(bytes)?,
                 "metadata_props" => {
@@ -132,7 +146,7 @@ impl<'a> Examiner<'a> {
                 }
                 "output" => {
                     output = self.name(field)?;
-                    checked = checked.and(scope.define(output, Definition::Output));
+                    checked = checked.and_then(|()| scope.define(output, Definition::Output));
                 }
                 "op_type" => operator = self.name(field)?,
                 "domain" => domain = self.name(field)?,
@@ -290,7 +304,7 @@ impl<'a> Examiner<'a> {
                 continue;
             };
             self.enclosing = sized.enclosing;
-            self.note(Err(Refusal::new(Rule::Shapes, problem).within(sized.node)))?;
+            self.note(Err(Refusal::new(Rule::Shapes, problem)), || sized.node)?;
         }
         Ok(())
     }

@@ -32,7 +32,7 @@ impl Default for Limits {
     fn default() -> Self {
         Limits {
             file_bytes: 256 << 20,
-            fields: 2_000_000,
+            fields: 1_000_000,
             nodes: 50_000,
             tensors: 50_000,
             weight_bytes: 256 << 20,

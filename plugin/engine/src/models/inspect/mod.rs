@@ -56,7 +56,9 @@ pub enum ModelError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Neither the file nor a sidecar says what the model is.
-    #[error("it has no manifest; put one into NAME.onnx.json beside it")]
+    #[error(
+        "it has no manifest; `derust models adopt` writes one into NAME.onnx.json beside it, to be edited"
+    )]
     NoManifest,
     /// The manifest breaks the contract.
     #[error(transparent)]

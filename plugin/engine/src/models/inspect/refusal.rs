@@ -73,8 +73,12 @@ impl Refusal {
 
     /// The same, where the place so far lies in `outer`.
     pub(super) fn within(mut self, outer: impl Display) -> Self {
-        self.place =
-            if self.place.is_empty() { outer.to_string() } else { format!("{outer}, {}", self.place) };
+        let outer = outer.to_string();
+        self.place = match (outer.is_empty(), self.place.is_empty()) {
+            (true, _) => self.place,
+            (_, true) => outer,
+            _ => format!("{outer}, {}", self.place),
+        };
         self
     }
 }

@@ -1,0 +1,151 @@
+//! `derust models adopt`: a manifest for a network that others trained.
+
+use std::fs;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+use std::time::Instant;
+
+use anyhow::{Context, bail};
+use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::segment_rust::SegmentOptions;
+use derust_engine::models::{Guess, Known, Limits, SIZE_LIMIT, Store, examine, guess, sidecar_path};
+use derust_engine::pixels::{Channels, Depth, Layout, Picture};
+use derust_engine::runtime::{Runtime, SessionOptions};
+use derust_engine::{Control, Engine, EngineOptions, Kind, Manifest, MaskMode};
+
+use crate::cli::Adopt;
+use crate::report::say;
+
+/// Side in pixels of the picture with which the engine tries the network.
+const TRIAL_SIDE: u32 = 256;
+
+/// Guesses a manifest, writes it beside the file, and tries the network with it.
+///
+/// # Errors
+/// When the file cannot be read or is no network that derust can use, or the manifest cannot be written; then nothing
+/// is.
+pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
+    let path = &arguments.file;
+    let onnx = read(path)?;
+    let sidecar = sidecar_path(path);
+    if !arguments.force {
+        refuse_what_has_one(path, &onnx, &sidecar)?;
+    }
+    let known = Known {
+        name: arguments.name.clone().unwrap_or_else(|| name_for(path)),
+        kind: arguments.kind.map(Kind::from),
+        classes: arguments.classes.clone(),
+        rust: arguments.rust.clone(),
+    };
+    let runtime = Runtime::load(None).ok();
+    let mut session = runtime.and_then(|runtime| runtime.session(&onnx, &SessionOptions::default()).ok());
+    let Guess { manifest, reasons, doubts } = guess(&onnx, &known, session.as_mut())
+        .with_context(|| format!("{} cannot be used", path.display()))?;
+    write(&sidecar, &manifest, arguments.force)?;
+
+    say(format_args!("{}: what the file tells", path.display()));
+    reasons.iter().for_each(|reason| say(format_args!("- {reason}")));
+    say("What it does not tell:");
+    doubts.iter().for_each(|doubt| say(format_args!("- {doubt}")));
+    say(format_args!("Written: {}. Edit it where it is wrong.", sidecar.display()));
+    match try_out(&onnx, &manifest) {
+        Ok(seconds) => {
+            say(format_args!(
+                "It runs: a picture of {TRIAL_SIDE} x {TRIAL_SIDE} pixels took {seconds:.2} s. It serves where both \
+                 files lie in a folder of models; `derust models` lists them."
+            ));
+            Ok(ExitCode::SUCCESS)
+        }
+        Err(problem) => {
+            say(format_args!("It does not run yet: {problem}"));
+            Ok(ExitCode::FAILURE)
+        }
+    }
+}
+
+fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
+    let what = || format!("cannot read {}", path.display());
+    let metadata = fs::metadata(path).with_context(what)?;
+    if !metadata.is_file() {
+        bail!("{} is no file", path.display());
+    }
+    if metadata.len() > SIZE_LIMIT {
+        bail!("{} has more than {} MB", path.display(), SIZE_LIMIT >> 20);
+    }
+    fs::read(path).with_context(what)
+}
+
+fn refuse_what_has_one(path: &Path, onnx: &[u8], sidecar: &Path) -> anyhow::Result<()> {
+    if sidecar.exists() {
+        bail!("{} exists already; edit it, or write over it with --force", sidecar.display());
+    }
+    if examine(onnx, &Limits::default()).contents.manifest.is_some() {
+        bail!(
+            "{} has a manifest inside, so that it needs none beside it; with --force one is written, which then counts \
+             instead",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// A model's name made of the file's.
+fn name_for(path: &Path) -> String {
+    let stem = path.file_stem().unwrap_or_default().to_string_lossy();
+    let plain = |c: char| if c.is_ascii_alphanumeric() || "._-".contains(c) { c } else { '-' };
+    let name: String = stem.chars().map(plain).take(64).collect();
+    if name.is_empty() { "model".into() } else { name }
+}
+
+/// Whole or not at all.
+fn write(path: &Path, manifest: &Manifest, replace: bool) -> anyhow::Result<()> {
+    let what = || format!("cannot write {}", path.display());
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let mut builder = tempfile::Builder::new();
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        // What the user's mask leaves of it; temporary files have less.
+        builder.permissions(fs::Permissions::from_mode(0o666));
+    }
+    let mut file = builder.tempfile_in(folder).with_context(what)?;
+    file.write_all(manifest.to_json().as_bytes()).with_context(what)?;
+    file.write_all(b"\n").with_context(what)?;
+    let persisted = if replace { file.persist(path) } else { file.persist_noclobber(path) };
+    persisted.map(drop).map_err(|failed| failed.error).with_context(what)
+}
+
+/// Has an engine that knows nothing else run the network, and answers with the seconds that it took.
+fn try_out(onnx: &[u8], manifest: &Manifest) -> Result<f64, String> {
+    let prepare = || {
+        let folder = tempfile::tempdir()?;
+        let file = folder.path().join("model.onnx");
+        fs::write(&file, onnx)?;
+        fs::write(sidecar_path(&file), manifest.to_json())?;
+        Ok::<_, std::io::Error>(folder)
+    };
+    let folder = prepare().map_err(|error| format!("there is no place to try it in: {error}"))?;
+    let store = Store::only(&[folder.path().into()]);
+    let engine = Engine::new(EngineOptions { store, ..Default::default() });
+    let layout = |channels| Layout::packed(TRIAL_SIDE, TRIAL_SIDE, channels, Depth::U8);
+    let data = vec![128; (TRIAL_SIDE * TRIAL_SIDE * 3) as usize];
+    let picture = Picture::new(&data, layout(Channels::Rgb)).map_err(|error| error.to_string())?;
+    let mask = Picture::new(&data, layout(Channels::Gray)).map_err(|error| error.to_string())?;
+    let control = Control::default();
+    let run = || match manifest.kind {
+        Kind::Derust => {
+            let options = RemoveOptions { mask_mode: MaskMode::Replace, ..Default::default() };
+            engine.analyse_removal(&picture, Some(&mask), &options, control).map(drop)
+        }
+        _ => engine.segment(&picture, &SegmentOptions::default(), control).map(drop),
+    };
+    // The first run loads the network as well.
+    run().map_err(|error| {
+        let entry = engine.models().into_iter().next();
+        entry.and_then(|entry| entry.idle_because).unwrap_or_else(|| error.to_string())
+    })?;
+    let start = Instant::now();
+    run().map_err(|error| error.to_string())?;
+    Ok(start.elapsed().as_secs_f64())
+}
