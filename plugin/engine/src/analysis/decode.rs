@@ -173,3 +173,42 @@ fn soft_max_share(scores: ArrayView1<'_, f32>, is_rust: &[bool]) -> f32 {
     }
     rust / all
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two of three classes are rust.
+    fn output(role: OutputRole, scores: Scores) -> Output {
+        let classes = ["metal", "red rust", "black rust"].map(str::to_owned);
+        Output { scores, rust: classes[1..].into(), classes: classes.into(), ..Output::new("out", role) }
+    }
+
+    #[test]
+    fn scores_become_one_probability() {
+        let probability = |role, scores, values: [f32; 3]| {
+            let answer = ArrayD::from_shape_vec(vec![1, 3, 1, 1], values.into()).unwrap();
+            decode(&output(role, scores), answer, &Array3::zeros((3, 1, 1))).unwrap()[[0, 0, 0]]
+        };
+        let [two, three] = [2.0_f32.ln(), 3.0_f32.ln()];
+        for (role, scores, values, expected) in [
+            (OutputRole::Classes, Scores::Logits, [0.0, two, three], 5.0 / 6.0),
+            (OutputRole::Classes, Scores::Logits, [0.0, f32::INFINITY, three], 1.0),
+            (OutputRole::Classes, Scores::Probabilities, [0.5, 0.2, 0.3], 0.5),
+            (OutputRole::Labels, Scores::Logits, [9.0, 0.0, three], 0.75),
+            (OutputRole::Labels, Scores::Probabilities, [0.9, 0.2, 0.3], 0.3),
+        ] {
+            let found = probability(role, scores, values);
+            assert!((found - expected).abs() < 1e-6, "{role:?} {scores:?}: {found}");
+        }
+    }
+
+    #[test]
+    fn class_numbers_are_not_mixed_and_those_without_a_name_are_not_rust() {
+        let numbers = Output { stride: 2, ..output(OutputRole::ClassIndex, Scores::Logits) };
+        let answer = ArrayD::from_shape_vec(vec![1, 2, 3], vec![0.0, 1.0, 2.0, 3.0, 255.0, -1.0]).unwrap();
+        let found = decode(&numbers, answer, &Array3::zeros((3, 4, 6))).unwrap();
+        let rust = |(_, y, x): (usize, usize, usize)| if y < 2 && x >= 2 { 1.0 } else { 0.0 };
+        assert_eq!(found, Array3::from_shape_fn((1, 4, 6), rust));
+    }
+}

@@ -169,7 +169,8 @@ impl<'a> Guesser<'a> {
             None => (
                 Kind::SegmentRust,
                 format!(
-                    "`kind` is segment-rust: `{}` has {} channels, and is no picture; if it is, say --kind derust",
+                    "`kind` is segment-rust: `{}` is no picture, by its number of channels, {}; if it is, say --kind \
+                     derust",
                     first.name, first.channels
                 ),
             ),

@@ -70,7 +70,9 @@ pub(super) fn filled<'a>(
 }
 
 pub(super) fn no_planes() -> String {
-    "none of its outputs has a part of the picture's height and width that divides them".into()
+    "it is no network that answers with planes: none of its outputs has the picture's height and width, or a whole part \
+     of them"
+        .into()
 }
 
 /// An output that holds planes.
