@@ -123,11 +123,11 @@ fn float_shape(sizes: &[i64]) -> Vec<u8> {
 
 #[test]
 fn bad_files_are_refused_by_a_rule_and_at_a_place() {
-    inspect(good().encode_to_vec().into(), None).unwrap();
-    inspect(with_in_graph(nested(3, vec![])).into(), None).unwrap();
-    inspect(with_node("Relu", "", &["image"], vec![]).into(), None).unwrap();
-    inspect(with_tensor(1, &[2], bytes(9, [0; 8])).into(), None).unwrap();
-    inspect(with_value(float_shape(&[1, 64, 512, -1])).into(), None).unwrap();
+    inspect(&good().encode_to_vec(), None).unwrap();
+    inspect(&with_in_graph(nested(3, vec![])), None).unwrap();
+    inspect(&with_node("Relu", "", &["image"], vec![]), None).unwrap();
+    inspect(&with_tensor(1, &[2], bytes(9, [0; 8])), None).unwrap();
+    inspect(&with_value(float_shape(&[1, 64, 512, -1])), None).unwrap();
     let whole = good().encode_to_vec();
     let location = bytes(13, join(&[bytes(1, "location"), bytes(2, "/etc/passwd")]));
     let outside = join(&[tensor(1, &[2]), location, number(14, 1)]);
@@ -351,7 +351,7 @@ fn bad_files_are_refused_by_a_rule_and_at_a_place() {
         ("a choice of devices", with(bytes(26, "")), &["which devices", "[settings]"]),
     ];
     for (what, file, expected) in rows {
-        let refusal = inspect(file.into(), None).expect_err(what).to_string();
+        let refusal = inspect(&file, None).expect_err(what).to_string();
         for words in expected {
             assert!(refusal.contains(words), "{what}: {words:?} is missing in {refusal:?}");
         }
@@ -364,13 +364,13 @@ fn bad_files_are_refused_by_a_rule_and_at_a_place() {
 fn a_file_that_ends_anywhere_or_has_any_byte_changed_does_no_harm() {
     let whole = Network::red_to_gray().to_onnx();
     for length in 0..whole.len() {
-        assert!(inspect(whole[..length].to_vec().into(), None).is_err(), "{length} of {} bytes", whole.len());
+        assert!(inspect(&whole[..length].to_vec(), None).is_err(), "{length} of {} bytes", whole.len());
     }
     for place in 0..whole.len() {
         for bits in [0x01, 0x80, 0xff] {
             let mut file = whole.clone();
             file[place] ^= bits;
-            let _ = inspect(file.into(), None);
+            let _ = inspect(&file, None);
         }
     }
 }

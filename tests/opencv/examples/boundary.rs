@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prefix = Path::new(&prefix).canonicalize()?;
 
     let runtime = Runtime::load(Some(&prefix.join("lib/onnxruntime/libonnxruntime.so.1")))?;
-    let model = inspect(std::fs::read(prefix.join("share/derust/models/segment-rust.onnx"))?.into(), None)?;
+    let model = inspect(&std::fs::read(prefix.join("share/derust/models/segment-rust.onnx"))?, None)?;
     let options = SessionOptions { threads: NonZero::new(threads as usize), ..SessionOptions::default() };
     let mut session = runtime.session(&model.onnx, &options)?;
     let engine = Engine::new(EngineOptions {
