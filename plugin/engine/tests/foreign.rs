@@ -13,7 +13,9 @@ use derust_engine::models::{Guess, Known, Store, guess, inspect};
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
 use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_engine::{Control, Engine, EngineOptions, Kind, MaskMode};
+use derust_manifest::onnx::ValueInfo;
 use derust_manifest::{Input, Manifest, Output, Tile};
+use prost::Message;
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -331,6 +333,31 @@ fn classes_are_no_picture_and_the_caller_has_the_last_word() {
     assert_eq!(kind("generator-unit", Some(Kind::SegmentRust)).unwrap(), Kind::SegmentRust);
     let refusal = kind("two-channels", Some(Kind::Derust)).unwrap_err().to_string();
     assert!(refusal.contains("3 or 4 channels"), "{refusal}");
+}
+
+#[test]
+fn declared_shapes_without_bounds_are_refused_and_cost_nothing() {
+    let guessed = |input: [&str; 4], output: [&str; 4]| {
+        let mut model = Network::red_is_rust().to_model();
+        model.metadata_props.clear();
+        let graph = model.graph.as_mut().unwrap();
+        graph.input[0] = ValueInfo::floats("image", &input);
+        graph.output[0] = ValueInfo::floats("probability", &output);
+        let known = Known { name: "large".into(), ..Default::default() };
+        guess(&model.encode_to_vec(), &known, None).map(drop)
+    };
+    guessed(["1", "3", "64", "64"], ["1", "9", "64", "64"]).unwrap();
+    let large = "4611686018427387904";
+    for (input, output) in [
+        (["1", "3", large, "64"], ["1", "1", large, "64"]),
+        (["1", "3", "9999", "64"], ["1", "1", "9999", "64"]),
+        (["1", "3", "0", "64"], ["1", "1", "0", "64"]),
+        (["1", "3", "64", "64"], ["1", "1", "1", large]),
+        (["1", "3", "h", "w"], ["1", large, "h", "w"]),
+        (["1", "3", "h", "w"], ["1", "999999", "h", "w"]),
+    ] {
+        guessed(input, output).unwrap_err();
+    }
 }
 
 #[test]

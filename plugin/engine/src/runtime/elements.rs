@@ -41,3 +41,30 @@ pub(super) fn decode(value: &Value) -> Option<ArrayD<f32>> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::super::Runtime;
+    use super::*;
+
+    #[test]
+    fn numbers_become_what_is_declared_and_come_back() {
+        let _runtime = Runtime::load(None).unwrap();
+        let numbers = array![[0.4, 0.6, 254.5], [300.0, -3.0, 0.1]].into_dyn();
+        let there_and_back = |declared| decode(&encode(&numbers.view(), declared).unwrap()).unwrap();
+        let bytes = there_and_back(Some(TensorElementType::Uint8));
+        assert_eq!(bytes, array![[0.0, 1.0, 255.0], [255.0, 0.0, 0.0]].into_dyn());
+        let halves = there_and_back(Some(TensorElementType::Float16));
+        assert_ne!(halves, numbers);
+        assert!(
+            halves.iter().zip(&numbers).all(|(half, number)| (half - number).abs() <= number.abs() / 2048.0)
+        );
+        assert_eq!(there_and_back(Some(TensorElementType::Float32)), numbers);
+        // In the order of their indices, however they lie in memory.
+        let turned = numbers.t();
+        let bytes = decode(&encode(&turned, Some(TensorElementType::Uint8)).unwrap()).unwrap();
+        assert_eq!(bytes, array![[0.0, 255.0], [1.0, 0.0], [255.0, 0.0]].into_dyn());
+    }
+}

@@ -5,6 +5,10 @@ use ndarray::ArrayD;
 
 use crate::models::inspect::{Dimension, Port, Ports};
 
+/// The largest height or width that a graph may fix, and the most channels that an answer may have.
+const LARGEST_SIDE: usize = 4096;
+const MOST_CHANNELS: usize = 4096;
+
 /// An input or output that can hold planes.
 pub(super) struct Planes<'a> {
     pub(super) port: &'a Port,
@@ -39,6 +43,12 @@ pub(super) fn inputs(ports: &Ports) -> Result<(Planes<'_>, Option<Planes<'_>>), 
         .find(|planes| planes.channels == Some(3))
         .or_else(|| read(Layout::Nchw).find(|planes| planes.channels.is_none()))
         .ok_or("none of its inputs takes a picture: four dimensions, of which the second or the last is 3")?;
+    if let Some(side) = image.size.into_iter().flatten().find(|side| !(1..=LARGEST_SIDE).contains(side)) {
+        return Err(format!(
+            "its input `{}` has a side of {side} pixels; 1 to {LARGEST_SIDE} can be run",
+            image.port.name
+        ));
+    }
     let mut others = ports.inputs.iter().filter(|port| port.name != image.port.name);
     let mask = others
         .next()
@@ -94,12 +104,15 @@ impl<'a> Answer<'a> {
                 return (planes.size == image.size).then_some(1);
             };
             let stride = size[0].checked_div(height)?;
-            ([height * stride, width * stride] == size).then_some(stride)
+            ([height.checked_mul(stride)?, width.checked_mul(stride)?] == size).then_some(stride)
         };
         let other = if image.layout == Layout::Nchw { Layout::Nhwc } else { Layout::Nchw };
         [image.layout, other].into_iter().find_map(|layout| {
             let planes = planes(port, layout)?;
             let channels = planes.channels.unwrap_or(1);
+            if channels > MOST_CHANNELS {
+                return None;
+            }
             Some(Answer {
                 name,
                 element_type: port.element_type,
