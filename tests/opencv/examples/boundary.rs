@@ -39,9 +39,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     let prefix = Path::new(&prefix).canonicalize()?;
 
     let runtime = Runtime::load(Some(&prefix.join("lib/onnxruntime/libonnxruntime.so.1")))?;
-    let model = inspect(&std::fs::read(prefix.join("share/derust/models/segment-rust.onnx"))?, None)?;
+    let onnx = std::fs::read(prefix.join("share/derust/models/segment-rust.onnx"))?;
+    let model = inspect(&onnx, None)?;
     let options = SessionOptions { threads: NonZero::new(threads as usize), ..SessionOptions::default() };
-    let mut session = runtime.session(&model.onnx, &options)?;
+    let mut session = runtime.session(&onnx, &options)?;
     let engine = Engine::new(EngineOptions {
         store: Store::new(&[prefix.join("share/derust/models")]),
         session: options.clone(),
