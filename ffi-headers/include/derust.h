@@ -806,6 +806,9 @@ derust_status derust_analyse_remove(derust_engine *engine,
  * `image` is the picture that was analysed, unchanged. The result and the overlay have the size and format of the
  * image's region and may be the image itself; mask and probability are gray and share no memory with the image.
  *
+ * The result is made from its first row to its last: when options->progress is told which part is done, so many of the
+ * region's rows are final, and the caller may read them from then on.
+ *
  * The caller sees to it:
  * `analysis` is NULL or an analysis that was not freed; the images are NULL or describe memory of the caller;
  * `options` is NULL (every default) or a struct that says its size; `error` is NULL or where an error goes.

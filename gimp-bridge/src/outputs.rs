@@ -2,13 +2,14 @@
 //!
 //! The image is touched last, in one step of its undo history: whoever stops a filter before finds the image as it was.
 
+use crate::engine::Canvas;
 use crate::gimp::{Buffer, Gimp, Handle, Visible};
 use crate::messages::tr;
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::problem::Problem;
 use crate::procedures::{Filter, Procedure};
 use crate::settings::Output;
-use crate::work::{Made, Source};
+use crate::work::Made;
 
 /// Says why an output is not possible for a drawable, before work is done for it.
 ///
@@ -64,50 +65,44 @@ impl<H: Handle> Target<'_, H> {
     }
 }
 
-/// The shadow buffer of a layer, to which GIMP gets the pixels as they are while the result is still being composed. What
-/// differs is sent when the result is there, which is less.
-pub struct Draft<'a, H: Handle> {
+/// The shadow buffer of a layer, to which GIMP gets the rows of the result while others are still being composed.
+pub struct Stream<'a, H: Handle> {
     shadow: Buffer<'a, H>,
-    source: Source,
-    /// The rows of the area above this one have been sent.
-    sent: i32,
+    /// What has not been sent yet.
+    rest: Rectangle,
 }
 
-/// A draft, if the result replaces pixels of the layer that are stored as they are worked on.
+/// A stream, if the result replaces pixels of the layer that are stored as they are worked on.
 ///
 /// # Errors
 /// When GIMP refuses.
-pub fn draft<'a, H: Handle>(
+pub fn stream<'a, H: Handle>(
     gimp: &'a Gimp<H>,
     target: &Target<'_, H>,
     output: Output,
-    source: &Source,
-) -> Result<Option<Draft<'a, H>>, Problem> {
+    area: Rectangle,
+) -> Result<Option<Stream<'a, H>>, Problem> {
     let fits = output == Output::ThisLayer && target.visible.is_none();
     if !fits || !gimp.encoding(target.drawable)?.is_exact() {
         return Ok(None);
     }
-    let (shadow, source) = (gimp.shadow(target.drawable)?, source.clone());
-    Ok(Some(Draft { shadow, sent: source.area.y, source }))
+    Ok(Some(Stream { shadow: gimp.shadow(target.drawable)?, rest: area }))
 }
 
-impl<H: Handle> Draft<'_, H> {
-    /// Sends some rows; says whether there were any left.
-    pub fn send_more(&mut self, gimp: &Gimp<H>) -> bool {
-        let area = self.source.area;
-        let Some(rows) =
-            area.blocks().map(|block| block.y + block.height as i32).find(|end| *end > self.sent)
-        else {
+impl<H: Handle> Stream<'_, H> {
+    /// Sends the next rows if they are finished; says whether they were.
+    pub fn send(&mut self, gimp: &Gimp<H>, canvas: &Canvas) -> bool {
+        let Some((band, rest)) = self.rest.split_band() else { return false };
+        if (band.y + band.height as i32) as u32 > canvas.finished() {
             return false;
-        };
-        let band = Rectangle { y: self.sent, height: (rows - self.sent) as u32, ..area };
-        gimp.write_picture(&self.shadow, &self.source.picture, band);
-        self.sent = rows;
+        }
+        gimp.write_rows(&self.shadow, canvas.format(), (canvas.rows(), canvas.row_bytes()), band);
+        self.rest = rest;
         true
     }
 }
 
-/// Puts a result where it belongs; a draft was begun for it.
+/// Puts a result where it belongs; a stream has sent it there already.
 ///
 /// # Errors
 /// When GIMP refuses; the image is then as it was, or one undo takes it back there.
@@ -117,7 +112,7 @@ pub fn put<H: Handle>(
     target: &Target<'_, H>,
     output: Output,
     made: &Made,
-    draft: Option<Draft<'_, H>>,
+    stream: Option<Stream<'_, H>>,
 ) -> Result<(), Problem> {
     let source = &made.source;
     let mask = || -> Result<Plane, Problem> {
@@ -135,11 +130,9 @@ pub fn put<H: Handle>(
             merge(gimp, target.drawable, source.area)
         }),
         (_, Output::ThisLayer) => {
-            match draft {
-                Some(Draft { shadow, source, sent }) => {
-                    let pictures = (&*source.picture, changed(made)?);
-                    gimp.write_changes(&shadow, pictures, source.area, sent);
-                }
+            match stream {
+                // Its buffer has to be gone before the merge.
+                Some(stream) => drop(stream),
                 None => fill_shadow(gimp, target.drawable, made)?,
             }
             gimp.one_undo_step(target.image, || merge(gimp, target.drawable, source.area))

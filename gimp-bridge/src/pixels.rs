@@ -1,5 +1,6 @@
 //! Pixels between GIMP and libderust: how they are stored, pictures, and planes of coverage.
 
+use std::alloc::{Layout, alloc_zeroed};
 use std::ffi::CStr;
 
 use derust_interface::*;
@@ -21,19 +22,13 @@ pub struct Rectangle {
 }
 
 impl Rectangle {
-    /// The blocks that it consists of, row by row; GIMP's tiles fit into them.
-    pub fn blocks(self) -> impl Iterator<Item = Rectangle> {
-        const SIDE: i32 = 128;
-        let cuts = |from: i32, length: u32| {
-            let to = from + length as i32;
-            let next = move |start: i32| ((start.div_euclid(SIDE) + 1) * SIDE).min(to);
-            std::iter::successors(Some(from), move |start| Some(next(*start)))
-                .take_while(move |start| *start < to)
-                .map(move |start| (start, (next(start) - start) as u32))
-        };
-        cuts(self.y, self.height).flat_map(move |(y, height)| {
-            cuts(self.x, self.width).map(move |(x, width)| Rectangle { x, y, width, height })
-        })
+    /// The rows down to the next border of GIMP's tiles, and what is left; nothing if there are none.
+    pub fn split_band(self) -> Option<(Rectangle, Rectangle)> {
+        const TILE: i32 = 128;
+        let height = ((self.y.div_euclid(TILE) + 1) * TILE - self.y) as u32;
+        let height = height.min(self.height);
+        let rest = Rectangle { y: self.y + height as i32, height: self.height - height, ..self };
+        (height > 0).then_some((Rectangle { height, ..self }, rest))
     }
 }
 
@@ -180,12 +175,10 @@ impl Picture {
     /// A black picture.
     pub fn new(format: Format, width: u32, height: u32) -> Result<Self, Problem> {
         let bytes = width as usize * height as usize * format.pixel_bytes();
-        let mut data = Vec::new();
-        data.try_reserve_exact(bytes).map_err(|_| {
+        let data = zeros(bytes).ok_or_else(|| {
             let text = tr("There is not enough memory for a layer of {0} x {1} pixels.");
             Problem::new(text.replace("{0}", &width.to_string()).replace("{1}", &height.to_string()))
         })?;
-        data.resize(bytes, 0);
         Ok(Picture { format, width, height, data })
     }
 
@@ -248,6 +241,20 @@ impl Picture {
         let alpha =
             if self.format.alpha { (value(self.format.channels() - 1) * 255.0).round() as u8 } else { 255 };
         [red, green, blue, alpha]
+    }
+}
+
+/// As many zeros, as the system hands them out; none if there is not enough memory. `vec!` would end the program then, and
+/// a vector that is filled would be written to once more.
+fn zeros(length: usize) -> Option<Vec<u8>> {
+    if length == 0 {
+        return Some(Vec::new());
+    }
+    let layout = Layout::array::<u8>(length).ok()?;
+    // SAFETY: the layout has a size. The memory is allocated as that of a vector is, and all of it is zero.
+    unsafe {
+        let start = alloc_zeroed(layout);
+        (!start.is_null()).then(|| Vec::from_raw_parts(start, length, length))
     }
 }
 
@@ -349,13 +356,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn blocks_cover_an_area_once_and_end_where_tiles_do() {
-        let area = Rectangle { x: 100, y: 250, width: 200, height: 6 };
-        let at = |x, width| Rectangle { x, width, ..area };
-        assert_eq!(area.blocks().collect::<Vec<_>>(), [at(100, 28), at(128, 128), at(256, 44)]);
-        let area = Rectangle { x: 0, y: 120, width: 8, height: 137 };
-        let rows: Vec<_> = area.blocks().map(|block| (block.y, block.height)).collect();
-        assert_eq!(rows, [(120, 8), (128, 128), (256, 1)]);
+    fn bands_cover_an_area_once_and_end_where_tiles_do() {
+        let area = Rectangle { x: 100, y: 120, width: 200, height: 137 };
+        let next = |(_, rest): &(Rectangle, Rectangle)| rest.split_band();
+        let bands: Vec<_> = std::iter::successors(area.split_band(), next).map(|(band, _)| band).collect();
+        let at = |y, height| Rectangle { y, height, ..area };
+        assert_eq!(bands, [at(120, 8), at(128, 128), at(256, 1)]);
     }
 
     #[test]
@@ -381,6 +387,18 @@ mod tests {
         for name in ["", "RGB", "_babl-int:5 u8", "CMYK float", "R'G'B' u24"] {
             assert_eq!(known(name, true), None, "{name}");
         }
+    }
+
+    #[test]
+    fn memory_is_black_or_refused() {
+        for length in [0, 1, 4097, 9 << 20] {
+            let mut memory = zeros(length).unwrap();
+            assert_eq!((memory.len(), memory.iter().any(|byte| *byte != 0)), (length, false));
+            memory.extend_from_slice(&[7; 3]);
+            assert_eq!(memory[length..], [7; 3]);
+        }
+        assert_eq!(zeros(isize::MAX as usize), None);
+        assert_eq!(zeros(usize::MAX), None);
     }
 
     #[test]

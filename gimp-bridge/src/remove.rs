@@ -1,17 +1,22 @@
 //! derust: from a layer to a layer without rust.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::engine::Progress;
+use crate::engine::{Canvas, Progress};
 use crate::problem::Problem;
 use crate::settings::{Output, Settings};
-use crate::work::{ANALYSED, Made, Work, part};
+use crate::work::{ANALYSED, Made, Work, begin, part};
 
 /// Makes the picture without rust, and the mask for it if one is asked for.
 ///
 /// # Errors
 /// See [`Work::make`].
-pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
+pub fn make(
+    work: &mut Work,
+    settings: &Settings,
+    canvas: &OnceLock<Canvas>,
+    progress: Progress<'_>,
+) -> Result<Made, Problem> {
     let source = work.source(settings).clone();
     let picture = &*source.picture;
     let masked = settings.output == Output::LayerMask;
@@ -30,7 +35,8 @@ pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Res
     // Behind a layer mask the whole result is kept, so that the mask can be painted on.
     let limit_now = limit.as_ref().filter(|_| !masked);
     let strength = settings.strength;
-    let result = removal.compose(picture, strength, limit_now, &mut part(progress, ANALYSED, 1.0))?;
+    let canvas = begin(canvas, Canvas::like(picture)?);
+    removal.compose(picture, strength, limit_now, canvas, &mut part(progress, ANALYSED, 1.0))?;
     let mask = limit.filter(|_| masked).map(Arc::new);
-    Ok(Made { source, picture: Some(Arc::new(result)), mask, summary: None })
+    Ok(Made { source, picture: None, mask, summary: None })
 }

@@ -1,19 +1,19 @@
 //! A run of a filter: from what GIMP asks for to what it gets.
 
 use std::path::Path;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use crate::dialog::{self, Controls};
 use crate::engine::{Engine, Summary};
 use crate::gimp::{Gimp, Handle};
 use crate::messages::tr;
-use crate::outputs::{self, Draft, Target};
+use crate::outputs::{self, Stream, Target};
 use crate::problem::Problem;
 use crate::procedures::Procedure;
 use crate::settings::{Device, Settings, Value};
-use crate::work::{ANALYSED, Made, Source, Sources, Work};
+use crate::work::{Made, Source, Sources, Work};
 
 /// What GIMP asks for.
 pub struct Call<'a, H> {
@@ -106,34 +106,35 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
     let settings = Settings::new(procedure, &values)?;
     outputs::check(gimp, procedure, drawable, settings.output)?;
     let target = Target { image, drawable, visible: visible.as_ref().filter(|_| settings.use_visible) };
-    let (made, draft) = match made {
+    let (made, stream) = match made {
         Some(made) => (made, None),
         None => {
-            let mut draft = outputs::draft(gimp, &target, settings.output, work.source(&settings))?;
+            let area = work.source(&settings).area;
+            let mut stream = outputs::stream(gimp, &target, settings.output, area)?;
             gimp.begin_progress(&tr(procedure.title));
-            let made = make(gimp, &mut work, &settings, draft.as_mut());
+            let made = make(gimp, &mut work, &settings, stream.as_mut());
             gimp.end_progress();
-            (made?, draft)
+            (made?, stream)
         }
     };
-    outputs::put(gimp, procedure, &target, settings.output, &made, draft)?;
+    outputs::put(gimp, procedure, &target, settings.output, &made, stream)?;
     gimp.show();
     Ok(Ending::Done { values, summary: made.summary })
 }
 
-/// Makes what the settings ask for on a thread of its own. This one tells GIMP how far it is, and sends it what the draft
-/// can have before.
+/// Makes what the settings ask for on a thread of its own. This one tells GIMP how far it is, and sends it what is finished.
 fn make<H: Handle>(
     gimp: &Gimp<H>,
     work: &mut Work,
     settings: &Settings,
-    mut draft: Option<&mut Draft<'_, H>>,
+    mut stream: Option<&mut Stream<'_, H>>,
 ) -> Result<Made, Problem> {
     const PAUSE: Duration = Duration::from_millis(5);
     let told = AtomicU32::new(0);
-    std::thread::scope(|scope| {
+    let canvas = OnceLock::new();
+    let made = std::thread::scope(|scope| {
         let maker = scope.spawn(|| {
-            work.make(settings, &mut |done| {
+            work.make(settings, &canvas, &mut |done| {
                 told.store(done.to_bits(), Ordering::Relaxed);
                 true
             })
@@ -146,14 +147,21 @@ fn make<H: Handle>(
                 shown = done;
                 gimp.progress(f64::from(done));
             }
-            // The networks want all cores, the composition one.
-            let more = done >= ANALYSED && draft.as_mut().is_some_and(|draft| draft.send_more(gimp));
-            if !more {
+            let sent = match (&mut stream, canvas.get()) {
+                (Some(stream), Some(canvas)) => stream.send(gimp, canvas),
+                _ => false,
+            };
+            if !sent {
                 std::thread::sleep(PAUSE);
             }
         }
         maker.join().unwrap_or_else(|_| Err(Problem::new(tr("A bug in Derust: it panicked."))))
-    })
+    });
+    let made = made?;
+    if let (Some(stream), Some(canvas)) = (stream, canvas.get()) {
+        while stream.send(gimp, canvas) {}
+    }
+    Ok(made.with(canvas))
 }
 
 /// The pixels of a layer; `origin` is where it lies relative to the layer that the filter is for.

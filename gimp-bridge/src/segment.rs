@@ -1,17 +1,22 @@
 //! segment-rust: from a layer to a mask of its rust.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::engine::Progress;
+use crate::engine::{Canvas, Progress};
 use crate::problem::Problem;
 use crate::settings::{Output, Settings};
-use crate::work::{ANALYSED, Made, Work, part};
+use crate::work::{ANALYSED, Made, Work, begin, part};
 
 /// Makes the mask, says how much rust there is, and colours the picture if that is asked for.
 ///
 /// # Errors
 /// See [`Work::make`].
-pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
+pub fn make(
+    work: &mut Work,
+    settings: &Settings,
+    canvas: &OnceLock<Canvas>,
+    progress: Progress<'_>,
+) -> Result<Made, Problem> {
     let source = work.source(settings).clone();
     let picture = &*source.picture;
     let model = settings.model.as_deref();
@@ -19,10 +24,9 @@ pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Res
     let mut mask = rust.mask(picture, settings.threshold, &mut part(progress, ANALYSED, 0.9))?;
     mask.soften(settings.edge_softness);
     let summary = rust.summary(picture, settings.threshold)?;
-    let coloured = if settings.output == Output::NewLayer {
-        Some(Arc::new(rust.overlay(picture, settings.threshold, &mut part(progress, 0.9, 1.0))?))
-    } else {
-        None
-    };
-    Ok(Made { source, picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary) })
+    if settings.output == Output::NewLayer {
+        let canvas = begin(canvas, Canvas::like(picture)?);
+        rust.overlay(picture, settings.threshold, canvas, &mut part(progress, 0.9, 1.0))?;
+    }
+    Ok(Made { source, picture: None, mask: Some(Arc::new(mask)), summary: Some(summary) })
 }

@@ -2,9 +2,9 @@
 //! are served from what was found before.
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use crate::engine::{Engine, Progress, Removal, Segmentation, Summary};
+use crate::engine::{Canvas, Engine, Progress, Removal, Segmentation, Summary};
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::problem::Problem;
 use crate::procedures::Filter;
@@ -87,15 +87,21 @@ impl Work {
         self.sources.visible.is_some()
     }
 
-    /// Makes what the settings ask for.
+    /// Makes what the settings ask for. If a picture is part of it, it is composed on `canvas` and goes into what was made
+    /// when that is over; see [`Made::with`].
     ///
     /// # Errors
     /// When libderust, ONNX Runtime or a model is missing or fails, memory is short, or `progress` says that it is
     /// enough.
-    pub fn make(&mut self, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
+    pub fn make(
+        &mut self,
+        settings: &Settings,
+        canvas: &OnceLock<Canvas>,
+        progress: Progress<'_>,
+    ) -> Result<Made, Problem> {
         match self.filter {
-            Filter::Derust => remove::make(self, settings, progress),
-            Filter::SegmentRust => segment::make(self, settings, progress),
+            Filter::Derust => remove::make(self, settings, canvas, progress),
+            Filter::SegmentRust => segment::make(self, settings, canvas, progress),
         }
     }
 
@@ -152,6 +158,18 @@ impl Work {
         };
         Ok(&self.rust.insert((asked, rust)).1)
     }
+}
+
+impl Made {
+    /// The same with the picture that was composed for it, if there is one.
+    pub fn with(self, canvas: OnceLock<Canvas>) -> Self {
+        Made { picture: canvas.into_inner().map(|canvas| Arc::new(canvas.into_picture())), ..self }
+    }
+}
+
+/// Shows others a canvas that is about to be composed on; it is the first one in its place.
+pub fn begin(place: &OnceLock<Canvas>, canvas: Canvas) -> &Canvas {
+    place.get_or_init(|| canvas)
 }
 
 /// The part of a progress from `from` to `to`.

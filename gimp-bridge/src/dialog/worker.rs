@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, Sender};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
 use crate::messages::tr;
@@ -105,19 +105,25 @@ impl Wanted {
 fn make(work: &mut Work, settings: Settings, wanted: &Wanted, answer: &Sender<Answer>) {
     // Nobody listens to a dialog that closes.
     let say = |message| drop(answer.send(message));
-    if let Ok(engine) = work.engine(settings.device) {
-        say(Answer::RunsOn(engine.truth()));
-    }
+    let say_device = |work: &mut Work| {
+        if let Ok(engine) = work.engine(settings.device) {
+            say(Answer::RunsOn(engine.truth()));
+        }
+    };
+    say_device(work);
     let mut told = 0.0;
-    let made = work.make(&settings, &mut |done| {
+    let canvas = OnceLock::new();
+    let made = work.make(&settings, &canvas, &mut |done| {
         if done >= told + 0.01 {
             told = done;
             say(Answer::Progress(done));
         }
         wanted.still(&settings, done)
     });
+    // Only now it is certain: a GPU may be there and unfit for the network.
+    say_device(work);
     match made {
-        Ok(made) => say(Answer::Made(settings, made)),
+        Ok(made) => say(Answer::Made(settings, made.with(canvas))),
         Err(problem) if problem.is_cancelled() => {}
         Err(problem) => say(Answer::Failed(problem)),
     }

@@ -3,6 +3,7 @@
 use derust_interface::*;
 
 use super::Progress;
+use super::canvas::Canvas;
 use super::library::Loaded;
 use crate::pixels::{Picture, Plane};
 use crate::problem::Problem;
@@ -64,7 +65,8 @@ impl Drop for Found {
 }
 
 impl Removal {
-    /// The picture that was analysed, without rust; `limit` says where.
+    /// Makes the picture that was analysed, without rust; `limit` says where. Rows of the canvas are finished one after
+    /// the other.
     ///
     /// # Errors
     /// When memory is short or `progress` says that it is enough.
@@ -73,16 +75,19 @@ impl Removal {
         picture: &Picture,
         strength: f32,
         limit: Option<&Plane>,
+        canvas: &Canvas,
         progress: Progress<'_>,
-    ) -> Result<Picture, Problem> {
-        let mut result = canvas(picture)?;
+    ) -> Result<(), Problem> {
         let limit = limit.map(Plane::image);
         let mask = limit.as_ref().map_or(std::ptr::null(), std::ptr::from_ref);
         let options =
             ComposeOptions { output: DERUST_OUTPUT_RESULT, strength, mask, ..ComposeOptions::default() };
-        let output = result.image_mut();
-        self.0.compose(picture, options, &output, progress)?;
-        Ok(result)
+        let progress: Progress<'_> = &mut |done| {
+            // SAFETY: libderust says which part of the rows it has finished.
+            unsafe { canvas.finish(done) };
+            progress(done)
+        };
+        self.0.compose(picture, options, canvas.image(), progress)
     }
 }
 
@@ -103,7 +108,7 @@ impl Segmentation {
         Ok(plane)
     }
 
-    /// The picture that was analysed, with the rust coloured.
+    /// Makes the picture that was analysed, with the rust coloured.
     ///
     /// # Errors
     /// See [`Removal::compose`].
@@ -111,12 +116,10 @@ impl Segmentation {
         &self,
         picture: &Picture,
         threshold: Option<f32>,
+        canvas: &Canvas,
         progress: Progress<'_>,
-    ) -> Result<Picture, Problem> {
-        let mut result = canvas(picture)?;
-        let output = result.image_mut();
-        self.0.compose(picture, with_threshold(DERUST_OUTPUT_OVERLAY, threshold), &output, progress)?;
-        Ok(result)
+    ) -> Result<(), Problem> {
+        self.0.compose(picture, with_threshold(DERUST_OUTPUT_OVERLAY, threshold), canvas.image(), progress)
     }
 
     /// How much rust there is.
@@ -140,16 +143,6 @@ impl Segmentation {
         unsafe { loaded.library.report_free()(report) };
         read.map(|()| Summary { fraction: summary.fraction, regions: summary.region_count })
     }
-}
-
-/// A picture to compose into, like the given one.
-fn canvas(picture: &Picture) -> Result<Picture, Problem> {
-    let mut canvas = Picture::new(picture.format, picture.width, picture.height)?;
-    if picture.format.gray && picture.format.alpha {
-        // libderust knows gray with alpha as gray with gaps, and leaves gaps alone.
-        canvas.data.copy_from_slice(&picture.data);
-    }
-    Ok(canvas)
 }
 
 fn with_threshold(output: i32, threshold: Option<f32>) -> ComposeOptions {

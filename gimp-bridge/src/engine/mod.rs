@@ -1,6 +1,7 @@
 //! libderust, safe to call: finding it, an engine, analyses and what is composed from them.
 
 mod analysis;
+mod canvas;
 mod library;
 
 use std::ffi::{CStr, CString, c_char, c_void};
@@ -17,6 +18,7 @@ use crate::procedures::Filter;
 use crate::settings::Device;
 use analysis::Found;
 pub use analysis::{Removal, Segmentation, Summary};
+pub use canvas::Canvas;
 use library::Loaded;
 
 /// Told what part of the work is done, 0 to 1; says whether to go on.

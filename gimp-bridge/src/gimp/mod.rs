@@ -9,7 +9,7 @@ use std::ffi::{CStr, CString, c_int};
 use std::path::Path;
 
 use crate::messages::{self, tr};
-use crate::pixels::{Encoding, Picture, Plane, Rectangle};
+use crate::pixels::{Encoding, Format, Picture, Plane, Rectangle};
 use crate::problem::Problem;
 pub use entry::start;
 pub(crate) use functions::Widgets;
@@ -432,30 +432,20 @@ impl<H: Handle> Gimp<H> {
         Ok(picture)
     }
 
-    /// Writes the pixels of a picture in `area` to the same place in a buffer.
-    pub fn write_picture(&self, target: &Buffer<'_, H>, picture: &Picture, area: Rectangle) {
-        let format = c_text(&picture.format.name());
-        let rows = &picture.data[area.y as usize * picture.row_bytes()..];
-        let pixels = &rows[area.x as usize * picture.format.pixel_bytes()..];
-        // SAFETY: a slice of the picture that begins with the first pixel of the area and has all that follow.
-        unsafe { target.write_rows(area, &format, pixels, picture.row_bytes()) };
-    }
-
-    /// Writes the pixels of `result` in `area` to a buffer whose rows above `sent` are those of `before` already.
-    pub fn write_changes(
+    /// Writes pixels of an area to the same place in a buffer. `rows` are those of a picture from its first one on, so many
+    /// bytes apart; the last one of the area is among them.
+    pub fn write_rows(
         &self,
         target: &Buffer<'_, H>,
-        (before, result): (&Picture, &Picture),
+        format: Format,
+        (rows, row_bytes): (&[u8], usize),
         area: Rectangle,
-        sent: i32,
     ) {
-        for block in area.blocks() {
-            let row = |picture, y| Picture::pixels(picture, block.x, y, block.width);
-            let mut rows = block.y..block.y + block.height as i32;
-            if block.y >= sent || rows.any(|y| row(before, y) != row(result, y)) {
-                self.write_picture(target, result, block);
-            }
-        }
+        let first = area.y as usize * row_bytes + area.x as usize * format.pixel_bytes();
+        let length = (area.height as usize - 1) * row_bytes + area.width as usize * format.pixel_bytes();
+        let pixels = &rows[first..first + length];
+        // SAFETY: a slice from the first pixel of the area to its last one.
+        unsafe { target.write_rows(area, &c_text(&format.name()), pixels, row_bytes) };
     }
 
     /// Writes the pixels of `result` in `area` to `target`, a buffer of the drawable's format. Those that are in
@@ -471,7 +461,7 @@ impl<H: Handle> Gimp<H> {
         const ROWS: u32 = 64;
         let encoding = self.encoding(drawable)?;
         if encoding.is_exact() {
-            self.write_picture(target, result, area);
+            self.write_rows(target, result.format, (&result.data, result.row_bytes()), area);
             return Ok(());
         }
         // SAFETY: formats live as long as the process.

@@ -116,6 +116,9 @@ pub unsafe extern "C" fn derust_analyse_remove(
 /// `image` is the picture that was analysed, unchanged. The result and the overlay have the size and format of the
 /// image's region and may be the image itself; mask and probability are gray and share no memory with the image.
 ///
+/// The result is made from its first row to its last: when options->progress is told which part is done, so many of the
+/// region's rows are final, and the caller may read them from then on.
+///
 /// # Safety
 /// `analysis` is NULL or an analysis that was not freed; the images are NULL or describe memory of the caller;
 /// `options` is NULL (every default) or a struct that says its size; `error` is NULL or where an error goes.

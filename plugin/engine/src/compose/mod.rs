@@ -92,6 +92,9 @@ impl Fill {
 }
 
 /// Blends `fill` into `target`, which holds the picture: result = picture + alpha x strength x (fill - picture).
+///
+/// From the first row to the last: when `control` is told which part is done, so many rows are final, and those below are
+/// the picture's. Hosts show and send them while others are composed.
 pub(crate) fn removal(
     fill: &Fill,
     alpha: &AlphaSource<'_>,
@@ -192,6 +195,7 @@ mod tests {
     use super::*;
     use crate::pixels::{Channels, Depth, Layout};
     use ndarray::arr2;
+    use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering::Relaxed};
 
     #[test]
     fn alphas_below_one_step_are_zeros() {
@@ -204,6 +208,37 @@ mod tests {
         removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
         assert_eq!(data[..24], before[..24]);
         assert_ne!(data[24..], before[24..]);
+    }
+
+    #[test]
+    fn what_is_said_to_be_done_is_final() {
+        const ROWS: usize = 200;
+        let size = (2, ROWS as u32);
+        let fill = Fill::new(Array3::ones((3, ROWS, 2)), &Array3::zeros((3, ROWS, 2)), size);
+        let alpha = Array2::from_shape_fn((ROWS, 2), |(y, _)| 0.2 + 0.003 * y as f32);
+        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, ROWS, 2)).view(), size);
+        let layout = Layout::packed(2, ROWS as u32, Channels::Gray, Depth::U8);
+        // Stopped at the part that is told then; returns what is there, and how many rows are said to be done.
+        let stopped_at = |told: usize| {
+            let (calls, done, stop) = (AtomicUsize::new(0), AtomicUsize::new(0), AtomicBool::new(false));
+            let progress = |part: f32| {
+                done.store((part * ROWS as f32) as usize, Relaxed);
+                stop.store(calls.fetch_add(1, Relaxed) == told, Relaxed);
+            };
+            let mut data = vec![10; 2 * ROWS];
+            let mut target = PictureMut::new(&mut data, layout).unwrap();
+            let control = Control::new(Some(&progress), Some(&stop));
+            let _ = removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, control);
+            (data, done.into_inner())
+        };
+        let (whole, rows) = stopped_at(usize::MAX);
+        assert_eq!((rows, whole.contains(&10)), (ROWS, false));
+        let stops: Vec<_> = (0..4).map(stopped_at).collect();
+        assert!(stops.is_sorted_by_key(|(_, rows)| *rows) && stops[3].1 > 100, "{:?}", stops[3].1);
+        for (data, rows) in stops {
+            assert_eq!(data[..2 * rows], whole[..2 * rows]);
+            assert!(data[2 * rows..].iter().all(|value| *value == 10), "{rows} rows");
+        }
     }
 
     #[test]
