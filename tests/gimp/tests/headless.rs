@@ -35,25 +35,24 @@ const PRECISIONS: [(&str, Transfer); 8] = [
     ("PRECISION-DOUBLE-NON-LINEAR", Transfer::Srgb),
 ];
 
-/// Runs every test in both GIMPs. A GIMP takes seconds to start, so that all tests share one of each.
+/// Runs tests in a GIMP. It takes seconds to start, so that all tests share one.
+macro_rules! tests_in {
+    ($module:ident $generation:ident $($test:ident)*) => {
+        mod $module {
+            use super::*;
+            static GIMP: OnceLock<Mutex<Gimp>> = OnceLock::new();
+            $(#[test]
+            fn $test() {
+                super::$test(&shared(&GIMP, Generation::$generation));
+            })*
+        }
+    };
+}
+
 macro_rules! in_each_gimp {
-    ($($test:ident)*) => {
-        mod gimp_2 {
-            use super::*;
-            static GIMP: OnceLock<Mutex<Gimp>> = OnceLock::new();
-            $(#[test]
-            fn $test() {
-                super::$test(&shared(&GIMP, Generation::Two));
-            })*
-        }
-        mod gimp_3 {
-            use super::*;
-            static GIMP: OnceLock<Mutex<Gimp>> = OnceLock::new();
-            $(#[test]
-            fn $test() {
-                super::$test(&shared(&GIMP, Generation::Three));
-            })*
-        }
+    ($($test:ident)*; only in GIMP 3: $($test_3:ident)*) => {
+        tests_in!(gimp_2 Two $($test)*);
+        tests_in!(gimp_3 Three $($test)* $($test_3)*);
     };
 }
 
@@ -67,7 +66,9 @@ in_each_gimp! {
     strength_threshold_and_model_are_heeded
     what_cannot_be_done_is_refused_with_a_remedy
     a_missing_part_is_told
-    a_stopped_filter_leaves_the_image_alone
+    a_stopped_filter_leaves_the_image_alone;
+    only in GIMP 3:
+    what_filters_show_counts_if_it_is_asked_for
 }
 
 fn shared(gimp: &'static OnceLock<Mutex<Gimp>>, generation: Generation) -> MutexGuard<'static, Gimp> {
@@ -84,11 +85,19 @@ struct Remove {
     edge_softness: f64,
     threshold: f64,
     output: &'static str,
+    use_visible: bool,
 }
 
 impl Default for Remove {
     fn default() -> Self {
-        Remove { model: "", strength: 100.0, edge_softness: 0.0, threshold: 0.0, output: "this-layer" }
+        Remove {
+            model: "",
+            strength: 100.0,
+            edge_softness: 0.0,
+            threshold: 0.0,
+            output: "this-layer",
+            use_visible: false,
+        }
     }
 }
 
@@ -121,6 +130,10 @@ fn call(
                 format!(" {}", number.map_or(99, |number| number))
             }
             (Generation::Two, Argument::Number(number)) => format!(" {number}"),
+            (Generation::Two, Argument::OnlyIn3(_)) => String::new(),
+            (Generation::Three, Argument::OnlyIn3(value)) => {
+                format!(" #:{name} {}", if *value { "TRUE" } else { "FALSE" })
+            }
             (Generation::Two, Argument::Text(text)) => format!(" {}", quoted(text)),
             (Generation::Three, Argument::Number(number)) => format!(" #:{name} {number}"),
             (Generation::Three, Argument::Choice(_, text) | Argument::Text(text)) => {
@@ -140,6 +153,7 @@ enum Argument {
     Number(f64),
     Text(&'static str),
     Choice(&'static [&'static str], &'static str),
+    OnlyIn3(bool),
 }
 
 const DEVICE: (&str, Argument) = ("device", Argument::Choice(&["automatic", "cpu", "gpu"], "cpu"));
@@ -233,7 +247,7 @@ impl<'a> Image<'a> {
     }
 
     fn try_remove(&self, remove: Remove) -> Result<String, String> {
-        let Remove { model, strength, edge_softness, threshold, output } = remove;
+        let Remove { model, strength, edge_softness, threshold, output, use_visible } = remove;
         self.gimp.try_evaluate(&call(
             self.gimp,
             "plug-in-derust",
@@ -245,6 +259,7 @@ impl<'a> Image<'a> {
                 ("threshold", Argument::Number(threshold)),
                 ("output", Argument::Choice(&["this-layer", "new-layer", "layer-mask"], output)),
                 DEVICE,
+                ("use-visible", Argument::OnlyIn3(use_visible)),
             ],
         ))
     }
@@ -466,6 +481,50 @@ fn a_layer_may_lie_in_a_group(gimp: &Gimp) {
     image.remove(Remove::default());
     assert!(image.layer().difference(&image.removed(&before)) <= TOLERANCE);
     assert_eq!(image.state(), [1, 0, 0, 0]);
+}
+
+fn what_filters_show_counts_if_it_is_asked_for(gimp: &Gimp) {
+    let with_filter = |operation: &str| {
+        let image = Image::spots(gimp, Kind::Rgba);
+        let filter = image.evaluate(&format!(
+            "(gimp-drawable-append-new-filter {} \"{operation}\" \"\" LAYER-MODE-REPLACE 1.0)",
+            image.layer
+        ));
+        (image, filter)
+    };
+    let images = || gimp.evaluate("(vector-length (car (gimp-get-images)))");
+    let stored = Image::spots(gimp, Kind::Rgba).layer();
+    // A shadow makes the layer larger.
+    for operation in ["gegl:invert-gamma", "gegl:dropshadow"] {
+        let (merged, _) = with_filter(operation);
+        merged.evaluate(&format!("(gimp-drawable-merge-filters {})", merged.layer));
+        let shown = merged.layer();
+        assert!(shown.width > stored.width || shown.difference(&stored) > 0.5, "{operation} shows nothing");
+        merged.remove(Remove::default());
+        let expected = merged.layer();
+        assert!(expected.difference(&merged.removed(&shown)) <= TOLERANCE, "{operation}");
+
+        let (image, filter) = with_filter(operation);
+        let before = images();
+        image.remove(Remove { output: "new-layer", use_visible: true, ..Remove::default() });
+        assert_eq!((images(), image.state()), (before, [2, 0, 0, 0]), "{operation}");
+        assert!(image.top_layer() == expected, "{operation}: a new layer");
+        image.evaluate(&format!("(gimp-drawable-filter-delete {filter})"));
+        assert!(image.layer() == stored, "{operation}: the layer itself stays");
+
+        let (image, _) = with_filter(operation);
+        image.remove(Remove { use_visible: true, ..Remove::default() });
+        let filters =
+            image.evaluate(&format!("(vector-length (car (gimp-drawable-get-filters {})))", image.layer));
+        assert_eq!((filters.as_str(), image.state()), ("0", [1, 0, 0, 0]), "{operation}");
+        assert!(image.layer() == expected, "{operation}: this layer");
+
+        let (image, filter) = with_filter(operation);
+        image.remove(Remove::default());
+        image.evaluate(&format!("(gimp-drawable-filter-delete {filter})"));
+        let difference = image.layer().difference(&image.removed(&stored));
+        assert!(difference <= TOLERANCE, "{operation}, not asked for: {}/255", difference * 255.0);
+    }
 }
 
 fn strength_threshold_and_model_are_heeded(gimp: &Gimp) {
