@@ -37,6 +37,38 @@ pub fn environment() -> PathBuf {
     venv
 }
 
+/// [`environment`] and another ONNX Runtime, which derust does not use; kept in the build folder as well.
+///
+/// # Panics
+/// See [`environment`].
+pub fn environment_with_onnxruntime() -> PathBuf {
+    let kept = environment();
+    let folder = build_folder().join("python-tests");
+    let lock = File::create(folder.join("onnxruntime.lock")).expect("a lock file");
+    lock.lock().expect("the lock");
+    let requirements = checkout().join("tests/python/requirements-onnxruntime.txt");
+    let wanted = fs::read_to_string(&requirements).expect("requirements-onnxruntime.txt");
+    let (venv, stamp) = (folder.join("onnxruntime-venv"), folder.join("onnxruntime-venv.requirements"));
+    if !fs::read_to_string(&stamp).is_ok_and(|found| found == wanted) {
+        fs::remove_dir_all(&venv).ok();
+        make_venv(&venv);
+        // NumPy comes out of the environment that is kept.
+        fs::write(Path::new(&site_packages(&venv)).join("kept.pth"), site_packages(&kept))
+            .expect("a .pth file");
+        run(program(venv.join("bin/python"))
+            .args(["-m", "pip", "install", "--quiet", "--no-deps", "--require-hashes", "-r"])
+            .arg(&requirements));
+        fs::write(&stamp, wanted).expect("a stamp in the build folder");
+    }
+    venv
+}
+
+/// Where an environment has its packages.
+pub fn site_packages(venv: &Path) -> String {
+    run(program(venv.join("bin/python"))
+        .args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"]))
+}
+
 /// Makes an empty virtual environment.
 pub fn make_venv(folder: &Path) {
     run(program("python3").args(["-m", "venv"]).arg(folder));
@@ -73,17 +105,23 @@ pub fn python(venv: &Path) -> Command {
     python
 }
 
-/// Runs the suite (or the part of it that `selection` names) with `python`; `work` is its current folder.
-///
-/// # Panics
-/// With the outcome of every test, when one fails or none is found.
-pub fn run_suite(python: &mut Command, work: &Path, selection: &[&str]) {
+/// Writes two models whose answers can be worked out by hand into a folder below `work`; returns the folder.
+pub fn write_models(work: &Path) -> PathBuf {
     let models = work.join("models");
     fs::create_dir_all(&models).expect("a folder for models");
     for network in [Network::red_is_rust(), Network::red_to_gray()] {
         let file = models.join(format!("{}.onnx", network.manifest.name));
         fs::write(file, network.to_onnx()).expect("a model file");
     }
+    models
+}
+
+/// Runs the suite (or the part of it that `selection` names) with `python`; `work` is its current folder.
+///
+/// # Panics
+/// With the outcome of every test, when one fails or none is found.
+pub fn run_suite(python: &mut Command, work: &Path, selection: &[&str]) {
+    let models = write_models(work);
     let suite = checkout().join("tests/python/suite");
     python
         .current_dir(work)

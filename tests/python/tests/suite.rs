@@ -1,7 +1,10 @@
 //! The suite in `suite/` against the package as it is installed, in two ways.
 
-use derust_test_support::{prefix, program, run};
-use derust_tests_python::{build_wheel, environment, make_venv, package, python, run_suite};
+use derust_test_support::{checkout, prefix, program, run};
+use derust_tests_python::{
+    build_wheel, environment, environment_with_onnxruntime, make_venv, package, python, run_suite,
+    site_packages, write_models,
+};
 
 /// Every installed file against the hash and size that the wheel's RECORD says.
 const COMPARE_WITH_RECORD: &str = "
@@ -66,7 +69,16 @@ fn pip_installs_the_source_package() {
     }
 }
 
-fn site_packages(venv: &std::path::Path) -> String {
-    run(program(venv.join("bin/python"))
-        .args(["-c", "import sysconfig; print(sysconfig.get_path('purelib'), end='')"]))
+#[test]
+fn another_onnx_runtime_in_the_same_process() {
+    let work = tempfile::tempdir().expect("a folder");
+    let (venv, models) = (environment_with_onnxruntime(), write_models(work.path()));
+    let script = checkout().join("tests/python/programs/two_runtimes.py");
+    for order in ["first", "last"] {
+        let mut python = python(&venv);
+        python.env("PYTHONPATH", package().join("src"));
+        python.env("DERUST_LIBRARY", prefix().join("lib/libderust.so.1"));
+        let said = run(python.arg(&script).arg(&models).arg(order));
+        assert_eq!(said.trim(), format!("both agree, Python's ONNX Runtime imported {order}"));
+    }
 }

@@ -45,7 +45,8 @@ pub(super) fn check(
     }
     if let Some(other) = foreign::provider(folder) {
         return Err(format!(
-            "another ONNX Runtime in this process uses a GPU already ({}); the two would mix up each other's libraries",
+            "another ONNX Runtime in this process has loaded its part for GPUs ({}); the two would mix up each other's \
+             libraries",
             other.display()
         ));
     }
