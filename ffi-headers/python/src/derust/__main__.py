@@ -18,7 +18,7 @@ def main() -> int:
             print("devices:")
             for device in engine.devices():
                 state = "in use" if device.in_use else "usable" if device.usable else f"not usable: {device.reason}"
-                print(f"  {device.kind}: {device.name + ', ' if device.name else ''}{state}")
+                print(f"  {device.kind}: {device.name or device.kind} ({state})")
             print("models:")
             for model in engine.models():
                 state = f"serves on {model.device}" if model.serves else f"idle: {model.reason}"
