@@ -4,7 +4,7 @@ use std::path::Path;
 
 use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::filters::segment_rust::SegmentOptions;
-use derust_engine::models::Store;
+use derust_engine::models::{Selector, Store};
 use derust_engine::pixels::{self, Channels, Depth, Layout, PictureMut, Transfer};
 use derust_engine::survey::Survey;
 use derust_engine::{Control, Engine, EngineOptions};
@@ -39,7 +39,7 @@ impl Expected {
     ) -> Picture {
         let mut bytes = bytes(picture, transfer);
         let layout = layout(picture, transfer);
-        let options = RemoveOptions { model: model.map(String::from), ..RemoveOptions::default() };
+        let options = RemoveOptions { model: model.map(named), ..RemoveOptions::default() };
         let source = pixels::Picture::new(&bytes, layout).expect("a layout that fits");
         let analysis =
             self.engine.analyse_removal(&source, None, &options, Control::default()).expect("an analysis");
@@ -63,6 +63,10 @@ impl Expected {
         let values = mask.iter().map(|value| f32::from(*value) / 255.0).collect();
         (Picture { kind: Kind::Gray, width: picture.width, height: picture.height, values }, survey)
     }
+}
+
+fn named(model: &str) -> Selector {
+    Selector::Name(model.to_owned())
 }
 
 /// A layout of floats; an alpha beside gray is stepped over.
