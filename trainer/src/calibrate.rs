@@ -51,9 +51,12 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     let mut measured = vec![];
     for long_side in LONG_SIDES {
         let detection = detect(&network, &held_out.photos, long_side, Device::Cpu);
-        let (threshold, iou) = detection.best_threshold();
+        let iou = detection.best_threshold().1;
+        let threshold = detection.steady_threshold(THRESHOLD_TOLERANCE);
         let error = detection.calibration_error();
-        println!("{long_side} px: IoU {iou:.3} at threshold {threshold:.3}, calibration error {error:.3}");
+        println!(
+            "{long_side} px: IoU {iou:.3} at best, nearly so from {threshold:.3} on, calibration error {error:.3}"
+        );
         measured.push((iou, long_side, threshold));
     }
     let (long_side, threshold) = choose(&measured);
@@ -67,6 +70,9 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
 /// IoU that a smaller working scale may lose: the cost of a scale grows with its square, but small spots of rust in
 /// large photos need every pixel.
 const TOLERANCE: f64 = 0.0005;
+
+/// IoU that a threshold closer to one half may lose.
+const THRESHOLD_TOLERANCE: f64 = 0.005;
 
 /// Of (IoU, long side, threshold) the smallest long side that comes close to the best IoU, and its threshold.
 fn choose(measured: &[(f64, u32, f32)]) -> (u32, f32) {

@@ -60,6 +60,17 @@ impl Detection {
             .expect("there are bins")
     }
 
+    /// Of the thresholds whose IoU is at most `loss` below the best, the one closest to one half. On few photos the
+    /// best one itself is a matter of luck, and the IoU hardly depends on it.
+    pub fn steady_threshold(&self, loss: f64) -> f32 {
+        let best = self.best_threshold().1;
+        (1..BINS)
+            .map(|bin| bin as f32 / BINS as f32)
+            .filter(|threshold| self.counts(*threshold).iou() >= best - loss)
+            .min_by(|a, b| (a - 0.5).abs().total_cmp(&(b - 0.5).abs()))
+            .unwrap_or(0.5)
+    }
+
     /// Expected calibration error over ten bins of probability (Naeini et al. 2015).
     pub fn calibration_error(&self) -> f64 {
         let total: u64 = self.rust.iter().chain(&self.clean).sum();
@@ -171,6 +182,9 @@ mod tests {
         assert_eq!(counts, Counts { hit: 2, false_alarm: 1, missed: 1 });
         assert_eq!((counts.iou(), counts.f1()), (0.5, 4.0 / 6.0));
         assert_eq!(detection.best_threshold().1, 0.75);
+        let (best, steady) = (detection.best_threshold().0, detection.steady_threshold(0.01));
+        assert!((steady - 0.5).abs() <= (best - 0.5).abs() && detection.counts(steady).iou() == 0.75);
+        assert_eq!(detection.steady_threshold(1.0), 0.5);
         assert!((psnr(0.01) - 20.0).abs() < 1e-9);
     }
 

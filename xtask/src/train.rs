@@ -27,14 +27,14 @@ pub struct Options {
     /// Folder for the runs and the models.
     #[arg(long)]
     out: Option<PathBuf>,
-    /// Steps of the segmentation network.
-    #[arg(long, default_value = "1900")]
+    /// Steps of each leg of the segmentation network's training.
+    #[arg(long, default_value = "1700")]
     segment_steps: String,
-    /// Steps of the derust network.
-    #[arg(long, default_value = "3948")]
+    /// Steps of each leg of the derust network's training.
+    #[arg(long, default_value = "3500")]
     derust_steps: String,
     /// Version that the models get.
-    #[arg(long, default_value = "0.2.0")]
+    #[arg(long, default_value = "0.3.0")]
     model_version: String,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
@@ -53,24 +53,27 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
     let (segment, derust) = (out.join("segment"), out.join("derust"));
 
-    let mut command = training(workspace, "segment", &photos, &segment, options);
-    command.args(["--steps", &options.segment_steps, "--batch", "10", "--side", "256"]);
-    command.args(["--learning-rate", "1e-3", "--backbone"]).arg(backbone::provide(workspace)?);
+    let backbone = backbone::provide(workspace)?;
+    let first =
+        Leg { kind: "segment", steps: &options.segment_steps, batch: "10", side: "256", rate: "1e-3" };
+    let mut command = training(workspace, &photos, options, &first, &out.join("segment-first"));
+    command.arg("--backbone").arg(backbone);
     process::run(&mut command, "training the segmentation network")?;
-    let mut command = training(workspace, "derust", &photos, &derust, options);
-    command.args([
-        "--steps",
-        &options.derust_steps,
-        "--batch",
-        "8",
-        "--side",
-        "192",
-        "--learning-rate",
-        "1e-3",
-        "--segment-run",
-    ]);
-    command.arg(&segment);
+    // Wider views, for longer: what looks like rust close up may be brick or wood.
+    let second = Leg { batch: "6", side: "352", rate: "6e-4", ..first };
+    let mut command = training(workspace, &photos, options, &second, &segment);
+    start_from(&mut command, &out.join("segment-first"));
+    process::run(&mut command, "refining the segmentation network")?;
+
+    let first = Leg { kind: "derust", steps: &options.derust_steps, batch: "8", side: "192", rate: "1e-3" };
+    let mut command = training(workspace, &photos, options, &first, &out.join("derust-first"));
+    command.arg("--segment-run").arg(&segment);
     process::run(&mut command, "training the derust network")?;
+    let second = Leg { batch: "6", side: "256", rate: "8e-4", ..first };
+    let mut command = training(workspace, &photos, options, &second, &derust);
+    command.arg("--segment-run").arg(&segment);
+    start_from(&mut command, &out.join("derust-first"));
+    process::run(&mut command, "refining the derust network")?;
 
     let mut command = export(workspace, "segment", options, SEGMENTER, &out.join("segment-rust.onnx"));
     command.arg("--run").arg(&segment);
@@ -83,13 +86,33 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn training(workspace: &Workspace, kind: &str, photos: &Path, run: &Path, options: &Options) -> Command {
+/// One leg of a training.
+struct Leg<'a> {
+    /// The trainer's verb.
+    kind: &'a str,
+    steps: &'a str,
+    batch: &'a str,
+    side: &'a str,
+    /// Highest learning rate.
+    rate: &'a str,
+}
+
+fn training(workspace: &Workspace, photos: &Path, options: &Options, leg: &Leg, run: &Path) -> Command {
     let mut command = trainer(workspace);
-    command.arg(kind).arg("--data").arg(photos).arg("--run").arg(run).args(["--device", &options.device]);
+    command.arg(leg.kind).arg("--data").arg(photos).arg("--run").arg(run).args(["--device", &options.device]);
+    command.args(["--steps", leg.steps, "--batch", leg.batch, "--side", leg.side]);
+    command.args(["--learning-rate", leg.rate]);
     if options.resume && run.join("last.safetensors").is_file() {
         command.arg("--resume");
     }
     command
+}
+
+/// Begins with the weights of an earlier leg, unless the leg itself goes on.
+fn start_from(command: &mut Command, run: &Path) {
+    if command.get_args().all(|argument| argument != "--resume") {
+        command.arg("--start-from").arg(run);
+    }
 }
 
 /// The arguments that every export shares; the caller adds the runs.
