@@ -112,6 +112,19 @@ impl Gimp {
     /// # Panics
     /// When it does not start; the text is what it said.
     pub fn start_after(generation: Generation, window: Window<'_>, prepare: impl FnOnce(&Path)) -> Self {
+        Self::start_in(generation, window, "en", prepare)
+    }
+
+    /// The same with a language for what GIMP and the plug-in show, such as `zh_CN`.
+    ///
+    /// # Panics
+    /// When it does not start; the text is what it said.
+    pub fn start_in(
+        generation: Generation,
+        window: Window<'_>,
+        language: &str,
+        prepare: impl FnOnce(&Path),
+    ) -> Self {
         let folder = new_folder();
         prepare(&folder.join("config/plug-ins/gimp-derust"));
         let port = script_fu::free_port();
@@ -122,6 +135,7 @@ impl Gimp {
         fs::write(folder.join("config/gimprc"), settings).expect("GIMP's settings");
 
         let mut program = generation.command(&folder, "env");
+        program.arg(format!("LANGUAGE={language}"));
         match window {
             Window::None => program.args(["gimp-console", "-i", "-d"]),
             Window::On(screen) => program.arg(format!("DISPLAY={screen}")).arg("gimp"),

@@ -111,6 +111,11 @@ impl Screen {
         self.xdotool(&["mousemove", &x.to_string(), &y.to_string()]);
     }
 
+    /// Clicks at a place.
+    pub fn click(&self, x: u32, y: u32) {
+        self.xdotool(&["mousemove", &x.to_string(), &y.to_string(), "click", "1"]);
+    }
+
     /// Writes a picture of the whole screen.
     ///
     /// # Panics

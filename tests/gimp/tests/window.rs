@@ -1,5 +1,6 @@
 //! The filters as a person works with them: menu, dialog, preview, OK, undo.
 
+use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -7,7 +8,9 @@ use derust_engine::pixels::Transfer;
 use derust_test_support::{build_folder, checkout};
 use derust_tests_gimp::desk::{Desk, Entry};
 use derust_tests_gimp::expected::Expected;
-use derust_tests_gimp::pictures::Picture;
+use derust_tests_gimp::gimp::process_of;
+use derust_tests_gimp::networks;
+use derust_tests_gimp::pictures::{Kind, Picture};
 use derust_tests_gimp::{Generation, Gimp};
 
 /// A step of 8 bits.
@@ -18,18 +21,30 @@ const LIMIT: Duration = Duration::from_secs(180);
 
 const SCREEN: (u32, u32) = (1280, 800);
 
-mod gimp_2 {
-    #[test]
-    fn rust_is_taken_away_and_brought_back() {
-        super::rust_is_taken_away_and_brought_back(super::Generation::Two);
-    }
+/// Where GIMP's window has the button Cancel as long as a filter runs.
+const CANCEL: (u32, u32) = (1010, 782);
+
+macro_rules! tests_in {
+    ($module:ident $generation:ident $($test:ident)*) => {
+        mod $module {
+            $(#[test]
+            fn $test() {
+                super::$test(super::Generation::$generation);
+            })*
+        }
+    };
 }
 
-mod gimp_3 {
-    #[test]
-    fn rust_is_taken_away_and_brought_back() {
-        super::rust_is_taken_away_and_brought_back(super::Generation::Three);
-    }
+tests_in! {
+    gimp_2 Two
+    rust_is_taken_away_and_brought_back
+    a_filter_can_be_cancelled
+    the_menu_and_the_dialog_speak_the_users_language
+}
+
+tests_in! {
+    gimp_3 Three
+    rust_is_taken_away_and_brought_back
 }
 
 fn rust_is_taken_away_and_brought_back(generation: Generation) {
@@ -77,6 +92,53 @@ fn rust_is_taken_away_and_brought_back(generation: Generation) {
         thread::sleep(Duration::from_millis(200));
     }
     desk.screen.photograph(&pictures.join("selection.png"));
+}
+
+fn a_filter_can_be_cancelled(generation: Generation) {
+    let desk = Desk::open(&large_picture(), SCREEN, |window| Gimp::start(generation, window));
+    let pictures = build_folder().join("screenshots").join(generation.word());
+    let program = desk.gimp.plug_in().join("gimp-derust");
+    let before = layer(&desk);
+    let dialog = desk.open_dialog(Entry::Derust);
+    // Before the preview is there: the work goes on without the dialog.
+    desk.screen.press(&dialog, &["Return"]);
+    desk.screen.wait_until_gone(Entry::Derust.title());
+    assert!(process_of(&program).is_some(), "the filter has come to its end already");
+    desk.screen.photograph(&pictures.join("progress.png"));
+    let begin = Instant::now();
+    while process_of(&program).is_some() {
+        assert!(begin.elapsed() < LIMIT, "the filter goes on");
+        desk.screen.click(CANCEL.0, CANCEL.1);
+        thread::sleep(Duration::from_millis(200));
+    }
+    desk.screen.photograph(&pictures.join("cancelled.png"));
+    assert!(layer(&desk) == before, "a cancelled filter has changed the layer");
+    let dirty = desk.gimp.evaluate(&format!("(test-number (car (gimp-image-is-dirty {})))", desk.image));
+    assert_eq!(dirty, "0", "there is something to undo");
+}
+
+fn the_menu_and_the_dialog_speak_the_users_language(generation: Generation) {
+    let sample = checkout().join("tests/samples/rusty-panel.jpg");
+    let prepare = |plug_in: &Path| networks::write(&plug_in.join("models"));
+    let desk = Desk::open(&sample, SCREEN, |window| Gimp::start_in(generation, window, "zh_CN", prepare));
+    let pictures = build_folder().join("screenshots").join(generation.word());
+    desk.open_menu();
+    desk.screen.photograph(&pictures.join("menu-zh_CN.png"));
+    // Entries stand in the order of their translations, which keep the letters.
+    desk.screen.press_on(&["d"]);
+    desk.screen.wait_for("^除锈$");
+    desk.photograph(&pictures.join("dialog-zh_CN.png"));
+}
+
+/// A file with a picture that takes the filter some seconds.
+fn large_picture() -> PathBuf {
+    let file = build_folder().join("large-picture.png");
+    if !file.exists() {
+        let unfinished = tempfile::NamedTempFile::with_suffix_in(".png", build_folder()).expect("a file");
+        Picture::spots(Kind::Rgb, 6000, 4000).write(unfinished.path());
+        unfinished.persist(&file).expect("a name for the picture");
+    }
+    file
 }
 
 fn layer(desk: &Desk) -> Picture {
