@@ -83,11 +83,27 @@ pub enum Command {
 pub enum ModelsVerb {
     /// List the models and say which of them serve
     List,
+    /// Say everything about a model file, try it out and time it; exit code 1 if it cannot serve
+    Check(Check),
     /// Choose the model that serves
     Use(Use),
     /// Write a manifest for a network that others trained, to be edited
     #[command(before_help = ADOPT_EXAMPLES)]
     Adopt(Adopt),
+}
+
+/// `derust models check`.
+#[derive(Debug, Args)]
+pub struct Check {
+    /// The ONNX file; its manifest is in it, or beside it in FILE.json
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Where to try it out: automatic, cpu, cuda, tensorrt, or a GPU by its number as in cuda:1
+    #[arg(long, value_name = "DEVICE", default_value_t)]
+    pub device: Device,
+    /// Say it as a line of JSON
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// `derust models use`.
@@ -318,6 +334,7 @@ mod tests {
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
             "derust models",
             "derust models list",
+            "derust models check a.onnx --device cpu --json",
             "derust models use finder@1.2.0 --kind segment-rust",
             "derust models use --automatic",
             "derust models adopt a.onnx --kind derust --name a --force",
@@ -343,6 +360,8 @@ mod tests {
             "derust models use a --automatic",
             "derust models use a --kind rust-grade",
             "derust remove a.png --mask-mode replace",
+            "derust models check",
+            "derust models check a.onnx b.onnx",
             "derust models adopt",
             "derust models adopt a.onnx --kind rust-texture",
             "derust remove a.png --threads 0",

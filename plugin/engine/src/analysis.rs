@@ -56,6 +56,12 @@ impl Network {
         Network { model, onnx, pool: SessionPool::new(sessions, network) }
     }
 
+    /// Loads the network, so that its first run does not have to.
+    pub(crate) fn load(&self, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
+        self.pool.lease(runtime, &self.onnx, options)?;
+        Ok(())
+    }
+
     /// Where the network runs; `None` before it ran.
     pub(crate) fn placement(&self) -> Option<Arc<Placement>> {
         self.pool.placement()
@@ -127,7 +133,7 @@ impl Network {
 }
 
 /// Height and width of the tiles that a network is run on most.
-fn tile_size(model: &Model) -> [usize; 2] {
+pub(crate) fn tile_size(model: &Model) -> [usize; 2] {
     model.fixed_size.map(|side| side.unwrap_or(model.manifest.tile.size as usize))
 }
 

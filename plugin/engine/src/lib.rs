@@ -33,6 +33,7 @@ mod serving;
 pub mod survey;
 mod tensor;
 mod tiles;
+mod trial;
 mod watch;
 
 use std::path::{Path, PathBuf};
@@ -44,6 +45,7 @@ pub use control::{Cancelled, Control};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use log::{Level, Log};
+pub use trial::Trial;
 
 use analysis::Network;
 use memory::{Memory, Share};

@@ -1,6 +1,7 @@
 //! `derust models`: what the model folders hold, and what becomes of it. A file for each verb; none lists.
 
 mod adopt;
+mod check;
 mod list;
 mod use_model;
 
@@ -15,6 +16,7 @@ use crate::cli::ModelsVerb;
 pub fn run(verb: Option<&ModelsVerb>) -> anyhow::Result<ExitCode> {
     match verb {
         None | Some(ModelsVerb::List) => list::run(),
+        Some(ModelsVerb::Check(arguments)) => check::run(arguments),
         Some(ModelsVerb::Use(arguments)) => use_model::run(arguments),
         Some(ModelsVerb::Adopt(arguments)) => adopt::run(arguments),
     }

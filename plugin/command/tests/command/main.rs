@@ -1,6 +1,7 @@
 //! The `derust` command as people run it, with real ONNX Runtime and tiny networks.
 
 mod adopt;
+mod check;
 mod desk;
 mod devices;
 mod failures;

@@ -4,7 +4,8 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
-use super::{Model, ModelError, SIZE_LIMIT, inspect};
+use super::inspect::digest;
+use super::{Digest, Model, ModelError, SIZE_LIMIT, inspect};
 
 /// The most bytes that a sidecar may have.
 const SIDECAR_LIMIT: u64 = 1 << 20;
@@ -31,6 +32,11 @@ impl ModelFile {
             Err(error) => return Err(error),
         };
         Ok(ModelFile { onnx, sidecar })
+    }
+
+    /// Tells the content of the two from any other.
+    pub fn digest(&self) -> Digest {
+        digest(&self.onnx, self.sidecar.as_deref())
     }
 
     /// Inspects what was read.

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use derust_manifest::{Manifest, ManifestError};
 use sha2::{Digest as _, Sha256};
 
-use super::Model;
+use super::{Digest, Model};
 pub use examine::{Contents, Examination, examine};
 pub use limits::Limits;
 pub(crate) use ports::channels;
@@ -90,9 +90,15 @@ pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> 
     let manifest_text = sidecar.or(contents.manifest.as_deref());
     let manifest = Manifest::from_json(manifest_text.ok_or(ModelError::NoManifest)?)?;
     let fixed_size = ports::check(&contents.ports, &manifest).map_err(ModelError::Graph)?;
+    let digest = digest(onnx, sidecar);
+    Ok(Model { manifest, fixed_size, digest })
+}
+
+/// SHA-256 of an ONNX file's content and of the manifest beside it.
+pub(super) fn digest(onnx: &[u8], sidecar: Option<&str>) -> Digest {
     let mut hash = Sha256::new_with_prefix(onnx);
     hash.update(sidecar.unwrap_or_default());
-    Ok(Model { manifest, fixed_size, digest: hash.finalize().into() })
+    hash.finalize().into()
 }
 
 #[cfg(test)]
