@@ -75,7 +75,8 @@ mod tests {
         let engine = Engine::new(EngineOptions::default());
         let fixed = Fixture { fixed_size: Some((48, 96)), ..Fixture::red_is_rust() };
         for (fixture, size) in [(Fixture::red_is_rust(), (64, 64)), (fixed, (96, 48))] {
-            let trial = engine.try_out(inspect(&fixture.to_onnx(), None).unwrap(), fixture.to_onnx(), 3).unwrap();
+            let trial =
+                engine.try_out(inspect(&fixture.to_onnx(), None).unwrap(), fixture.to_onnx(), 3).unwrap();
             assert_eq!((trial.size, trial.later_runs.len()), (size, 3));
             assert!(trial.later_runs.is_sorted() && trial.later_runs[1] == trial.median_run());
             let pixels = (size.0 * size.1) as f64 / 1e6;
