@@ -40,7 +40,8 @@ impl Trial {
 }
 
 impl Engine {
-    /// Loads a model, given with its ONNX file's content, and runs it once, and then `later_runs` times more, beside whatever serves.
+    /// Loads a model, whose ONNX file's content is `onnx`, runs it once and then `later_runs` times more, beside whatever
+    /// serves.
     ///
     /// # Errors
     /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network

@@ -4,21 +4,14 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
-use std::time::Instant;
 
 use anyhow::{Context, bail};
-use derust_engine::filters::derust::RemoveOptions;
-use derust_engine::filters::segment_rust::SegmentOptions;
-use derust_engine::models::{Guess, Known, Limits, SIZE_LIMIT, Store, examine, guess, sidecar_path};
-use derust_engine::pixels::{Channels, Depth, Layout, Picture};
+use derust_engine::models::{Guess, Known, Limits, SIZE_LIMIT, examine, guess, inspect, sidecar_path};
 use derust_engine::runtime::{Runtime, SessionOptions};
-use derust_engine::{Control, Engine, EngineOptions, Kind, Manifest, MaskMode};
+use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
 
 use crate::cli::Adopt;
 use crate::report::say;
-
-/// Side in pixels of the picture with which the engine tries the network.
-const TRIAL_SIDE: u32 = 256;
 
 /// Guesses a manifest, writes it beside the file, and tries the network with it.
 ///
@@ -38,10 +31,13 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
         classes: arguments.classes.clone(),
         rust: arguments.rust.clone(),
     };
+    let unusable = || format!("{} cannot be used", path.display());
+    // ONNX Runtime sees nothing that inspection refuses.
+    examine(&onnx, &Limits::default()).verdict.with_context(unusable)?;
     let runtime = Runtime::load(None).ok();
     let mut session = runtime.and_then(|runtime| runtime.session(&onnx, &SessionOptions::default()).ok());
-    let Guess { manifest, reasons, doubts } = guess(&onnx, &known, session.as_mut())
-        .with_context(|| format!("{} cannot be used", path.display()))?;
+    let Guess { manifest, reasons, doubts } =
+        guess(&onnx, &known, session.as_mut()).with_context(unusable)?;
     write(&sidecar, &manifest, arguments.force)?;
 
     say(format_args!("{}: what the file tells", path.display()));
@@ -49,11 +45,12 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
     say("What it does not tell:");
     doubts.iter().for_each(|doubt| say(format_args!("- {doubt}")));
     say(format_args!("Written: {}. Edit it where it is wrong.", sidecar.display()));
-    match try_out(&onnx, &manifest) {
-        Ok(seconds) => {
+    match try_out(onnx, &manifest) {
+        Ok(trial) => {
+            let ((width, height), seconds) = (trial.size, trial.median_run().as_secs_f64());
             say(format_args!(
-                "It runs: a picture of {TRIAL_SIDE} x {TRIAL_SIDE} pixels took {seconds:.2} s. It serves where both \
-                 files lie in a folder of models; `derust models` lists them."
+                "It runs: a picture of {width} x {height} pixels took {seconds:.2} s. It serves where both files lie \
+                 in a folder of models; `derust models` lists them."
             ));
             Ok(ExitCode::SUCCESS)
         }
@@ -116,36 +113,9 @@ fn write(path: &Path, manifest: &Manifest, replace: bool) -> anyhow::Result<()> 
     persisted.map(drop).map_err(|failed| failed.error).with_context(what)
 }
 
-/// Has an engine that knows nothing else run the network, and answers with the seconds that it took.
-fn try_out(onnx: &[u8], manifest: &Manifest) -> Result<f64, String> {
-    let prepare = || {
-        let folder = tempfile::tempdir()?;
-        let file = folder.path().join("model.onnx");
-        fs::write(&file, onnx)?;
-        fs::write(sidecar_path(&file), manifest.to_json())?;
-        Ok::<_, std::io::Error>(folder)
-    };
-    let folder = prepare().map_err(|error| format!("there is no place to try it in: {error}"))?;
-    let store = Store::only(&[folder.path().into()]);
-    let engine = Engine::new(EngineOptions { store, ..Default::default() });
-    let layout = |channels| Layout::packed(TRIAL_SIDE, TRIAL_SIDE, channels, Depth::U8);
-    let data = vec![128; (TRIAL_SIDE * TRIAL_SIDE * 3) as usize];
-    let picture = Picture::new(&data, layout(Channels::Rgb)).map_err(|error| error.to_string())?;
-    let mask = Picture::new(&data, layout(Channels::Gray)).map_err(|error| error.to_string())?;
-    let control = Control::default();
-    let run = || match manifest.kind {
-        Kind::Derust => {
-            let options = RemoveOptions { mask_mode: MaskMode::Replace, ..Default::default() };
-            engine.analyse_removal(&picture, Some(&mask), &options, control).map(drop)
-        }
-        _ => engine.segment(&picture, &SegmentOptions::default(), control).map(drop),
-    };
-    // The first run loads the network as well.
-    run().map_err(|error| {
-        let entry = engine.models().into_iter().next();
-        entry.and_then(|entry| entry.idle_because).unwrap_or_else(|| error.to_string())
-    })?;
-    let start = Instant::now();
-    run().map_err(|error| error.to_string())?;
-    Ok(start.elapsed().as_secs_f64())
+/// Has an engine run the network on a picture of the size of its tiles.
+fn try_out(onnx: Vec<u8>, manifest: &Manifest) -> anyhow::Result<Trial> {
+    let model = inspect(&onnx, Some(&manifest.to_json()))?;
+    let engine = Engine::new(EngineOptions::default());
+    Ok(engine.try_out(model, onnx, 1)?)
 }
