@@ -169,7 +169,10 @@ impl<H: Handle> Dialog<'_, H> {
                     self.say(self.status, &text.replace("{0}", &format!("{:.0}", done * 100.0)));
                 }
                 Answer::Progress(_) => {}
-                Answer::RunsOn(text) => self.say(self.device, &text),
+                Answer::RunsOn { device, placements } => {
+                    self.say(self.device, &device);
+                    self.explain(self.device, &placements);
+                }
                 Answer::Made(settings, made) => {
                     self.busy.set(self.asked.borrow().as_ref() != Some(&settings));
                     self.say(self.status, &self.found(&made));
@@ -219,6 +222,13 @@ impl<H: Handle> Dialog<'_, H> {
         let widgets = self.controls.widgets();
         // SAFETY: a label of the window, which is open; GTK copies the text.
         unsafe { (widgets.gtk_label_set_text)(label, c_text(text).as_ptr()) };
+    }
+
+    /// What a label says when the pointer rests on it.
+    fn explain(&self, label: Pointer, text: &str) {
+        let widgets = self.controls.widgets();
+        // SAFETY: a label of the window, which is open; GTK copies the text.
+        unsafe { (widgets.gtk_widget_set_tooltip_text)(label, c_text(text).as_ptr()) };
     }
 }
 

@@ -47,7 +47,6 @@ table! {
         gtk_table_set_col_spacings(Pointer, c_uint);
         gtk_label_new_with_mnemonic(Text) -> Pointer;
         gtk_label_set_mnemonic_widget(Pointer, Pointer);
-        gtk_widget_set_tooltip_text(Pointer, Text);
         gtk_vbox_new(c_int, c_int) -> Pointer;
         gtk_check_button_new() -> Pointer;
         gtk_toggle_button_get_active(Pointer) -> c_int;
@@ -171,7 +170,7 @@ impl Window2 {
         unsafe {
             (self.gtk.gtk_label_set_mnemonic_widget)(label, widget);
             for widget in &widgets {
-                (self.gtk.gtk_widget_set_tooltip_text)(*widget, c_text(&tr(parameter.about)).as_ptr());
+                (self.widgets.gtk_widget_set_tooltip_text)(*widget, c_text(&tr(parameter.about)).as_ptr());
             }
         }
         widgets.push(label);

@@ -14,8 +14,8 @@ use crate::work::{ANALYSED, Made, Work};
 pub enum Answer {
     /// Which part of the work is done, 0 to 1.
     Progress(f32),
-    /// What the network runs on.
-    RunsOn(String),
+    /// What the network runs on, and why on nothing better.
+    RunsOn { device: String, placements: String },
     /// What was made with these settings.
     Made(Settings, Made),
     /// Nothing can be made.
@@ -107,7 +107,7 @@ fn make(work: &mut Work, settings: Settings, wanted: &Wanted, answer: &Sender<An
     let say = |message| drop(answer.send(message));
     let say_device = |work: &mut Work| {
         if let Ok(engine) = work.engine(settings.device) {
-            say(Answer::RunsOn(engine.truth()));
+            say(Answer::RunsOn { device: engine.truth(), placements: engine.placements() });
         }
     };
     say_device(work);

@@ -46,6 +46,8 @@ pub struct Model {
     pub version: String,
     /// Whether it is used when none is named.
     pub serves: bool,
+    /// Where it runs, how much of it, and why not elsewhere; empty before it ran.
+    pub placement: String,
 }
 
 /// A device that libderust knows.
@@ -123,13 +125,22 @@ impl Engine {
                 library.models_get()(list.list, index, &mut model, error)
             })?;
             // SAFETY: texts of the list, which lives.
-            let (name, version) = unsafe { (owned(model.name), owned(model.version)) };
+            let [name, version, placement] =
+                unsafe { [owned(model.name), owned(model.version), owned(model.placement)] };
             if model.filter == wanted && !models.iter().any(|known| known.name == name) {
-                models.push(Model { name, version, serves: model.serves != 0 });
+                models.push(Model { name, version, serves: model.serves != 0, placement });
             }
         }
         models.sort_by_key(|model| !model.serves);
         Ok(models)
+    }
+
+    /// Where the networks that ran are, how much of each, and why not elsewhere: a line for each.
+    pub fn placements(&self) -> String {
+        let models =
+            [Filter::Derust, Filter::SegmentRust].map(|filter| self.models(filter).unwrap_or_default());
+        let ran = models.iter().flatten().filter(|model| !model.placement.is_empty());
+        ran.map(|model| format!("{}: {}", model.name, model.placement)).collect::<Vec<_>>().join("\n")
     }
 
     /// The names of the devices that this engine runs on, and the version of ONNX Runtime.

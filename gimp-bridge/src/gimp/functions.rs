@@ -254,6 +254,7 @@ table! {
         gtk_box_pack_start(Pointer, Pointer, c_int, c_int, c_uint);
         gtk_label_new(Text) -> Pointer;
         gtk_label_set_text(Pointer, Text);
+        gtk_widget_set_tooltip_text(Pointer, Text);
         gtk_label_set_line_wrap(Pointer, c_int);
         gtk_misc_set_alignment(Pointer, f32, f32);
         gtk_combo_box_text_new() -> Pointer;

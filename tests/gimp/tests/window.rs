@@ -11,7 +11,7 @@ use derust_tests_gimp::expected::Expected;
 use derust_tests_gimp::gimp::process_of;
 use derust_tests_gimp::networks;
 use derust_tests_gimp::pictures::{Kind, Picture};
-use derust_tests_gimp::{Generation, Gimp};
+use derust_tests_gimp::{Generation, Gimp, Window};
 
 /// A step of 8 bits.
 const TOLERANCE: f32 = 1.001 / 255.0;
@@ -95,7 +95,9 @@ fn rust_is_taken_away_and_brought_back(generation: Generation) {
 }
 
 fn a_filter_can_be_cancelled(generation: Generation) {
-    let desk = Desk::open(&large_picture(), SCREEN, |window| Gimp::start(generation, window));
+    let prepare = |plug_in: &Path| networks::write_slow(&plug_in.join("models"));
+    let start = |window: Window<'_>| Gimp::start_after(generation, window, prepare);
+    let desk = Desk::open(&large_picture(), SCREEN, start);
     let pictures = build_folder().join("screenshots").join(generation.word());
     let program = desk.gimp.plug_in().join("gimp-derust");
     let before = layer(&desk);
