@@ -80,11 +80,16 @@ fn threads_without_work_sleep() {
         return println!("answer: {}", processor_seconds() - begin);
     }
     let seconds = |threads| child(&[], "threads_without_work_sleep", threads).parse::<f64>().unwrap();
-    let (one, four) = (seconds("1"), seconds("4"));
-    assert!(
-        four < 2.0 * one,
-        "the same work takes {one} s of a processor with one thread, {four} s with four"
-    );
+    // Processors that others use as well run slower for a while; threads that turn take seven times as long every time.
+    let mut tries = vec![];
+    for _ in 0..5 {
+        let (one, four) = (seconds("1"), seconds("4"));
+        if four < 2.0 * one {
+            return;
+        }
+        tries.push((one, four));
+    }
+    panic!("the same work takes so many seconds of a processor with one thread and with four: {tries:?}");
 }
 
 /// The first processor that this process may use.

@@ -246,7 +246,7 @@ impl std::fmt::Display for Because {
         f.write_str(match self {
             Because::Wanted => "the call asks for it",
             Because::Preferred => "it was chosen by `derust models use`",
-            Because::Newest => "of the first folder with a usable model, it was added last",
+            Because::Newest => "it comes first, and was added last",
         })
     }
 }
