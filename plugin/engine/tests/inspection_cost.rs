@@ -4,8 +4,7 @@
 //! cargo test --release -p derust-engine --test inspection_cost -- --nocapture
 //! ```
 
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::fs;
 use std::time::{Duration, Instant};
 
 use derust_engine::models::{Limits, SIZE_LIMIT, examine};
@@ -63,12 +62,12 @@ fn looking_at_a_hostile_file_takes_little_memory_and_time() {
         ),
         ("many inputs", bytes(7, &names(many / 3, |name| bytes(11, &bytes(1, name)))), true),
     ] {
-        let before = HELD.load(Ordering::Relaxed);
-        PEAK.store(before, Ordering::Relaxed);
+        forget_peak();
+        let before = memory("VmRSS");
         let begin = Instant::now();
         let examination = examine(&file, &Limits::default());
         let took = begin.elapsed();
-        let taken = PEAK.load(Ordering::Relaxed) - before;
+        let taken = memory("VmHWM").saturating_sub(before);
         println!(
             "{what}: {} MB, {:.2} s, {} MB beside the file: {:?}",
             file.len() >> 20,
@@ -83,27 +82,14 @@ fn looking_at_a_hostile_file_takes_little_memory_and_time() {
     }
 }
 
-/// Counts what is held, so that a test can say how much looking at a file takes.
-struct Counting;
-
-static HELD: AtomicUsize = AtomicUsize::new(0);
-static PEAK: AtomicUsize = AtomicUsize::new(0);
-
-// SAFETY: every call goes to the system's allocator as it is; the counters touch none of the memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        let held = HELD.fetch_add(layout.size(), Ordering::Relaxed) + layout.size();
-        PEAK.fetch_max(held, Ordering::Relaxed);
-        // SAFETY: the caller's promises are those that the system's allocator asks for.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, memory: *mut u8, layout: Layout) {
-        HELD.fetch_sub(layout.size(), Ordering::Relaxed);
-        // SAFETY: as above.
-        unsafe { System.dealloc(memory, layout) }
-    }
+/// Resident memory of this process in bytes: `VmRSS` now, `VmHWM` the most since [`forget_peak`].
+fn memory(field: &str) -> usize {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find_map(|line| line.strip_prefix(field)).unwrap();
+    line.trim_matches([':', '\t', ' ']).trim_end_matches(" kB").parse::<usize>().unwrap() << 10
 }
 
-#[global_allocator]
-static ALLOCATOR: Counting = Counting;
+/// Lets the peak begin anew (proc(5), `clear_refs`).
+fn forget_peak() {
+    fs::write("/proc/self/clear_refs", "5").unwrap();
+}
