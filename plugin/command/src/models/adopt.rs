@@ -6,7 +6,9 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
-use derust_engine::models::{Guess, Known, Limits, SIZE_LIMIT, examine, guess, inspect, sidecar_path};
+use derust_engine::models::{
+    Contents, Examination, Guess, Known, Limits, SIZE_LIMIT, examine, guess, inspect, sidecar_path,
+};
 use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
 
@@ -22,8 +24,9 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
     let path = &arguments.file;
     let onnx = read(path)?;
     let sidecar = sidecar_path(path);
+    let Examination { contents, verdict } = examine(&onnx, &Limits::default());
     if !arguments.force {
-        refuse_what_has_one(path, &onnx, &sidecar)?;
+        refuse_what_has_one(path, &contents, &sidecar)?;
     }
     let known = Known {
         name: arguments.name.clone().unwrap_or_else(|| name_for(path)),
@@ -33,7 +36,7 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
     };
     let unusable = || format!("{} cannot be used", path.display());
     // ONNX Runtime sees nothing that inspection refuses.
-    examine(&onnx, &Limits::default()).verdict.with_context(unusable)?;
+    verdict.with_context(unusable)?;
     let runtime = Runtime::load(None).ok();
     let mut session = runtime.and_then(|runtime| runtime.session(&onnx, &SessionOptions::default()).ok());
     let Guess { manifest, reasons, doubts } =
@@ -73,11 +76,11 @@ fn read(path: &Path) -> anyhow::Result<Vec<u8>> {
     fs::read(path).with_context(what)
 }
 
-fn refuse_what_has_one(path: &Path, onnx: &[u8], sidecar: &Path) -> anyhow::Result<()> {
+fn refuse_what_has_one(path: &Path, contents: &Contents, sidecar: &Path) -> anyhow::Result<()> {
     if sidecar.exists() {
         bail!("{} exists already; edit it, or write over it with --force", sidecar.display());
     }
-    if examine(onnx, &Limits::default()).contents.manifest.is_some() {
+    if contents.manifest.is_some() {
         bail!(
             "{} has a manifest inside, so that it needs none beside it; with --force one is written, which then counts \
              instead",

@@ -11,7 +11,7 @@ use std::time::{Duration, SystemTime};
 use derust_manifest::Kind;
 
 use super::{
-    Digest, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector, embedded, inspect,
+    Digest, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector, embedded,
     sidecar_path,
 };
 
@@ -145,8 +145,8 @@ impl Store {
                 candidates.push(Candidate { origin: Origin::File(path), model, rank, added });
             }
         }
-        for (_, onnx) in embedded::MODELS.iter().filter(|_| self.embedded) {
-            let (model, rank) = (inspect(onnx, None), self.folders.len());
+        for (model, _) in embedded::inspected().iter().filter(|_| self.embedded) {
+            let (model, rank) = (model.clone(), self.folders.len());
             candidates.push(Candidate { origin: Origin::Embedded, model, rank, added: Added::default() });
         }
         candidates
@@ -160,14 +160,14 @@ impl Store {
         match origin {
             Origin::File(path) => {
                 let file = ModelFile::read(path.parent().unwrap_or(Path::new("")), path)?;
-                let unchanged = file.inspect()?.digest == *digest;
-                if unchanged { Ok(file.onnx.into()) } else { Err(ModelError::Changed) }
+                if file.digest() == *digest { Ok(file.onnx.into()) } else { Err(ModelError::Changed) }
             }
             Origin::Embedded => {
-                let has_digest =
-                    |onnx: &&[u8]| inspect(onnx, None).is_ok_and(|model| model.digest == *digest);
-                let onnx = embedded::MODELS.iter().map(|(_, onnx)| *onnx).find(has_digest);
-                onnx.map(Cow::Borrowed).ok_or(ModelError::Changed)
+                let has_digest = |model: &Result<Model, ModelError>| {
+                    model.as_ref().is_ok_and(|model| model.digest == *digest)
+                };
+                let found = embedded::inspected().iter().find(|(model, _)| has_digest(model));
+                found.map(|(_, onnx)| Cow::Borrowed(*onnx)).ok_or(ModelError::Changed)
             }
         }
     }
