@@ -11,17 +11,20 @@ mod evaluate;
 mod export;
 mod fold;
 mod graph;
+mod lettering;
 mod losses;
 mod measure;
 mod network;
 mod onnx;
 mod optimiser;
 mod parity;
+mod plot;
 mod preview;
 mod random;
 mod run;
 mod runtime;
 mod segment;
+mod whole_file;
 
 use std::process::ExitCode;
 
@@ -44,6 +47,8 @@ enum Command {
     Derust(derust::DerustOptions),
     /// Write a contact sheet of the samples that a training sees.
     Preview(preview::PreviewOptions),
+    /// Draw the curves of a run: loss.png and metrics.png in its folder.
+    Curves(plot::CurvesOptions),
     /// Write a model file from the best weights of a run.
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -62,6 +67,7 @@ fn main() -> ExitCode {
         Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Derust(options) => derust::train(&options),
         Command::Preview(options) => preview::write(&options),
+        Command::Curves(options) => plot::write_run(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
         Command::RustFree(options) => evaluate::write_rust_free(&options),
