@@ -140,12 +140,12 @@ fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole.max(1) as f64
 }
 
-/// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]` of 0 and 1.
+/// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]`: 1 where any class is labelled, 0 elsewhere.
 fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
     let size = [1, photo.height as i64, photo.width as i64];
     let rgb = Tensor::from_slice(&photo.rgb).view([size[0], size[1], size[2], 3]).permute([0, 3, 1, 2]);
-    let mask = Tensor::from_slice(&photo.mask).view([1, 1, size[1], size[2]]);
-    ((rgb.to_kind(Kind::Float) / 255.0).contiguous(), mask.ge(128).to_kind(Kind::Float))
+    let labels = Tensor::from_slice(&photo.labels).view([1, 1, size[1], size[2]]);
+    ((rgb.to_kind(Kind::Float) / 255.0).contiguous(), labels.ge(1).to_kind(Kind::Float))
 }
 
 /// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size.

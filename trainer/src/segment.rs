@@ -43,7 +43,7 @@ pub struct SegmentOptions {
     pub backbone: Option<PathBuf>,
 }
 
-/// Samples of picture and mask.
+/// Samples of picture and labels: the class of each pixel, 0 for the background.
 pub struct SegmentSamples {
     /// Photos to draw from.
     pub photos: Vec<Photo>,
@@ -62,13 +62,13 @@ const RENDERED: f32 = 0.12;
 impl Samples for SegmentSamples {
     fn sample(&self, number: u64) -> Vec<Plane> {
         let mut random = stream(self.seed, Purpose::Training, number);
-        let (mut colour, mask) = if chance(&mut random, RENDERED) {
+        let (mut colour, labels) = if chance(&mut random, RENDERED) {
             crate::data::rendered::random_scene(self.side, &mut random)
         } else {
             self.pasted_photos(&mut random)
         };
         recolour(&mut colour, &mut random);
-        vec![colour, mask]
+        vec![colour, labels]
     }
 }
 
@@ -83,14 +83,10 @@ impl SegmentSamples {
         if chance(random, 0.5) {
             recolour(&mut donor.0, random);
         }
-        let pair = pairs::paste(host, &[donor], random);
-        let mut mask = pair.own;
-        for (mask, pasted) in mask.values.iter_mut().zip(&pair.pasted.values) {
-            if *pasted >= 0.4 {
-                *mask = 1.0;
-            }
-        }
-        (pair.rusty, mask)
+        let mut labels = host.1.clone();
+        let pair = pairs::paste(host, std::slice::from_ref(&donor), random);
+        pairs::label_pasted(&mut labels, &donor.1, &pair.pasted);
+        (pair.rusty, labels)
     }
 }
 

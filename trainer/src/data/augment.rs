@@ -60,11 +60,12 @@ impl Geometry {
         (self.centre[0] + a * dx + b * dy - 0.5, self.centre[1] + c * dx + d * dy - 0.5)
     }
 
-    /// The photo and its mask under this geometry, borders reflected: colours in 0 to 1, mask 0 or 1.
+    /// The photo and its labels under this geometry, borders reflected: colours in 0 to 1, and classes, of which each
+    /// pixel takes the one with the largest part.
     pub fn apply(&self, photo: &Photo) -> (Plane, Plane) {
         let side = self.side;
         let mut colour = Plane::filled(3, side, side, 0.0);
-        let mut mask = Plane::filled(1, side, side, 0.0);
+        let mut labels = Plane::filled(1, side, side, 0.0);
         for y in 0..side {
             for x in 0..side {
                 let (sx, sy) = self.source(x, y);
@@ -73,11 +74,10 @@ impl Geometry {
                     let value = taps.sample(|i| f32::from(photo.rgb[i * 3 + channel]));
                     colour.values[channel * side * side + y * side + x] = value / 255.0;
                 }
-                let rust = taps.sample(|i| f32::from(photo.mask[i]));
-                mask.values[y * side + x] = if rust >= 127.5 { 1.0 } else { 0.0 };
+                labels.values[y * side + x] = f32::from(taps.label(&photo.labels));
             }
         }
-        (colour, mask)
+        (colour, labels)
     }
 }
 
@@ -101,6 +101,22 @@ impl Taps {
 
     fn sample(&self, value: impl Fn(usize) -> f32) -> f32 {
         self.at.iter().zip(self.weight).map(|(&at, weight)| value(at) * weight).sum()
+    }
+
+    /// The label with the largest part; of two that share evenly, the higher one.
+    fn label(&self, labels: &[u8]) -> u8 {
+        let here = self.at.map(|at| labels[at]);
+        if here == [here[0]; 4] {
+            return here[0];
+        }
+        let part = |label: u8| -> f32 {
+            here.iter()
+                .zip(self.weight)
+                .map(|(&other, weight)| if other == label { weight } else { 0.0 })
+                .sum()
+        };
+        let parts = here.map(|label| (part(label), label));
+        parts.into_iter().fold((0.0, 0), |best, one| if one >= best { one } else { best }).1
     }
 }
 
@@ -187,9 +203,9 @@ mod tests {
     fn marked() -> Photo {
         let (width, height) = (90, 70);
         let inside = |i: usize| (30..50).contains(&(i % width)) && (20..45).contains(&(i / width));
-        let mask: Vec<u8> = (0..width * height).map(|i| if inside(i) { 255 } else { 0 }).collect();
-        let rgb = mask.iter().flat_map(|&value| [value; 3]).collect();
-        Photo { width, height, rgb, mask }
+        let labels: Vec<u8> = (0..width * height).map(|i| u8::from(inside(i))).collect();
+        let rgb = labels.iter().flat_map(|&label| [label * 255; 3]).collect();
+        Photo { name: "marked".into(), width, height, rgb, labels }
     }
 
     #[test]
@@ -208,6 +224,24 @@ mod tests {
             assert!(colour.values.iter().all(|v| (0.0..=1.0).contains(v)));
         }
         assert!(seen > 1.0, "the mark never came into view");
+    }
+
+    #[test]
+    fn of_several_classes_a_pixel_takes_the_one_with_the_largest_part_and_never_one_between_them() {
+        let taps = Taps::new(0.6, 0.3, 2, 2);
+        assert_eq!(taps.label(&[1, 3, 1, 3]), 3);
+        assert_eq!(Taps::new(0.5, 0.0, 2, 2).label(&[0, 1, 0, 1]), 1);
+        let (width, height) = (60, 40);
+        let labels: Vec<u8> = (0..width * height).map(|i| if i % width < 30 { 3 } else { 1 }).collect();
+        let photo = Photo { name: "two".into(), width, height, rgb: vec![0; width * height * 3], labels };
+        let range = GeometryRange { long_side: [60.0, 140.0], stretch: 1.4, turn: 20.0 };
+        let mut seen = [0; 4];
+        for i in 0..20 {
+            let mut random = stream(8, Purpose::Measuring, i);
+            let (_, labels) = Geometry::random(&photo, 48, &range, &mut random).apply(&photo);
+            labels.values.iter().for_each(|&label| seen[label as usize] += 1);
+        }
+        assert!(seen[0] == 0 && seen[2] == 0 && seen[1] > 5000 && seen[3] > 5000, "{seen:?}");
     }
 
     #[test]

@@ -23,15 +23,15 @@ pub struct Pair {
 /// Rust of a host is not trusted to end where its label ends: nothing is pasted within this many pixels of it.
 const MARGIN: usize = 4;
 
-/// Blends rust from each of `donors` onto a host.
+/// Blends rust, of whichever class, from each of `donors` onto a host; each is a picture and its labels.
 pub fn paste(host: (Plane, Plane), donors: &[(Plane, Plane)], random: &mut Random) -> Pair {
-    let (target, own) = host;
+    let (target, own) = (host.0, host.1.any_class());
     let mut blocked = own.clone();
     blocked.dilate(MARGIN);
     let mut rusty = target.clone();
     let mut pasted = Plane::filled(1, target.height, target.width, 0.0);
-    for (colour, mask) in donors {
-        let cover = coverage(mask, &blocked, random);
+    for (colour, labels) in donors {
+        let cover = coverage(labels.clone().any_class(), &blocked, random);
         blend(&mut rusty, &target, colour, &cover, random);
         for (total, cover) in pasted.values.iter_mut().zip(&cover.values) {
             *total = 1.0 - (1.0 - *total) * (1.0 - cover);
@@ -42,10 +42,10 @@ pub fn paste(host: (Plane, Plane), donors: &[(Plane, Plane)], random: &mut Rando
 
 /// How much of each pixel the donor's rust covers: its mask with soft edges, broken up in most cases, and never over
 /// the host's own rust.
-fn coverage(mask: &Plane, blocked: &Plane, random: &mut Random) -> Plane {
-    let mut cover = mask.clone();
+fn coverage(mask: Plane, blocked: &Plane, random: &mut Random) -> Plane {
+    let mut cover = mask;
     if chance(random, 0.6) {
-        let spots = low_noise(mask.height, mask.width, random);
+        let spots = low_noise(cover.height, cover.width, random);
         let level = uniform(random, -0.5, 0.3);
         for (cover, spot) in cover.values.iter_mut().zip(spots) {
             *cover *= ((spot - level) * 4.0 + 0.5).clamp(0.0, 1.0);
@@ -106,6 +106,20 @@ fn blend(rusty: &mut Plane, host: &Plane, donor: &Plane, cover: &Plane, random: 
     }
 }
 
+/// Writes the classes of pasted rust into a host's labels, wherever it covers at least 0.4 of a pixel.
+pub fn label_pasted(host: &mut Plane, donor: &Plane, pasted: &Plane) {
+    // Where the soft edge of what was pasted reaches beyond its label, the class next to it.
+    let mut near = donor.clone();
+    if donor.values.iter().any(|&label| label > 1.0) {
+        near.dilate(MARGIN);
+    }
+    for (i, label) in host.values.iter_mut().enumerate() {
+        if pasted.values[i] >= 0.4 {
+            *label = if donor.values[i] > 0.0 { donor.values[i] } else { near.values[i].max(1.0) };
+        }
+    }
+}
+
 /// A random photo under a random geometry whose rust lies in the given range of the area; the last of a few tries
 /// when none fits.
 pub fn pick(
@@ -123,7 +137,8 @@ pub fn pick(
             continue;
         }
         let found = Geometry::random(photo, side, range, random).apply(photo);
-        let fits = rust.contains(&found.1.mean());
+        let part = found.1.values.iter().filter(|label| **label != 0.0).count();
+        let fits = rust.contains(&(part as f32 / found.1.area() as f32));
         crop = Some(found);
         if fits {
             break;
@@ -156,5 +171,25 @@ mod tests {
             assert_eq!(differs, pair.pasted.values[i] > 0.0, "pixel {i}");
             assert!(pair.own.values[i] == 0.0 || pair.pasted.values[i] == 0.0);
         }
+    }
+
+    #[test]
+    fn pasted_rust_keeps_its_class() {
+        let side = 48;
+        let host = || (Plane::filled(3, side, side, 0.7), Plane::filled(1, side, side, 0.0));
+        let mut donor = (Plane::filled(3, side, side, 0.2), Plane::filled(1, side, side, 0.0));
+        donor.1.values[side * 8..side * 24].fill(3.0);
+        donor.1.values[side * 24..side * 40].fill(2.0);
+        let pair = paste(host(), std::slice::from_ref(&donor), &mut stream(1, Purpose::Measuring, 3));
+        assert!(pair.pasted.values.iter().all(|cover| (0.0..=1.0).contains(cover)));
+        let mut labels = host().1;
+        label_pasted(&mut labels, &donor.1, &pair.pasted);
+        let mut seen = [0; 4];
+        for (i, &label) in labels.values.iter().enumerate() {
+            assert_eq!(label > 0.0, pair.pasted.values[i] >= 0.4, "pixel {i}");
+            assert!(label == 0.0 || donor.1.values[i] == 0.0 || label == donor.1.values[i]);
+            seen[label as usize] += 1;
+        }
+        assert!(seen[1] == 0 && seen[2] > 100 && seen[3] > 100, "{seen:?}");
     }
 }

@@ -1,4 +1,4 @@
-//! Photos with masks, read from folders and kept in memory at a working size.
+//! Photos with labels, read from folders and kept in memory at a working size.
 
 use std::path::{Path, PathBuf};
 
@@ -8,30 +8,38 @@ use rayon::prelude::*;
 
 use crate::random::{Purpose, index, stream};
 
-/// A photo and its mask.
+/// A photo and what is labelled in it.
 pub struct Photo {
+    /// The name by which a person finds it: its file's, below the data folder, without the ending.
+    #[allow(dead_code, reason = "for those who list photos")]
+    pub name: String,
     /// Width in pixels.
     pub width: usize,
     /// Height in pixels.
     pub height: usize,
     /// `r, g, b` per pixel, row by row.
     pub rgb: Vec<u8>,
-    /// 0 to 255 per pixel; from 128 on rust.
-    pub mask: Vec<u8>,
+    /// The class of each pixel, row by row: 0 is the background, `n` the set's class number `n - 1`.
+    pub labels: Vec<u8>,
 }
 
 impl Photo {
-    /// Part of the pixels that is rust.
+    /// Part of the pixels that is rust, of whichever class.
     pub fn rust_fraction(&self) -> f32 {
-        self.mask.iter().filter(|value| **value >= 128).count() as f32 / self.mask.len().max(1) as f32
+        self.labels.iter().filter(|label| **label != 0).count() as f32 / self.labels.len().max(1) as f32
     }
 }
 
-/// A folder of photos: `images/NAME.jpg` or `.png` and `masks/NAME.png`.
+/// Photos with labels, and what the labels mean.
 pub struct PhotoSet {
     /// The photos in the order of their names.
     pub photos: Vec<Photo>,
+    /// Names of the classes without the background: label 1 is `classes[0]`.
+    pub classes: Vec<String>,
 }
+
+/// What a mask without names of classes shows.
+pub const RUST: &str = "rust";
 
 /// Photos of the same first letters and neighbouring numbers often show the same thing; the division keeps groups of
 /// this many neighbours together.
@@ -57,7 +65,7 @@ impl PhotoSet {
         if photos.is_empty() {
             bail!("{} holds no photos", images.display());
         }
-        Ok(PhotoSet { photos })
+        Ok(PhotoSet { photos, classes: vec![RUST.into()] })
     }
 
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
@@ -70,7 +78,8 @@ impl PhotoSet {
             order.swap(i, index(&mut random, i + 1));
         }
         let held_out: std::collections::HashSet<usize> = order.into_iter().take(aside).collect();
-        let mut sets = (PhotoSet { photos: vec![] }, PhotoSet { photos: vec![] });
+        let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
+        let mut sets = (empty(), empty());
         for (i, photo) in self.photos.into_iter().enumerate() {
             let set = if held_out.contains(&(i / NEIGHBOURS)) { &mut sets.1 } else { &mut sets.0 };
             set.photos.push(photo);
@@ -104,5 +113,6 @@ fn load_photo(path: &Path, folder: &Path, long_side: u32) -> Result<Photo> {
         (rgb, mask)
     };
     let (width, height) = (width as usize, height as usize);
-    Ok(Photo { width, height, rgb: rgb.into_raw(), mask: mask.into_raw() })
+    let labels = mask.pixels().map(|pixel| u8::from(pixel.0[0] >= 128)).collect();
+    Ok(Photo { name: stem, width, height, rgb: rgb.into_raw(), labels })
 }

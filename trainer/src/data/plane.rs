@@ -40,6 +40,13 @@ impl Plane {
         self.values.iter().sum::<f32>() / self.values.len().max(1) as f32
     }
 
+    /// Labels of classes as a mask: 1 where there is any class, 0 on the background.
+    #[must_use]
+    pub fn any_class(mut self) -> Self {
+        self.values.iter_mut().for_each(|value| *value = value.min(1.0));
+        self
+    }
+
     /// Mean of every window of `2 * radius + 1` pixels, borders repeated, both ways.
     pub fn box_blur(&mut self, radius: usize) {
         if radius == 0 {

@@ -75,13 +75,13 @@ pub fn write_rust_free(options: &RustFreeOptions) -> Result<()> {
 fn clean_part(photo: &Photo, random: &mut Random) -> Option<RgbImage> {
     const TRIES: usize = 40;
     let (width, height) = (photo.width as u32, photo.height as u32);
-    let mask = GrayImage::from_raw(width, height, photo.mask.clone())?;
+    let labels = GrayImage::from_raw(width, height, photo.labels.clone())?;
     let rgb = RgbImage::from_raw(width, height, photo.rgb.clone())?;
     (0..TRIES).find_map(|_| {
         let side = (width.min(height) as f32 * uniform(random, PART[0], PART[1])) as u32;
         let mut place = |length: u32| index(random, (length - side) as usize + 1) as u32;
         let (x, y) = (place(width), place(height));
-        let clean = crop_imm(&mask, x, y, side, side).to_image().pixels().all(|pixel| pixel.0[0] < 128);
+        let clean = crop_imm(&labels, x, y, side, side).to_image().pixels().all(|pixel| pixel.0[0] == 0);
         clean.then(|| crop_imm(&rgb, x, y, side, side).to_image())
     })
 }
@@ -106,17 +106,18 @@ mod tests {
         let (width, height) = (64, 32);
         let is_rust = |i: usize| i % width < width / 2;
         let photo = Photo {
+            name: "half".into(),
             width,
             height,
             rgb: (0..width * height).flat_map(|i| if is_rust(i) { [255, 0, 0] } else { [0; 3] }).collect(),
-            mask: (0..width * height).map(|i| if is_rust(i) { 255 } else { 0 }).collect(),
+            labels: (0..width * height).map(|i| u8::from(is_rust(i))).collect(),
         };
         for number in 0..20 {
             let part = clean_part(&photo, &mut stream(3, Purpose::Measuring, number));
             assert!(part.is_none_or(|part| part.pixels().all(|pixel| pixel.0 == [0; 3])));
         }
         assert!(clean_part(&photo, &mut stream(3, Purpose::Measuring, 0)).is_some());
-        let rusty = Photo { mask: vec![255; width * height], ..photo };
+        let rusty = Photo { labels: vec![1; width * height], ..photo };
         assert!(clean_part(&rusty, &mut stream(3, Purpose::Measuring, 0)).is_none());
     }
 }
