@@ -7,14 +7,14 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::architectures::{discriminator, generator};
+use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
 use crate::average::WeightAverage;
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{GeometryRange, recolour};
 use crate::data::batches::{Batches, Samples, stack};
 use crate::data::{Photo, PhotoSet, Plane, pairs};
-use crate::losses;
+use crate::losses::{self, AdversarialLoss, Scores};
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
 use crate::optimiser::{AdamSettings, AdamW};
@@ -269,10 +269,14 @@ impl Models {
         let discriminator_store = nn::VarStore::new(device);
         let average_store = nn::VarStore::new(device);
         let settings = AdamSettings { beta1: 0.5, beta2: 0.99, weight_decay: 0.0, clip_norm: 5.0 };
-        let graph = generator(1.0, backbone.width);
+        let graph = generator(Family::Unet, 1.0, backbone.width);
         Models {
             generator: Network::new(&generator_store.root(), graph.clone()).training_in(kind),
-            discriminator: Network::new(&discriminator_store.root(), discriminator()).training_in(kind),
+            discriminator: Network::new(
+                &discriminator_store.root(),
+                discriminator(PatchDiscriminator::default()),
+            )
+            .training_in(kind),
             averaged: Network::new(&average_store.root(), graph),
             backbone,
             average: WeightAverage::new(&generator_store, AVERAGE_DECAY),
@@ -300,7 +304,7 @@ impl Models {
             losses.discriminator =
                 self.discriminator_step(batch, &composite, &treated, &clean, learning_rate);
             let score = self.score(&composite, &batch.mask);
-            let hinge = losses::hinge_generator(&score, &treated);
+            let hinge = AdversarialLoss::Hinge.generator(Scores::weighted(&score, &treated));
             losses.score = -hinge.double_value(&[]);
             loss += hinge * self.adversarial;
         }
@@ -330,7 +334,8 @@ impl Models {
         let real = &batch.rusty + &batch.mask * (&batch.target - &batch.rusty);
         let real_score = self.score(&real, &batch.mask);
         let fake_score = self.score(&composite.detach(), &batch.mask);
-        let loss = losses::hinge_discriminator(&real_score, clean, &fake_score, treated);
+        let (real, fake) = (Scores::weighted(&real_score, clean), Scores::weighted(&fake_score, treated));
+        let loss = AdversarialLoss::Hinge.discriminator(real, fake, 0.0);
         loss.backward();
         let finite = self.discriminator_optimiser.step(learning_rate * 0.5);
         if finite { loss.double_value(&[]) } else { f64::NAN }

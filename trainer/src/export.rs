@@ -9,7 +9,7 @@ use derust_manifest::{Input, InputRole, Kind, Manifest, Output, OutputRole, SCHE
 use semver::Version;
 use tch::{Device, nn};
 
-use crate::architectures::{AlphaRamp, SIZE_MULTIPLE, derust, names, segmenter};
+use crate::architectures::{AlphaRamp, Family, SIZE_MULTIPLE, derust, names, segmenter};
 use crate::backbone;
 use crate::checkpoint::Checkpoint;
 use crate::fold::{FoldedNetwork, WeightStorage};
@@ -97,7 +97,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let threshold = threshold_of(&find, about)?;
             let middle = f64::from(threshold);
             let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };
-            let graph = derust(width_of(&find)?, *change, ramp);
+            let graph = derust(Family::Unet, width_of(&find)?, *change, ramp);
             let network = Network::new(&store.root(), graph);
             restore_part(&store, "find", &find)?;
             restore_part(&store, "fill", &fill)?;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tch::{Device, Kind, Tensor};
 
-use crate::graph::{Conv, Graph, Node, Op};
+use crate::graph::{Conv, ConvTranspose, Dense, Graph, Node, NodeId, Op};
 use crate::network::{Mode, NORM_EPSILON, Network, Parameters};
 
 /// In what form weights are stored; the network computes in float32 either way.
@@ -33,13 +33,27 @@ impl FoldedNetwork {
         let mut parameters = vec![];
         let mut place = Vec::with_capacity(trained.graph.nodes.len());
         for (id, node) in trained.graph.nodes.iter().enumerate() {
-            if node.op == Op::BatchNorm {
+            if node.op == Op::BatchNorm && takes_in(&trained.graph, node.inputs[0]) == Some(id) {
                 place.push(place[node.inputs[0]]);
                 continue;
             }
             let inputs = node.inputs.iter().map(|&input| place[input]).collect();
             let (op, own) = match &node.op {
-                Op::Conv(conv) => folded_convolution(trained, id, conv, storage),
+                Op::BatchNorm => (Op::ChannelAffine, channel_affine(trained, id, storage)),
+                Op::Conv(conv) => {
+                    let own = folded_layer(trained, id, 0, storage);
+                    let bias = own.contains_key("bias");
+                    (Op::Conv(Conv { bias, spectral: false, ..conv.clone() }), own)
+                }
+                Op::ConvTranspose(conv) => {
+                    let own = folded_layer(trained, id, 1, storage);
+                    let bias = own.contains_key("bias");
+                    (Op::ConvTranspose(ConvTranspose { bias, ..conv.clone() }), own)
+                }
+                Op::Dense(dense) => {
+                    let own = folded_layer(trained, id, 0, storage);
+                    (Op::Dense(Dense { spectral: false, ..dense.clone() }), own)
+                }
                 other => (other.clone(), copies(trained.parameters(id))),
             };
             graph.nodes.push(Node { op, inputs, ..node.clone() });
@@ -51,27 +65,56 @@ impl FoldedNetwork {
     }
 }
 
-fn folded_convolution(trained: &Network, id: usize, conv: &Conv, storage: WeightStorage) -> (Op, Parameters) {
-    let mut weight = double(&trained.conv_weight(id, conv, Mode::Evaluate));
+/// The normalisation that a convolution can take in: the only reader of what it computes.
+fn takes_in(graph: &Graph, id: NodeId) -> Option<NodeId> {
+    let convolves = matches!(graph.nodes[id].op, Op::Conv(_) | Op::ConvTranspose(_));
+    let seen_elsewhere = graph.outputs.iter().any(|(_, output)| *output == id);
+    let mut readers = graph.readers(id);
+    let only = readers.next().filter(|_| convolves && !seen_elsewhere && readers.next().is_none());
+    only.filter(|&reader| graph.nodes[reader].op == Op::BatchNorm)
+}
+
+/// Factor and summand of each channel that a normalisation makes of its averaged statistics, in double precision.
+fn gain_and_shift(trained: &Network, norm: NodeId) -> (Tensor, Tensor) {
+    let of_norm = |name| double(&trained.parameters(norm)[name]);
+    let gain = of_norm("weight") / (of_norm("running_var") + NORM_EPSILON).sqrt();
+    let shift = of_norm("bias") - of_norm("running_mean") * &gain;
+    (gain, shift)
+}
+
+fn channel_affine(trained: &Network, norm: NodeId, storage: WeightStorage) -> Parameters {
+    let (gain, shift) = gain_and_shift(trained, norm);
+    let shape = [-1, 1, 1];
+    HashMap::from([
+        ("weight", stored(gain.view(shape), storage)),
+        ("bias", stored(shift.view(shape), storage)),
+    ])
+}
+
+/// Weight and bias of a layer, with the normalisation that it takes in; `outputs` is the dimension of the weight that
+/// counts the channels of the result.
+fn folded_layer(trained: &Network, id: NodeId, outputs: usize, storage: WeightStorage) -> Parameters {
+    let mut weight = double(&trained.weight(id, Mode::Evaluate));
     let mut bias = trained.parameters(id).get("bias").map(double);
-    let norm = trained.graph.readers(id).find(|&reader| trained.graph.nodes[reader].op == Op::BatchNorm);
-    if let Some(norm) = norm {
-        let of_norm = |name| double(&trained.parameters(norm)[name]);
-        let gain = of_norm("weight") / (of_norm("running_var") + NORM_EPSILON).sqrt();
-        let shift = bias.unwrap_or_else(|| gain.zeros_like()) - of_norm("running_mean");
-        weight *= gain.view([-1, 1, 1, 1]);
-        bias = Some(shift * gain + of_norm("bias"));
+    if let Some(norm) = takes_in(&trained.graph, id) {
+        let (gain, shift) = gain_and_shift(trained, norm);
+        let mut shape = vec![1; weight.dim()];
+        shape[outputs] = -1;
+        weight *= gain.view(&shape[..]);
+        bias = Some(bias.map_or_else(|| gain.zeros_like(), |bias| bias * &gain) + shift);
     }
-    let stored = |tensor: Tensor| match storage {
+    let mut parameters = HashMap::from([("weight", stored(weight, storage))]);
+    if let Some(bias) = bias {
+        parameters.insert("bias", stored(bias, storage));
+    }
+    parameters
+}
+
+fn stored(tensor: Tensor, storage: WeightStorage) -> Tensor {
+    match storage {
         WeightStorage::Float32 => tensor.to_kind(Kind::Float),
         WeightStorage::Float16 => tensor.to_kind(Kind::Half).to_kind(Kind::Float),
-    };
-    let mut parameters = HashMap::from([("weight", stored(weight))]);
-    let conv = Conv { bias: bias.is_some(), spectral: false, ..conv.clone() };
-    if let Some(bias) = bias {
-        parameters.insert("bias", stored(bias));
     }
-    (Op::Conv(conv), parameters)
 }
 
 fn double(tensor: &Tensor) -> Tensor {
@@ -85,14 +128,18 @@ fn copies(parameters: &Parameters) -> Parameters {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architectures::{AlphaRamp, derust, discriminator, segmenter};
+    use crate::architectures::{AlphaRamp, Family, PatchDiscriminator, derust, discriminator, segmenter};
     use tch::nn;
 
     #[test]
     fn a_folded_network_computes_the_same() {
         tch::manual_seed(3);
         let ramp = AlphaRamp { from: 0.4, to: 0.6 };
-        for graph in [segmenter(0.25), derust(0.25, 1.0, ramp), discriminator()] {
+        for graph in [
+            segmenter(0.25),
+            derust(Family::Unet, 0.25, 1.0, ramp),
+            discriminator(PatchDiscriminator::default()),
+        ] {
             let store = nn::VarStore::new(Device::Cpu);
             let network = Network::new(&store.root(), graph);
             let options = (Kind::Float, Device::Cpu);

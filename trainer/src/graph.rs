@@ -1,11 +1,13 @@
 //! The layer graph: one description of a network from which its parameters, its forward pass
 //! ([`crate::network`]) and its ONNX nodes ([`crate::onnx`]) are made.
 
+use serde::Serialize;
+
 /// Index of a node in its graph.
 pub type NodeId = usize;
 
 /// A two-dimensional convolution with square kernel and "same" padding.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Conv {
     /// Channels of the input.
     pub inputs: i64,
@@ -32,15 +34,60 @@ impl Conv {
     }
 }
 
+/// A transposed convolution with square kernel, which makes height and width `stride` times as large.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ConvTranspose {
+    /// Channels of the input.
+    pub inputs: i64,
+    /// Channels of the output.
+    pub outputs: i64,
+    /// Side of the kernel in pixels; odd where the stride is odd, even where it is even.
+    pub kernel: i64,
+    /// Pixels of the output, across and down, for each pixel of the input.
+    pub stride: i64,
+    /// Whether a bias is added; not needed before a normalisation.
+    pub bias: bool,
+}
+
+impl ConvTranspose {
+    /// Pixels left out on every side, so that the sides grow by the stride and nothing else.
+    pub fn padding(&self) -> i64 {
+        (self.kernel - self.stride) / 2
+    }
+}
+
+/// A dense layer from `[batch, inputs]` to `[batch, outputs]`, with bias.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Dense {
+    /// Numbers that come in.
+    pub inputs: i64,
+    /// Numbers that go out.
+    pub outputs: i64,
+    /// Whether the weight is divided by its largest singular value, as in [`Conv`].
+    pub spectral: bool,
+}
+
 /// What a node computes.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub enum Op {
     /// An input of the graph, `[batch, channels, height, width]`.
     Input,
+    /// An input of the graph of one size, `[batch, channels, side, side]`; noise has side 1.
+    SquareInput {
+        /// Height and width in pixels.
+        side: i64,
+    },
     /// Convolution.
     Conv(Conv),
+    /// Transposed convolution.
+    ConvTranspose(ConvTranspose),
+    /// Dense layer.
+    Dense(Dense),
     /// Batch normalisation (Ioffe and Szegedy 2015, arXiv:1502.03167).
     BatchNorm,
+    /// Every channel times a number of its own plus another: what a normalisation becomes that no convolution can
+    /// take in.
+    ChannelAffine,
     /// `max(0, x)`.
     Relu,
     /// `min(6, max(0, x))` (Sandler et al. 2018, arXiv:1801.04381).
@@ -52,6 +99,8 @@ pub enum Op {
     },
     /// `1 / (1 + exp(-x))`.
     Sigmoid,
+    /// Hyperbolic tangent.
+    Tanh,
     /// `scale * x + shift`.
     Affine {
         /// Factor.
@@ -73,6 +122,20 @@ pub enum Op {
     },
     /// Mean over windows of three pixels at every second pixel, counting only pixels inside the picture.
     Halve,
+    /// Mean over the whole picture, `[batch, channels, 1, 1]`.
+    GlobalMean,
+    /// All values of a picture in one row, `[batch, features]`.
+    Flatten {
+        /// Channels times height times width.
+        features: i64,
+    },
+    /// A row of values as a picture, `[batch, channels, side, side]`.
+    Reshape {
+        /// Channels of the picture.
+        channels: i64,
+        /// Its height and width.
+        side: i64,
+    },
     /// Product of two inputs; a single channel multiplies all channels of the other.
     Multiply,
     /// First input over second; a single channel divides all channels of the other.
@@ -87,8 +150,26 @@ pub enum Op {
     ReplaceNegative,
 }
 
+impl Op {
+    /// Whether it is an input of the graph.
+    pub fn is_input(&self) -> bool {
+        matches!(self, Op::Input | Op::SquareInput { .. })
+    }
+}
+
+/// Height and width of a node's result.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Extent {
+    /// Those of the picture that is put in, or a part of them.
+    Free,
+    /// Both this many pixels.
+    Side(i64),
+    /// None: the result is `[batch, channels]`.
+    Row,
+}
+
 /// One step of the computation.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Node {
     /// Name, unique in the graph; parameters are stored under it.
     pub name: String,
@@ -101,7 +182,7 @@ pub struct Node {
 }
 
 /// A network as a list of nodes in an order in which they can be computed.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
 pub struct Graph {
     /// The nodes.
     pub nodes: Vec<Node>,
@@ -116,21 +197,38 @@ impl Graph {
         self.nodes.len() - 1
     }
 
+    /// Adds an input of one size with a name of its own.
+    pub fn square_input(&mut self, name: &str, channels: i64, side: i64) -> NodeId {
+        self.nodes.push(Node { name: name.into(), op: Op::SquareInput { side }, inputs: vec![], channels });
+        self.nodes.len() - 1
+    }
+
     /// Adds a node behind the given ones.
     pub fn push(&mut self, op: Op, inputs: &[NodeId]) -> NodeId {
         let channels = match &op {
             Op::Conv(conv) => conv.outputs,
+            Op::ConvTranspose(conv) => conv.outputs,
+            Op::Dense(dense) => dense.outputs,
+            Op::Flatten { features } => *features,
+            Op::Reshape { channels, .. } => *channels,
             Op::Concat => inputs.iter().map(|&id| self.nodes[id].channels).sum(),
             _ => self.nodes[inputs[0]].channels,
         };
         let kind = match &op {
-            Op::Input => "input",
+            Op::Input | Op::SquareInput { .. } => "input",
             Op::Conv(_) => "conv",
+            Op::ConvTranspose(_) => "conv_transpose",
+            Op::Dense(_) => "dense",
             Op::BatchNorm => "norm",
+            Op::ChannelAffine => "channel_affine",
             Op::Relu => "relu",
             Op::Relu6 => "clamp",
             Op::LeakyRelu { .. } => "leaky_relu",
             Op::Sigmoid => "sigmoid",
+            Op::Tanh => "tanh",
+            Op::GlobalMean => "global_mean",
+            Op::Flatten { .. } => "flatten",
+            Op::Reshape { .. } => "reshape",
             Op::Affine { .. } => "affine",
             Op::Clip => "clip",
             Op::MaxFilter { .. } => "max",
@@ -163,57 +261,13 @@ impl Graph {
         self.nodes[id].channels
     }
 
-    /// Convolution of odd kernel, with bias.
-    pub fn conv(&mut self, x: NodeId, outputs: i64, kernel: i64) -> NodeId {
-        let inputs = self.channels(x);
-        let conv =
-            Conv { inputs, outputs, kernel, stride: 1, dilation: 1, groups: 1, bias: true, spectral: false };
-        self.push(Op::Conv(conv), &[x])
-    }
-
-    /// 3x3 convolution and batch normalisation.
-    pub fn conv_norm(&mut self, x: NodeId, outputs: i64, stride: i64, dilation: i64) -> NodeId {
-        let inputs = self.channels(x);
-        let conv =
-            Conv { inputs, outputs, kernel: 3, stride, dilation, groups: 1, bias: false, spectral: false };
-        let x = self.push(Op::Conv(conv), &[x]);
-        self.push(Op::BatchNorm, &[x])
-    }
-
-    /// 3x3 convolution, batch normalisation, rectifier.
-    pub fn conv_norm_relu(&mut self, x: NodeId, outputs: i64, stride: i64) -> NodeId {
-        let x = self.conv_norm(x, outputs, stride, 1);
-        self.push(Op::Relu, &[x])
-    }
-
-    /// Residual block of two 3x3 convolutions (He et al. 2016, arXiv:1512.03385).
-    pub fn residual(&mut self, x: NodeId, dilation: i64) -> NodeId {
-        let channels = self.channels(x);
-        let y = self.conv_norm(x, channels, 1, dilation);
-        let y = self.push(Op::Relu, &[y]);
-        let y = self.conv_norm(y, channels, 1, dilation);
-        let sum = self.push(Op::Add, &[x, y]);
-        self.push(Op::Relu, &[sum])
-    }
-
-    /// `scale * x + shift`.
-    pub fn affine(&mut self, x: NodeId, scale: f64, shift: f64) -> NodeId {
-        self.push(Op::Affine { scale, shift }, &[x])
-    }
-
-    /// `x` brought to the size of `skip` and joined with it.
-    pub fn join(&mut self, x: NodeId, skip: NodeId) -> NodeId {
-        let x = self.push(Op::ResizeLike, &[x, skip]);
-        self.push(Op::Concat, &[x, skip])
-    }
-
     /// Takes over all nodes of `other` under `prefix.`; its inputs become the given nodes.
     /// Returns the ids of its outputs in their order.
     pub fn embed(&mut self, prefix: &str, other: &Graph, inputs: &[NodeId]) -> Vec<NodeId> {
         let mut inputs = inputs.iter();
         let mut place: Vec<NodeId> = Vec::with_capacity(other.nodes.len());
         for node in &other.nodes {
-            if node.op == Op::Input {
+            if node.op.is_input() {
                 place.push(*inputs.next().expect("as many inputs as the embedded graph has"));
                 continue;
             }
@@ -226,7 +280,33 @@ impl Graph {
 
     /// Ids of the inputs in their order.
     pub fn inputs(&self) -> impl Iterator<Item = NodeId> + '_ {
-        (0..self.nodes.len()).filter(|&id| self.nodes[id].op == Op::Input)
+        (0..self.nodes.len()).filter(|&id| self.nodes[id].op.is_input())
+    }
+
+    /// Height and width of every node's result.
+    pub fn extents(&self) -> Vec<Extent> {
+        let mut extents: Vec<Extent> = Vec::with_capacity(self.nodes.len());
+        for node in &self.nodes {
+            let of = |input: usize| extents[node.inputs[input]];
+            let each_side = |after: &dyn Fn(i64) -> i64| match of(0) {
+                Extent::Side(side) => Extent::Side(after(side)),
+                other => other,
+            };
+            extents.push(match &node.op {
+                Op::Input => Extent::Free,
+                Op::SquareInput { side } | Op::Reshape { side, .. } => Extent::Side(*side),
+                Op::GlobalMean => Extent::Side(1),
+                Op::Flatten { .. } | Op::Dense(_) => Extent::Row,
+                Op::Conv(conv) => each_side(&|side| {
+                    (side + 2 * conv.padding() - conv.dilation * (conv.kernel - 1) - 1) / conv.stride + 1
+                }),
+                Op::ConvTranspose(conv) => each_side(&|side| side * conv.stride),
+                Op::Halve => each_side(&|side| (side + 1) / 2),
+                Op::ResizeLike => of(1),
+                _ => of(0),
+            });
+        }
+        extents
     }
 
     /// Multiplications and additions that the convolutions do for every pixel of the inputs.
@@ -236,7 +316,10 @@ impl Graph {
         let mut operations = 0.0;
         for node in &self.nodes {
             area.push(match &node.op {
-                Op::Input => 1.0,
+                Op::Input | Op::SquareInput { .. } => 1.0,
+                // As good as nothing for a picture: what follows does not grow with its size.
+                Op::GlobalMean | Op::Flatten { .. } => f64::INFINITY,
+                Op::ConvTranspose(conv) => area[node.inputs[0]] / (conv.stride * conv.stride) as f64,
                 Op::Conv(conv) => area[node.inputs[0]] * (conv.stride * conv.stride) as f64,
                 Op::Halve => area[node.inputs[0]] * 4.0,
                 Op::ResizeLike => area[node.inputs[1]],
@@ -245,6 +328,10 @@ impl Graph {
             if let Op::Conv(conv) = &node.op {
                 let taps = conv.kernel * conv.kernel * conv.inputs / conv.groups * conv.outputs;
                 operations += 2.0 * taps as f64 / area[area.len() - 1];
+            }
+            if let Op::ConvTranspose(conv) = &node.op {
+                let taps = conv.kernel * conv.kernel * conv.inputs * conv.outputs;
+                operations += 2.0 * taps as f64 / area[node.inputs[0]];
             }
         }
         operations

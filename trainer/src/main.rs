@@ -1,5 +1,6 @@
 //! `derust-trainer`: trains the networks of derust and writes them as ONNX models.
 
+#[allow(dead_code, unused_imports, reason = "some networks have no training yet")]
 mod architectures;
 mod average;
 mod backbone;
@@ -11,7 +12,9 @@ mod evaluate;
 mod export;
 mod fold;
 mod graph;
+mod layers;
 mod lettering;
+#[allow(dead_code, unused_imports, reason = "some losses have no training yet")]
 mod losses;
 mod measure;
 mod network;

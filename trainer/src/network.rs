@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use tch::{Kind, Tensor, nn};
 
-use crate::graph::{Conv, Graph, Node, Op};
+use crate::graph::{Graph, Node, Op};
 
 /// Added to a variance before its root is taken.
 pub const NORM_EPSILON: f64 = 1e-5;
@@ -75,7 +75,9 @@ impl Network {
                 .map(|&input| values[input].as_ref().expect("kept until its last reader"))
                 .collect();
             let value = match node.op {
-                Op::Input => inputs.next().expect("one tensor per input").shallow_clone(),
+                Op::Input | Op::SquareInput { .. } => {
+                    inputs.next().expect("one tensor per input").shallow_clone()
+                }
                 _ => self.compute(id, &arguments, mode),
             };
             values.push(Some(value));
@@ -96,18 +98,25 @@ impl Network {
         let parameter = |name| self.parameters[id].get(name);
         let train = mode == Mode::Train;
         match &self.graph.nodes[id].op {
-            Op::Input => unreachable!("inputs are given"),
+            Op::Input | Op::SquareInput { .. } => unreachable!("inputs are given"),
             Op::Conv(conv) => {
-                let weight = self.conv_weight(id, conv, mode);
-                let kind = if train { self.training_kind } else { Kind::Float };
-                if kind == Kind::Float {
-                    return convolve(conv, x[0], &weight, parameter("bias"));
-                }
-                let bias = parameter("bias").map(|bias| bias.to_kind(kind));
-                let picture = channels_last(&x[0].to_kind(kind));
-                let result = convolve(conv, &picture, &weight.to_kind(kind), bias.as_ref());
-                // A convolution with a bias of its own is a head: no normalisation follows that would undo rounding.
-                if conv.bias { result.to_kind(Kind::Float) } else { result }
+                let weight = self.weight(id, mode);
+                self.in_training_kind(x[0], weight, parameter("bias"), train, |x, weight, bias| {
+                    let (stride, padding, dilation) = (conv.stride, conv.padding(), conv.dilation);
+                    x.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], conv.groups)
+                })
+            }
+            Op::ConvTranspose(conv) => {
+                let weight = self.weight(id, mode);
+                self.in_training_kind(x[0], weight, parameter("bias"), train, |x, weight, bias| {
+                    let (stride, padding) = ([conv.stride; 2], [conv.padding(); 2]);
+                    x.conv_transpose2d(weight, bias, stride, padding, [0; 2], 1, [1; 2])
+                })
+            }
+            Op::Dense(_) => x[0].to_kind(Kind::Float).linear(&self.weight(id, mode), parameter("bias")),
+            Op::ChannelAffine => {
+                let of = |name| parameter(name).expect("made when the network was folded");
+                x[0] * of("weight") + of("bias")
             }
             Op::BatchNorm => x[0].batch_norm(
                 parameter("weight"),
@@ -124,6 +133,10 @@ impl Network {
             // The binding's leaky_relu takes no slope.
             Op::LeakyRelu { .. } => x[0].prelu(parameter("slope").expect("made with the node")),
             Op::Sigmoid => x[0].sigmoid(),
+            Op::Tanh => x[0].tanh(),
+            Op::GlobalMean => x[0].mean_dim([2, 3].as_slice(), true, None::<Kind>),
+            Op::Flatten { features } => x[0].reshape([-1, *features]),
+            Op::Reshape { channels, side } => x[0].reshape([-1, *channels, *side, *side]),
             Op::Affine { scale, shift } => x[0] * *scale + *shift,
             Op::Clip => x[0].clamp(0.0, 1.0),
             Op::MaxFilter { side } => x[0].max_pool2d([*side; 2], [1; 2], [side / 2; 2], [1; 2], false),
@@ -143,15 +156,32 @@ impl Network {
         }
     }
 
-    /// The weight with which a convolution computes.
-    pub fn conv_weight(&self, id: usize, conv: &Conv, mode: Mode) -> Tensor {
-        let weight = &self.parameters[id]["weight"];
-        if !conv.spectral {
-            return weight.shallow_clone();
+    /// Computes in the kind of number that convolutions train in, or in float32 where nothing is trained.
+    fn in_training_kind(
+        &self,
+        x: &Tensor,
+        weight: Tensor,
+        bias: Option<&Tensor>,
+        train: bool,
+        convolve: impl Fn(&Tensor, &Tensor, Option<&Tensor>) -> Tensor,
+    ) -> Tensor {
+        let kind = if train { self.training_kind } else { Kind::Float };
+        if kind == Kind::Float {
+            return convolve(x, &weight, bias);
         }
-        let matrix = weight.view([conv.outputs, -1]);
+        let low_bias = bias.map(|bias| bias.to_kind(kind));
+        let result = convolve(&channels_last(&x.to_kind(kind)), &weight.to_kind(kind), low_bias.as_ref());
+        // A convolution with a bias of its own is a head: no normalisation follows that would undo rounding.
+        if bias.is_some() { result.to_kind(Kind::Float) } else { result }
+    }
+
+    /// The weight with which a convolution or a dense layer computes.
+    pub fn weight(&self, id: usize, mode: Mode) -> Tensor {
+        let weight = &self.parameters[id]["weight"];
+        let Some(kept) = self.parameters[id].get("left") else { return weight.shallow_clone() };
+        let matrix = weight.view([weight.size()[0], -1]);
         let (left, right) = tch::no_grad(|| {
-            let mut kept = self.parameters[id]["left"].shallow_clone();
+            let mut kept = kept.shallow_clone();
             let right = unit(&matrix.tr().mv(&kept));
             let left = unit(&matrix.mv(&right));
             if mode == Mode::Train {
@@ -162,11 +192,17 @@ impl Network {
         let sigma = left.dot(&matrix.mv(&right));
         weight / sigma
     }
-}
 
-fn convolve(conv: &Conv, x: &Tensor, weight: &Tensor, bias: Option<&Tensor>) -> Tensor {
-    let (stride, padding, dilation) = (conv.stride, conv.padding(), conv.dilation);
-    x.conv2d(weight, bias, [stride; 2], [padding; 2], [dilation; 2], conv.groups)
+    /// Draws the weights of all convolutions and dense layers again, normal with this standard deviation.
+    #[allow(dead_code, reason = "the training of textures will use it")]
+    pub fn draw_weights(&self, deviation: f64) {
+        let _no_grad = tch::no_grad_guard();
+        for (node, parameters) in self.graph.nodes.iter().zip(&self.parameters) {
+            if matches!(node.op, Op::Conv(_) | Op::ConvTranspose(_) | Op::Dense(_)) {
+                let _ = parameters["weight"].shallow_clone().normal_(0.0, deviation);
+            }
+        }
+    }
 }
 
 /// The same values with the channels of a pixel side by side in memory, in which low precision is fastest.
@@ -185,21 +221,22 @@ fn node_parameters(path: &nn::Path, node: &Node) -> Parameters {
         Op::Conv(conv) => {
             let inputs = conv.inputs / conv.groups;
             let shape = [conv.outputs, inputs, conv.kernel, conv.kernel];
-            let fan_in = (inputs * conv.kernel * conv.kernel) as f64;
-            made.insert("weight", path.randn("weight", &shape, 0.0, (2.0 / fan_in).sqrt()));
+            add_weight(&mut made, &path, &shape, inputs * conv.kernel * conv.kernel, conv.spectral);
             if conv.bias {
                 made.insert("bias", path.zeros("bias", &[conv.outputs]));
             }
-            if conv.spectral {
-                made.insert(
-                    "left",
-                    path.add(
-                        "left",
-                        unit(&Tensor::ones([conv.outputs], (Kind::Float, path.device()))),
-                        false,
-                    ),
-                );
+        }
+        Op::ConvTranspose(conv) => {
+            let shape = [conv.inputs, conv.outputs, conv.kernel, conv.kernel];
+            let taps = conv.kernel * conv.kernel / (conv.stride * conv.stride);
+            add_weight(&mut made, &path, &shape, conv.inputs * taps, false);
+            if conv.bias {
+                made.insert("bias", path.zeros("bias", &[conv.outputs]));
             }
+        }
+        Op::Dense(dense) => {
+            add_weight(&mut made, &path, &[dense.outputs, dense.inputs], dense.inputs, dense.spectral);
+            made.insert("bias", path.zeros("bias", &[dense.outputs]));
         }
         Op::BatchNorm => {
             // The binding's own default gain is uniform in 0 to 1; one is meant.
@@ -216,16 +253,26 @@ fn node_parameters(path: &nn::Path, node: &Node) -> Parameters {
     made
 }
 
+/// A He-normal weight (He et al. 2015, arXiv:1502.01852), of which each output sums up `fan_in` products, and what
+/// spectral normalisation keeps from step to step.
+fn add_weight(made: &mut Parameters, path: &nn::Path, shape: &[i64], fan_in: i64, spectral: bool) {
+    made.insert("weight", path.randn("weight", shape, 0.0, (2.0 / fan_in as f64).sqrt()));
+    if spectral {
+        let ones = Tensor::ones([shape[0]], (Kind::Float, path.device()));
+        made.insert("left", path.add("left", unit(&ones), false));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::architectures::generator;
+    use crate::architectures::{Family, generator};
 
     #[test]
     fn low_precision_changes_results_and_gradients_little() {
         tch::manual_seed(4);
         let store = nn::VarStore::new(tch::Device::Cpu);
-        let mut network = Network::new(&store.root(), generator(1.0, 0.25));
+        let mut network = Network::new(&store.root(), generator(Family::Unet, 1.0, 0.25));
         let random = |channels: i64, side: i64| {
             Tensor::rand([4, channels, side, side], (Kind::Float, tch::Device::Cpu))
         };

@@ -9,7 +9,7 @@ use prost::Message;
 use tch::{Kind, Tensor};
 
 use crate::fold::{FoldedNetwork, WeightStorage};
-use crate::graph::{Graph, NodeId, Op};
+use crate::graph::{Extent, Graph, NodeId, Op};
 
 /// The model file's bytes, with the manifest inside.
 pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
@@ -17,8 +17,16 @@ pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
     let mut writer = Writer { network, names: HashMap::new(), nodes: vec![], initializers: BTreeMap::new() };
     writer.write_nodes();
     let graph = &network.network.graph;
+    let extents = graph.extents();
     let value = |name: &str, id: NodeId| {
-        ValueInfo::floats(name, &["batch", &graph.channels(id).to_string(), "height", "width"])
+        let channels = graph.channels(id).to_string();
+        match extents[id] {
+            Extent::Free => ValueInfo::floats(name, &["batch", &channels, "height", "width"]),
+            Extent::Side(side) => {
+                ValueInfo::floats(name, &["batch", &channels, &side.to_string(), &side.to_string()])
+            }
+            Extent::Row => ValueInfo::floats(name, &["batch", &channels]),
+        }
     };
     onnx::Model {
         ir_version: 8,
@@ -61,15 +69,10 @@ impl Writer<'_> {
         let node = &graph.nodes[id];
         let inputs: Vec<String> = node.inputs.iter().map(|input| self.names[input].clone()).collect();
         match &node.op {
-            Op::Input => {}
+            Op::Input | Op::SquareInput { .. } => {}
             Op::BatchNorm => unreachable!("a folded network has none"),
             Op::Conv(conv) => {
-                let mut inputs = inputs;
-                for name in ["weight", "bias"] {
-                    if let Some(tensor) = self.network.network.parameters(id).get(name) {
-                        inputs.push(self.parameter(&format!("{}.{name}", node.name), tensor));
-                    }
-                }
+                let inputs = self.with_parameters(id, inputs);
                 let attributes = vec![
                     Attribute::ints("kernel_shape", &[conv.kernel; 2]),
                     Attribute::ints("strides", &[conv.stride; 2]),
@@ -78,6 +81,34 @@ impl Writer<'_> {
                     Attribute::int("group", conv.groups),
                 ];
                 self.push(id, "Conv", inputs, attributes);
+            }
+            Op::ConvTranspose(conv) => {
+                let inputs = self.with_parameters(id, inputs);
+                let attributes = vec![
+                    Attribute::ints("kernel_shape", &[conv.kernel; 2]),
+                    Attribute::ints("strides", &[conv.stride; 2]),
+                    Attribute::ints("pads", &[conv.padding(); 4]),
+                ];
+                self.push(id, "ConvTranspose", inputs, attributes);
+            }
+            Op::Dense(_) => {
+                let inputs = self.with_parameters(id, inputs);
+                self.push(id, "Gemm", inputs, vec![Attribute::int("transB", 1)]);
+            }
+            Op::ChannelAffine => {
+                let inputs = self.with_parameters(id, inputs);
+                let scaled = format!("{}.scaled", node.name);
+                self.push_named(&scaled, "Mul", inputs[..2].to_vec(), vec![]);
+                self.push(id, "Add", vec![scaled, inputs[2].clone()], vec![]);
+            }
+            Op::Tanh => self.push(id, "Tanh", inputs, vec![]),
+            Op::GlobalMean => self.push(id, "GlobalAveragePool", inputs, vec![]),
+            Op::Flatten { .. } => self.push(id, "Flatten", inputs, vec![Attribute::int("axis", 1)]),
+            Op::Reshape { channels, side } => {
+                let shape = format!("{}.shape", node.name);
+                let sides = onnx::Tensor::ints(&shape, &[-1, *channels, *side, *side]);
+                self.initializers.insert(shape.clone(), sides);
+                self.push(id, "Reshape", vec![inputs[0].clone(), shape], vec![]);
             }
             Op::Relu => self.push(id, "Relu", inputs, vec![]),
             Op::Relu6 => self.clip(id, inputs, 6.0),
@@ -136,6 +167,17 @@ impl Writer<'_> {
         ];
         let inputs = vec![inputs[0].clone(), String::new(), String::new(), at("size")];
         self.push(id, "Resize", inputs, attributes);
+    }
+
+    /// A layer's inputs, and behind them its weight and its bias.
+    fn with_parameters(&mut self, id: NodeId, mut inputs: Vec<String>) -> Vec<String> {
+        let node = &self.network.network.graph.nodes[id].name;
+        for name in ["weight", "bias"] {
+            if let Some(tensor) = self.network.network.parameters(id).get(name) {
+                inputs.push(self.parameter(&format!("{node}.{name}"), tensor));
+            }
+        }
+        inputs
     }
 
     /// Stores a parameter and returns the name under which nodes read it.

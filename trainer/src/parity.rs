@@ -6,6 +6,7 @@ use ndarray::{ArrayD, IxDyn};
 use tch::{Device, Kind, Tensor};
 
 use crate::architectures::names;
+use crate::graph::Op;
 use crate::network::{Mode, Network};
 
 /// Largest difference of any output value that passes.
@@ -66,6 +67,10 @@ fn random_inputs(network: &Network, [batch, height, width]: [i64; 3], mask: Mask
     graph
         .inputs()
         .map(|id| {
+            let (height, width) = match graph.nodes[id].op {
+                Op::SquareInput { side } => (side, side),
+                _ => (height, width),
+            };
             let shape = [batch, graph.channels(id), height, width];
             let name = graph.nodes[id].name.as_str();
             let values = match (name, mask) {
@@ -81,4 +86,100 @@ fn to_array(tensor: &Tensor) -> Result<ArrayD<f32>> {
     let shape: Vec<usize> = tensor.size().iter().map(|side| *side as usize).collect();
     let values = Vec::<f32>::try_from(tensor.contiguous().view([-1]))?;
     Ok(ArrayD::from_shape_vec(IxDyn(&shape), values)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::ValueEnum;
+    use derust_engine::models::inspect;
+    use derust_manifest::{Input, InputRole, Kind as ModelKind, Manifest, Output, OutputRole, SCHEMA, Tile};
+    use tch::nn;
+
+    use super::*;
+    use crate::architectures::*;
+    use crate::fold::{FoldedNetwork, WeightStorage};
+    use crate::graph::Graph;
+    use crate::onnx::encode;
+
+    fn manifest(kind: ModelKind, graph: &Graph) -> Manifest {
+        let role = |name: &str| match name {
+            names::MASK => InputRole::Mask,
+            names::NOISE => InputRole::Noise,
+            _ => InputRole::Image,
+        };
+        let inputs = graph.inputs().map(|id| graph.nodes[id].name.clone());
+        let outputs = graph.outputs.iter().filter_map(|(name, _)| match name.as_str() {
+            names::PROBABILITY => Some(Output::new(name, OutputRole::Probability)),
+            names::FILL | names::TEXTURE => Some(Output::new(name, OutputRole::Rgb)),
+            names::ALPHA => Some(Output::new(name, OutputRole::Alpha)),
+            names::LOGITS if kind == ModelKind::SegmentRust => Some(Output {
+                classes: ["background", "rust", "paint"].map(String::from).to_vec(),
+                rust: vec!["rust".into()],
+                ..Output::new(name, OutputRole::Classes)
+            }),
+            _ => None,
+        });
+        Manifest {
+            schema: SCHEMA,
+            kind,
+            name: "test".into(),
+            version: semver::Version::new(1, 0, 0),
+            licence: String::new(),
+            trained_on: String::new(),
+            metrics: Default::default(),
+            inputs: inputs.map(|name| Input::new(name.clone(), role(&name))).collect(),
+            outputs: outputs.collect(),
+            tile: Tile::default(),
+            long_side: None,
+            threshold: 0.5,
+        }
+    }
+
+    /// One of each network that is exported.
+    fn models() -> Vec<(ModelKind, Graph)> {
+        let ramp = AlphaRamp { from: 0.4, to: 0.6 };
+        let size = TextureSize { side: 32, noise: 20, channels: 8 };
+        let patches = PatchDiscriminator { inputs: 3, norm: true, spectral: true };
+        let mut models = vec![
+            (ModelKind::SegmentRust, segmenter(0.25)),
+            (ModelKind::SegmentRust, class_segmenter(0.25, 3)),
+            (ModelKind::SegmentRust, detector(patches, -2.0, 0.1)),
+            (ModelKind::RustTexture, texture_generator(size)),
+            (ModelKind::RustGrade, grader(0.25, 4)),
+        ];
+        for family in Family::value_variants() {
+            models.push((ModelKind::Derust, derust(*family, 0.25, 1.0, ramp)));
+            models.push((ModelKind::Derust, translator(*family, 1.0)));
+        }
+        models
+    }
+
+    #[test]
+    fn onnx_runtime_computes_what_libtorch_computes_and_inspection_lets_every_network_in() {
+        tch::manual_seed(5);
+        tch::set_num_threads(1);
+        for (kind, graph) in models() {
+            let store = nn::VarStore::new(Device::Cpu);
+            let network = Network::new(&store.root(), graph);
+            // Two passes move the running statistics and the singular vectors away from where they start.
+            for size in [[2, 64, 48], [2, 40, 72]] {
+                let inputs = random_inputs(&network, size, Mask::Given);
+                let inputs: Vec<&Tensor> = inputs.iter().map(|(_, tensor)| tensor).collect();
+                tch::no_grad(|| network.forward(&inputs, Mode::Train));
+            }
+            for storage in [WeightStorage::Float32, WeightStorage::Float16] {
+                let folded = FoldedNetwork::new(&network, storage);
+                let onnx = encode(&folded, &manifest(kind, &network.graph));
+                if let Err(error) = check(&folded.network, &onnx) {
+                    panic!("{kind} of {:?}: {error:#}", network.graph.outputs);
+                }
+                // Textures are the trainer's own: no filter has noise to feed.
+                if kind != ModelKind::RustTexture
+                    && let Err(error) = inspect(&onnx, None)
+                {
+                    panic!("{kind} of {:?}: {error}", network.graph.outputs);
+                }
+            }
+        }
+    }
 }

@@ -16,6 +16,8 @@ pub enum Purpose {
     Measuring,
     /// The division into training and held-out photos.
     Division,
+    /// Noise and choices of an adversarial step.
+    Adversarial,
 }
 
 /// The stream for one sample.
@@ -35,6 +37,12 @@ pub fn chance(random: &mut Random, probability: f32) -> bool {
 /// Uniform in `low..high`.
 pub fn uniform(random: &mut Random, low: f32, high: f32) -> f32 {
     low + (high - low) * random.random::<f32>()
+}
+
+/// Standard normal (Box and Muller 1958).
+pub fn normal(random: &mut Random) -> f32 {
+    let distance = (-2.0 * (1.0 - random.random::<f32>()).ln()).sqrt();
+    distance * (std::f32::consts::TAU * random.random::<f32>()).cos()
 }
 
 /// Index below `count`.

@@ -1,0 +1,17 @@
+//! What the networks are asked to make small.
+
+pub mod adversarial;
+pub mod cures;
+pub mod pool;
+mod reconstruction;
+mod segmentation;
+pub mod variational;
+
+#[cfg(test)]
+mod reference;
+
+pub use adversarial::{AdversarialLoss, Scores, gradient_penalty};
+pub use cures::CureOptions;
+pub use pool::ImagePool;
+pub use reconstruction::{feature_matching, feature_means, gradient_difference, weighted_mean};
+pub use segmentation::{UNLABELLED, class_segmentation, cross_entropy, segmentation};

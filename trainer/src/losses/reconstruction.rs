@@ -1,0 +1,42 @@
+//! How far a made picture is from the wanted one.
+
+use tch::{Kind, Tensor};
+
+/// Mean of `values` `[n, c, h, w]` under `weight` `[n, 1, h, w]`; near zero where the weight is zero everywhere.
+pub fn weighted_mean(values: &Tensor, weight: &Tensor) -> Tensor {
+    let channels = values.size()[1] as f64;
+    (values * weight).sum(Kind::Float) / (weight.sum(Kind::Float) * channels + 1.0)
+}
+
+/// Weighted mean of the absolute differences between the gradients of two pictures, along rows and columns.
+pub fn gradient_difference(a: &Tensor, b: &Tensor, weight: &Tensor) -> Tensor {
+    let difference = a - b;
+    let [_, _, height, width] = difference.size()[..] else { unreachable!("pictures have four dimensions") };
+    let down = difference.slice(2, 1, height, 1) - difference.slice(2, 0, height - 1, 1);
+    let right = difference.slice(3, 1, width, 1) - difference.slice(3, 0, width - 1, 1);
+    weighted_mean(&down.abs(), &weight.slice(2, 1, height, 1))
+        + weighted_mean(&right.abs(), &weight.slice(3, 1, width, 1))
+}
+
+/// Feature matching for pairs: mean absolute difference between what a discriminator's layers see in the made and in
+/// the true picture, averaged over the layers (Wang et al. 2018, arXiv:1711.11585). Nothing flows back into `real`.
+pub fn feature_matching(real: &[Tensor], fake: &[Tensor]) -> Tensor {
+    let layers = real.iter().zip(fake).map(|(real, fake)| (fake - real.detach()).abs().mean(Kind::Float));
+    mean(layers)
+}
+
+/// Feature matching without pairs: squared difference between the means over the batch of what a discriminator's
+/// layers see, averaged over the layers (Salimans et al. 2016, arXiv:1606.03498). Nothing flows back into `real`.
+pub fn feature_means(real: &[Tensor], fake: &[Tensor]) -> Tensor {
+    let over_batch = |features: &Tensor| features.mean_dim([0].as_slice(), false, Kind::Float);
+    let layers = real
+        .iter()
+        .zip(fake)
+        .map(|(real, fake)| (over_batch(fake) - over_batch(real).detach()).square().mean(Kind::Float));
+    mean(layers)
+}
+
+/// Mean of at least one number.
+fn mean(numbers: impl Iterator<Item = Tensor>) -> Tensor {
+    Tensor::stack(&numbers.collect::<Vec<_>>(), 0).mean(Kind::Float)
+}
