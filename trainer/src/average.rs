@@ -30,6 +30,15 @@ impl WeightAverage {
         });
     }
 
+    /// Begins anew with the weights as they are now.
+    pub fn restart(&mut self) {
+        tch::no_grad(|| {
+            for ((_, copy), source) in self.copies.iter_mut().zip(&self.sources) {
+                copy.copy_(source);
+            }
+        });
+    }
+
     /// The averaged weights by name.
     pub fn state(&self) -> Vec<(String, Tensor)> {
         self.copies.iter().map(|(name, tensor)| (name.clone(), tensor.shallow_clone())).collect()

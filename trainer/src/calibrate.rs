@@ -25,10 +25,10 @@ pub struct CalibrateOptions {
     pub run: PathBuf,
     /// The run's part of the photos that was set aside.
     #[arg(long, default_value_t = 0.1)]
-    pub held_out: f32,
-    /// The run's seed.
+    pub held_out: f64,
+    /// The number from which it follows which photos the run set aside.
     #[arg(long, default_value_t = 1)]
-    pub seed: u64,
+    pub split_seed: u64,
 }
 
 /// Long sides, in pixels, among which the one is chosen at which photos are analysed.
@@ -41,7 +41,7 @@ const LONG_SIDES: [u32; 6] = [224, 256, 320, 384, 448, 512];
 pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     // Idle threads of libgomp that wait for others by spinning make small networks many times slower.
     tch::set_num_threads(1);
-    let held_out = PhotoSet::load(&options.data, LONG_SIDE)?.divide(options.held_out, options.seed).1;
+    let held_out = PhotoSet::load(&options.data, LONG_SIDE)?.divide(options.held_out, options.split_seed).1;
     let path = options.run.join(files::BEST);
     let mut best = Checkpoint::load(&path)?;
     let store = nn::VarStore::new(Device::Cpu);

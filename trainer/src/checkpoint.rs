@@ -1,10 +1,15 @@
 //! Checkpoints: one safetensors file that holds everything a run needs to go on.
 
 use std::collections::HashMap;
+use std::fs::File;
 use std::path::Path;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use tch::{Device, Tensor, nn};
+
+/// Counts up whenever older checkpoints can no longer be read.
+const FORMAT: i64 = 1;
+const FORMAT_KEY: &str = "format";
 
 /// Tensors by section and name.
 #[derive(Default)]
@@ -40,6 +45,17 @@ impl Checkpoint {
         })
     }
 
+    /// The tensors of a section by name, in the order of their names.
+    pub fn section<'a>(&'a self, section: &str) -> Vec<(&'a str, &'a Tensor)> {
+        let mut found: Vec<(&str, &Tensor)> = self
+            .tensors
+            .iter()
+            .filter_map(|(key, tensor)| Some((key.strip_prefix(section)?.strip_prefix('/')?, tensor)))
+            .collect();
+        found.sort_by_key(|(name, _)| *name);
+        found
+    }
+
     /// Copies a section into a store.
     ///
     /// # Errors
@@ -59,24 +75,40 @@ impl Checkpoint {
     /// Writes the file beside its final name and moves it into place, so that it is never half there.
     ///
     /// # Errors
-    /// When the folder cannot be written to.
+    /// When the folder cannot be written to or the disk is full.
     pub fn save(&self, path: &Path) -> Result<()> {
         let mut tensors: Vec<(&String, &Tensor)> = self.tensors.iter().collect();
+        let format = (FORMAT_KEY.to_string(), Tensor::from_slice(&[FORMAT]));
+        tensors.push((&format.0, &format.1));
         tensors.sort_by_key(|(name, _)| *name);
         let partial = path.with_extension("partial");
-        Tensor::write_safetensors(&tensors, &partial)
-            .with_context(|| format!("cannot write the checkpoint {}", partial.display()))?;
-        std::fs::rename(&partial, path)
-            .with_context(|| format!("cannot write the checkpoint {}", path.display()))
+        let written = Tensor::write_safetensors(&tensors, &partial)
+            .map_err(anyhow::Error::from)
+            .and_then(|()| Ok(File::open(&partial)?.sync_all()?))
+            .and_then(|()| Ok(std::fs::rename(&partial, path)?));
+        if written.is_err() {
+            // Half a checkpoint helps nobody, least of all on a full disk.
+            let _ = std::fs::remove_file(&partial);
+        }
+        written.with_context(|| format!("cannot write the checkpoint {}", path.display()))
     }
 
     /// Reads a file.
     ///
     /// # Errors
-    /// When it is missing or no checkpoint.
+    /// When it is missing, no checkpoint, or one that another version wrote.
     pub fn load(path: &Path) -> Result<Self> {
         let tensors = Tensor::read_safetensors(path)
             .with_context(|| format!("cannot read the checkpoint {}", path.display()))?;
-        Ok(Checkpoint { tensors: tensors.into_iter().collect() })
+        let mut tensors: HashMap<String, Tensor> = tensors.into_iter().collect();
+        let format = tensors.remove(FORMAT_KEY).map(|format| format.int64_value(&[0]));
+        ensure!(
+            format == Some(FORMAT),
+            "{} is a checkpoint of format {}, and this version reads format {FORMAT}; train with the version that \
+             wrote it, or begin anew",
+            path.display(),
+            format.map_or("0".to_string(), |format| format.to_string())
+        );
+        Ok(Checkpoint { tensors })
     }
 }

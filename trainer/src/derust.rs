@@ -1,28 +1,30 @@
 //! Trains the generator of the derust network as a conditional adversarial network on made pairs.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use clap::Args;
-use tch::{Device, Kind, Tensor, nn};
+use serde::Serialize;
+use tch::{Device, Kind, Tensor};
 
 use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
-use crate::average::WeightAverage;
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{GeometryRange, recolour};
-use crate::data::batches::{Batches, Samples, stack};
-use crate::data::{Photo, PhotoSet, Plane, pairs};
+use crate::data::batches::{Samples, stack};
+use crate::data::{Photo, Plane, pairs};
 use crate::losses::{self, AdversarialLoss, Scores};
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
-use crate::optimiser::{AdamSettings, AdamW};
+use crate::preview::contact_sheet;
 use crate::random::{Purpose, Random, chance, index, stream, uniform};
-use crate::run::{Run, RunOptions, files, learning_rate};
+use crate::run::collapse::DISCRIMINATOR;
+use crate::run::{
+    Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, files, fit,
+};
 use crate::segment::LONG_SIDE;
 
-const AVERAGE_DECAY: f64 = 0.999;
 /// Around the scale at which the segmentation network, and so this one, sees photos.
 const GEOMETRY: GeometryRange = GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0 };
 /// Part of the samples that is rendered.
@@ -33,11 +35,17 @@ const SPOTTED: f32 = 0.1;
 const MEASURED: u64 = 96;
 /// Part of the run after which the discriminator joins in.
 const ADVERSARIAL_FROM: f64 = 0.2;
+/// The discriminator's learning rate over the generator's.
+const DISCRIMINATOR_RATE: f64 = 0.5;
+/// Pairs on a sample sheet.
+const SHOWN: u64 = 16;
 
-/// Options of `derust`.
-#[derive(Args, Clone, Debug)]
+/// Options of `train derust`.
+#[derive(Args, Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct DerustOptions {
     #[command(flatten)]
+    #[serde(flatten)]
     pub run: RunOptions,
     /// Folder of the segmentation run that finds the rust: the generator sees what its backbone sees.
     #[arg(long)]
@@ -157,202 +165,138 @@ fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
 /// Trains until the budget is spent and leaves the best weights in the run's folder.
 ///
 /// # Errors
-/// When the data cannot be read, the run's folder cannot be written, or a loss is no longer finite.
-pub fn train(options: &DerustOptions) -> Result<()> {
+/// When the data cannot be read, the run's folder cannot be written, or the training diverges.
+pub fn train(options: &DerustOptions) -> Result<Outcome> {
     let (device, kind) = options.run.prepare(Kind::BFloat16)?;
     let seed = options.run.seed;
     let segmentation = Checkpoint::load(&options.segment_run.join(files::BEST))
         .context("the generator learns beside a segmentation network; train that first")?;
     let backbone = FrozenBackbone::new(&segmentation, device)?;
-    let (learn, held_out) = PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, seed);
+    let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
     let side = options.run.side;
-    let measured = Pairs { photos: held_out.photos, side, seed: 0, purpose: Purpose::Measuring };
-
-    let mut models = Models::new(device, kind, options.adversarial, backbone);
-    let mut run = Run::start(&options.run)?;
-    let mut step = 0;
-    if options.run.resume {
-        step = models.restore(&mut run)?;
-    } else if let Some(other) = &options.run.start_from {
-        models.start_from(other)?;
-    }
+    let about = |name, averaged| LearnerOptions {
+        name,
+        device,
+        kind,
+        optimiser: &options.run.optimiser,
+        adversarial: true,
+        averaged,
+    };
+    let mut discriminator = Learner::new(discriminator(PatchDiscriminator::default()), &about("discriminator", false));
+    discriminator.rate = DISCRIMINATOR_RATE;
+    let mut task = Removal {
+        generator: Learner::new(generator(Family::Unet, 1.0, backbone.width), &about("generator", true)),
+        discriminator,
+        backbone,
+        measured: Pairs { photos: held_out.photos, side, seed: 0, purpose: Purpose::Measuring },
+        adversarial: options.adversarial,
+        device,
+    };
     let samples = Pairs::for_training(learn.photos, side, seed);
-    let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
-    let mut sums = StepLosses::default();
-    loop {
-        let progress = run.progress(step);
-        let done = progress >= 1.0;
-        if run.is_due(step, progress) {
-            models.average.copy_to(&models.average_store)?;
-            let measured = models.measure(&measured, device);
-            let steps = options.run.every as f64;
-            let figures = [
-                ("l1", sums.l1 / steps),
-                ("discriminator", sums.discriminator / steps),
-                ("generator_score", sums.score / steps),
-                ("input_psnr", measured.input_psnr),
-                ("psnr", measured.psnr),
-                ("texture", measured.texture),
-            ];
-            sums = StepLosses::default();
-            run.record(step, &figures)?;
-            // Blurring wins on PSNR alone: texture up to the target's own counts too.
-            if run.is_best(measured.psnr + 2.0 * measured.texture.min(1.0)) || done {
-                let mut best = Checkpoint::default();
-                best.put_store("weights", &models.average_store);
-                models.backbone.sign(&mut best);
-                best.save(&run.path(files::BEST))?;
-            }
-            models.save(&run, step)?;
-        }
-        if run.ends_before(step, progress) {
-            break;
-        }
-        let batch = PairBatch::new(batches.next()?);
-        let adversarial = progress >= ADVERSARIAL_FROM;
-        let losses = models.step(&batch, learning_rate(options.run.learning_rate, progress), adversarial);
-        ensure!(
-            losses.l1.is_finite() && losses.discriminator.is_finite(),
-            "the loss is no longer finite at step {step}: try a smaller --learning-rate or --adversarial"
-        );
-        sums.add(&losses);
-        models.average.update(step);
-        step += 1;
-        run.show(step, format!("step {step} l1 {:.4} discriminator {:.2}", losses.l1, losses.discriminator));
-    }
-    run.finish(&run.path(files::BEST));
-    Ok(())
+    fit(&mut task, Arc::new(samples), device, &options.run, options)
 }
 
-/// Generator, discriminator and what trains them.
-struct Models {
+/// Generator and discriminator in training.
+struct Removal {
     backbone: FrozenBackbone,
-    generator_store: nn::VarStore,
-    generator: Network,
-    discriminator_store: nn::VarStore,
-    discriminator: Network,
-    average_store: nn::VarStore,
-    averaged: Network,
-    average: WeightAverage,
-    generator_optimiser: AdamW,
-    discriminator_optimiser: AdamW,
+    generator: Learner,
+    discriminator: Learner,
+    measured: Pairs,
     adversarial: f64,
+    device: Device,
 }
 
-#[derive(Default)]
-struct StepLosses {
-    l1: f64,
-    discriminator: f64,
-    score: f64,
-}
-
-impl StepLosses {
-    fn add(&mut self, other: &StepLosses) {
-        self.l1 += other.l1;
-        self.discriminator += other.discriminator;
-        self.score += other.score;
-    }
-}
-
-/// Figures on the held-out pairs.
-struct Measured {
-    input_psnr: f64,
-    psnr: f64,
-    /// Mean gradient magnitude inside the pasted rust over that of the target there.
-    texture: f64,
-}
-
-impl Models {
-    fn new(device: Device, kind: Kind, adversarial: f64, backbone: FrozenBackbone) -> Self {
-        let generator_store = nn::VarStore::new(device);
-        let discriminator_store = nn::VarStore::new(device);
-        let average_store = nn::VarStore::new(device);
-        let settings = AdamSettings { beta1: 0.5, beta2: 0.99, weight_decay: 0.0, clip_norm: 5.0 };
-        let graph = generator(Family::Unet, 1.0, backbone.width);
-        Models {
-            generator: Network::new(&generator_store.root(), graph.clone()).training_in(kind),
-            discriminator: Network::new(
-                &discriminator_store.root(),
-                discriminator(PatchDiscriminator::default()),
-            )
-            .training_in(kind),
-            averaged: Network::new(&average_store.root(), graph),
-            backbone,
-            average: WeightAverage::new(&generator_store, AVERAGE_DECAY),
-            generator_optimiser: AdamW::new(&generator_store, settings),
-            discriminator_optimiser: AdamW::new(&discriminator_store, settings),
-            generator_store,
-            discriminator_store,
-            average_store,
-            adversarial,
-        }
+impl Task for Removal {
+    fn learners(&mut self) -> Vec<&mut Learner> {
+        vec![&mut self.generator, &mut self.discriminator]
     }
 
-    fn step(&mut self, batch: &PairBatch, learning_rate: f64, adversarial: bool) -> StepLosses {
-        let fill = self.fill(&self.generator, batch, Mode::Train);
+    fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
+        let batch = PairBatch::new(batch);
+        let fill = self.fill(&self.generator.network, &batch, Mode::Train);
         let composite = &batch.rusty + &batch.mask * (&fill - &batch.rusty);
         let weight = &batch.mask * &batch.known;
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
         let l1 = losses::weighted_mean(&(&fill - &batch.target).abs(), &weight);
         let gradient = losses::gradient_difference(&composite, &batch.target, &weight);
         let mut loss = &l1 + everywhere * 0.1 + gradient * 0.5;
-        let mut losses = StepLosses { l1: l1.double_value(&[]), ..Default::default() };
-        if adversarial {
+        let mut figures = Figures::from([("l1", l1.double_value(&[]))]);
+        if moment.progress >= ADVERSARIAL_FROM && self.adversarial > 0.0 {
             let treated = patches(&batch.mask);
             let clean = patches(&batch.known).gt(0.99).to_kind(Kind::Float) * &treated;
-            losses.discriminator =
-                self.discriminator_step(batch, &composite, &treated, &clean, learning_rate);
+            let judged = self.judge(&batch, &composite, &treated, &clean, moment)?;
+            figures.set(DISCRIMINATOR, judged);
             let score = self.score(&composite, &batch.mask);
             let hinge = AdversarialLoss::Hinge.generator(Scores::weighted(&score, &treated));
-            losses.score = -hinge.double_value(&[]);
+            figures.set("generator_score", -hinge.double_value(&[]));
             loss += hinge * self.adversarial;
         }
         loss.backward();
-        if !self.generator_optimiser.step(learning_rate) {
-            losses.l1 = f64::NAN;
-        }
+        self.generator.update(moment)?;
         // The generator's loss left gradients in the discriminator.
-        self.discriminator_optimiser.clear_gradients();
-        losses
+        self.discriminator.clear_gradients();
+        Ok(figures)
     }
 
+    fn measure(&mut self) -> Result<Measurement> {
+        Ok(self.measure_pairs())
+    }
+
+    fn best(&self) -> Checkpoint {
+        let mut best = Checkpoint::default();
+        self.generator.put_weights(&mut best, "weights");
+        self.discriminator.put_weights(&mut best, "discriminator");
+        self.backbone.sign(&mut best);
+        best
+    }
+
+    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
+        self.generator.start_from(weights, "weights")?;
+        self.discriminator.start_from(weights, "discriminator")
+    }
+}
+
+impl Removal {
     fn fill(&self, generator: &Network, batch: &PairBatch, mode: Mode) -> Tensor {
         let seen = self.backbone.features(&batch.rusty);
         let inputs: Vec<&Tensor> = [&batch.rusty, &batch.mask].into_iter().chain(&seen).collect();
         generator.forward(&inputs, mode).remove(0)
     }
 
-    fn discriminator_step(
+    /// A step of the discriminator; returns its loss.
+    fn judge(
         &mut self,
         batch: &PairBatch,
         composite: &Tensor,
         treated: &Tensor,
         clean: &Tensor,
-        learning_rate: f64,
-    ) -> f64 {
+        moment: &Moment,
+    ) -> Result<f64> {
         let real = &batch.rusty + &batch.mask * (&batch.target - &batch.rusty);
         let real_score = self.score(&real, &batch.mask);
         let fake_score = self.score(&composite.detach(), &batch.mask);
         let (real, fake) = (Scores::weighted(&real_score, clean), Scores::weighted(&fake_score, treated));
         let loss = AdversarialLoss::Hinge.discriminator(real, fake, 0.0);
         loss.backward();
-        let finite = self.discriminator_optimiser.step(learning_rate * 0.5);
-        if finite { loss.double_value(&[]) } else { f64::NAN }
+        self.discriminator.update(moment)?;
+        Ok(loss.double_value(&[]))
     }
 
     fn score(&self, picture: &Tensor, mask: &Tensor) -> Tensor {
-        self.discriminator.forward(&[&Tensor::cat(&[picture, mask], 1)], Mode::Train).remove(0)
+        self.discriminator.forward(&[&Tensor::cat(&[picture, mask], 1)]).remove(0)
     }
 
-    fn measure(&self, pairs: &Pairs, device: Device) -> Measured {
+    fn measure_pairs(&self) -> Measurement {
         let _no_grad = tch::no_grad_guard();
         let (mut input, mut output, mut weight) = (0.0, 0.0, 0.0);
         let (mut made, mut wanted) = (0.0, 0.0);
+        let mut shown = vec![];
         for number in 0..MEASURED {
-            let planes = stack(vec![pairs.sample(number)]);
-            let batch = PairBatch::new(planes.into_iter().map(|plane| plane.to_device(device)).collect());
-            let fill = self.fill(&self.averaged, &batch, Mode::Evaluate);
+            let planes = stack(vec![self.measured.sample(number)]);
+            let batch =
+                PairBatch::new(planes.into_iter().map(|plane| plane.to_device(self.device)).collect());
+            let fill = self.fill(self.generator.averaged(), &batch, Mode::Evaluate);
             let composite = &batch.rusty + &batch.mask * (fill - &batch.rusty);
             let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
             let error = |picture: &Tensor| {
@@ -364,41 +308,25 @@ impl Models {
             let zero = composite.zeros_like();
             made += losses::gradient_difference(&composite, &zero, &inside).double_value(&[]);
             wanted += losses::gradient_difference(&batch.target, &zero, &inside).double_value(&[]);
+            if number % (MEASURED / SHOWN) == 0 {
+                shown.push(
+                    [&batch.rusty, &composite, &batch.target]
+                        .map(|one| Plane::from_tensor(&one.get(0)))
+                        .into(),
+                );
+            }
         }
         let weight = weight.max(1.0);
-        Measured {
-            input_psnr: psnr(input / weight),
-            psnr: psnr(output / weight),
-            texture: made / f64::max(wanted, 1e-9),
-        }
-    }
-
-    fn save(&self, run: &Run, step: u64) -> Result<()> {
-        let mut checkpoint = Checkpoint::default();
-        checkpoint.put_store("generator", &self.generator_store);
-        checkpoint.put_store("discriminator", &self.discriminator_store);
-        checkpoint.put("average", self.average.state());
-        checkpoint.put("generator_optimiser", self.generator_optimiser.state());
-        checkpoint.put("discriminator_optimiser", self.discriminator_optimiser.state());
-        run.put_progress(&mut checkpoint, step);
-        checkpoint.save(&run.path(files::CHECKPOINT))
-    }
-
-    /// Takes over another run's generator, as averaged, and its discriminator.
-    fn start_from(&mut self, folder: &Path) -> Result<()> {
-        Checkpoint::load(&folder.join(files::BEST))?.restore_store("weights", &self.generator_store)?;
-        Checkpoint::load(&folder.join(files::CHECKPOINT))?
-            .restore_store("discriminator", &self.discriminator_store)
-    }
-
-    fn restore(&mut self, run: &mut Run) -> Result<u64> {
-        let checkpoint = Checkpoint::load(&run.path(files::CHECKPOINT))?;
-        checkpoint.restore_store("generator", &self.generator_store)?;
-        checkpoint.restore_store("discriminator", &self.discriminator_store)?;
-        self.average.restore(|name| checkpoint.get("average", name))?;
-        self.generator_optimiser.restore(|name| checkpoint.get("generator_optimiser", name))?;
-        self.discriminator_optimiser.restore(|name| checkpoint.get("discriminator_optimiser", name))?;
-        run.take_progress(&checkpoint)
+        let (psnr, texture) = (psnr(output / weight), made / f64::max(wanted, 1e-9));
+        let figures = Figures::from([
+            ("input_psnr", self::psnr(input / weight)),
+            ("psnr", psnr),
+            // Mean gradient magnitude inside the pasted rust over that of the target there.
+            ("texture", texture),
+        ]);
+        // Blurring wins on PSNR alone: texture up to the target's own counts too.
+        let score = psnr + 2.0 * texture.min(1.0);
+        Measurement { figures, score, samples: Some(contact_sheet(&shown, 4)) }
     }
 }
 

@@ -31,7 +31,9 @@ mod whole_file;
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+
+use run::{Outcome, config, interrupt};
 
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -42,12 +44,11 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
-    /// Train the network that finds rust.
-    Segment(segment::SegmentOptions),
+    /// Train a network, on your own photos.
+    #[command(subcommand)]
+    Train(Box<TrainCommand>),
     /// Choose working scale and threshold for a segmentation run, on the photos that it set aside.
     Calibrate(calibrate::CalibrateOptions),
-    /// Train the network that fills the place of rust.
-    Derust(derust::DerustOptions),
     /// Write a contact sheet of the samples that a training sees.
     Preview(preview::PreviewOptions),
     /// Draw the curves of a run: loss.png and metrics.png in its folder.
@@ -64,23 +65,56 @@ enum Command {
     Evaluate(evaluate::EvaluateCommand),
 }
 
+/// What to train.
+#[derive(Subcommand)]
+enum TrainCommand {
+    /// The network that finds rust.
+    Segment(segment::SegmentOptions),
+    /// The network that fills the place of rust.
+    Derust(derust::DerustOptions),
+}
+
 fn main() -> ExitCode {
-    let result = match Arguments::parse().command {
-        Command::Segment(options) => segment::train(&options),
+    match parse().and_then(run) {
+        Ok(exit_code) => exit_code,
+        Err(error) => {
+            eprintln!("derust-trainer: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// The arguments of this call and of its settings file; what is wrong with the former clap says itself.
+fn parse() -> anyhow::Result<Command> {
+    let arguments = config::expand(std::env::args_os().collect(), &Arguments::command())?;
+    match Arguments::try_parse_from(&arguments.all) {
+        Ok(parsed) => Ok(parsed.command),
+        Err(error) => match arguments.explain(&error) {
+            Some(explanation) => anyhow::bail!(explanation),
+            None => error.exit(),
+        },
+    }
+}
+
+fn run(command: Command) -> anyhow::Result<ExitCode> {
+    match command {
+        Command::Train(command) => {
+            let outcome = match *command {
+                TrainCommand::Segment(options) => segment::train(&options)?,
+                TrainCommand::Derust(options) => derust::train(&options)?,
+            };
+            return Ok(match outcome {
+                Outcome::Finished | Outcome::Stopped => ExitCode::SUCCESS,
+                Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
+            });
+        }
         Command::Calibrate(options) => calibrate::calibrate(&options),
-        Command::Derust(options) => derust::train(&options),
         Command::Preview(options) => preview::write(&options),
         Command::Curves(options) => plot::write_run(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
         Command::RustFree(options) => evaluate::write_rust_free(&options),
         Command::Evaluate(command) => evaluate::evaluate(&command),
-    };
-    match result {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("derust-trainer: {error:#}");
-            ExitCode::FAILURE
-        }
-    }
+    }?;
+    Ok(ExitCode::SUCCESS)
 }

@@ -55,7 +55,7 @@ pub fn write(options: &PreviewOptions) -> Result<()> {
 }
 
 /// Lays samples out, `columns` of them in a row.
-fn contact_sheet(samples: &[Vec<Plane>], columns: usize) -> RgbImage {
+pub fn contact_sheet(samples: &[Vec<Plane>], columns: usize) -> RgbImage {
     let planes = samples.first().map_or(0, Vec::len);
     let (width, height) = samples.first().and_then(|s| s.first()).map_or((0, 0), |p| (p.width, p.height));
     let rows = samples.len().div_ceil(columns);

@@ -5,35 +5,39 @@ use std::sync::Arc;
 
 use anyhow::Result;
 use clap::Args;
-use tch::{Kind, Tensor, nn};
+use image::RgbImage;
+use serde::Serialize;
+use tch::{Device, Kind, Tensor, nn};
 
 use crate::architectures::segmenter;
-use crate::average::WeightAverage;
 use crate::backbone;
 use crate::calibrate::{self, CalibrateOptions};
 use crate::checkpoint::Checkpoint;
 use crate::data::augment::{Geometry, GeometryRange, recolour};
-use crate::data::batches::{Batches, Samples};
-use crate::data::{Photo, PhotoSet, Plane, pairs};
+use crate::data::batches::{Samples, stack};
+use crate::data::{Photo, Plane, pairs};
 use crate::losses;
 use crate::measure::detect;
 use crate::network::{Mode, Network};
-use crate::optimiser::{AdamSettings, AdamW};
+use crate::preview::contact_sheet;
 use crate::random::{Purpose, Random, chance, index, stream};
-use crate::run::{Run, RunOptions, files, learning_rate};
+use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
 
 /// Long side at which photos are kept in memory.
 pub const LONG_SIDE: u32 = 512;
 /// Long side at which a run is measured while it goes on.
 const MEASURED_SIDE: u32 = 448;
-const AVERAGE_DECAY: f64 = 0.999;
+/// Side of the squares on a sample sheet in pixels.
+const SHOWN_SIDE: usize = 128;
 /// Factor on the learning rate of weights that are pretrained, so that they do not forget at once.
 const PRETRAINED_RATE: f64 = 0.3;
 
-/// Options of `segment`.
-#[derive(Args, Clone, Debug)]
+/// Options of `train segment`.
+#[derive(Args, Clone, Debug, Serialize)]
+#[serde(rename_all = "kebab-case")]
 pub struct SegmentOptions {
     #[command(flatten)]
+    #[serde(flatten)]
     pub run: RunOptions,
     /// Width of the network; 1 has 3.6 million parameters.
     #[arg(long, default_value_t = 1.0)]
@@ -90,99 +94,111 @@ impl SegmentSamples {
     }
 }
 
-/// Trains until the budget is spent and leaves the best weights in the run's folder.
+/// Trains until the budget is spent and leaves the best weights in the run's folder, with working scale and threshold.
 ///
 /// # Errors
-/// When the data cannot be read, the run's folder cannot be written, or the loss is no longer finite.
-pub fn train(options: &SegmentOptions) -> Result<()> {
+/// When the data cannot be read, the run's folder cannot be written, or the training diverges.
+pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     // In bfloat16 the gradients of half of the backbone's thin layers point elsewhere (cosine below 0.6 with those of
     // float32), and its depthwise convolutions gain little time.
     let (device, kind) = options.run.prepare(Kind::Float)?;
-    let (learn, held_out) =
-        PhotoSet::load(&options.run.data, LONG_SIDE)?.divide(options.run.held_out, options.run.seed);
+    let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
-
     let store = nn::VarStore::new(device);
     let network = Network::new(&store.root(), segmenter(options.width)).training_in(kind);
-    let mut rates: fn(&str) -> f64 = |_| 1.0;
+    let mut rate: fn(&str) -> f64 = |_| 1.0;
     if let Some(file) = &options.backbone {
         backbone::restore_pretrained(&store, file)?;
-        rates = |name| if name.starts_with(backbone::PREFIX) { PRETRAINED_RATE } else { 1.0 };
+        rate = |name| if name.starts_with(backbone::PREFIX) { PRETRAINED_RATE } else { 1.0 };
     }
-    if let Some(other) = &options.run.start_from {
-        Checkpoint::load(&other.join(files::BEST))?.restore_store("weights", &store)?;
+    let about = LearnerOptions {
+        name: "segmenter",
+        device,
+        kind,
+        optimiser: &options.run.optimiser,
+        adversarial: false,
+        averaged: true,
+    };
+    let learner = Learner::with_network(network, store, &about, rate);
+    let mut task =
+        Segmentation { learner, held_out: held_out.photos, width: options.width, threshold: 0.5, device };
+    let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
+    let outcome = fit(&mut task, Arc::new(samples), device, &options.run, options)?;
+    if outcome == Outcome::Finished {
+        calibrate::calibrate(&CalibrateOptions {
+            data: options.run.data.clone(),
+            run: options.run.run.clone(),
+            held_out: options.run.held_out,
+            split_seed: options.run.split_seed,
+        })?;
     }
-    let average_store = nn::VarStore::new(device);
-    let averaged = Network::new(&average_store.root(), segmenter(options.width));
-    let mut average = WeightAverage::new(&store, AVERAGE_DECAY);
-    let mut optimiser = AdamW::with_rates(&store, AdamSettings::default(), rates);
-    let mut run = Run::start(&options.run)?;
-    let mut step = 0;
-    if options.run.resume {
-        let checkpoint = Checkpoint::load(&run.path(files::CHECKPOINT))?;
-        checkpoint.restore_store("weights", &store)?;
-        average.restore(|name| checkpoint.get("average", name))?;
-        optimiser.restore(|name| checkpoint.get("optimiser", name))?;
-        step = run.take_progress(&checkpoint)?;
+    Ok(outcome)
+}
+
+/// A segmentation network in training.
+struct Segmentation {
+    learner: Learner,
+    held_out: Vec<Photo>,
+    width: f64,
+    /// Best threshold at the last measurement.
+    threshold: f32,
+    device: Device,
+}
+
+/// Photos of which a sample sheet shows what the network finds.
+const SHOWN: usize = 12;
+
+impl Task for Segmentation {
+    fn learners(&mut self) -> Vec<&mut Learner> {
+        vec![&mut self.learner]
     }
 
-    let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
-    let batches = Batches::start(Arc::new(samples), options.run.batch, step, device);
-    let mut losses_since = vec![];
-    loop {
-        let progress = run.progress(step);
-        if run.is_due(step, progress) {
-            average.copy_to(&average_store)?;
-            let detection = detect(&averaged, &held_out.photos, MEASURED_SIDE, device);
-            let (threshold, iou) = detection.best_threshold();
-            let loss = losses_since.drain(..).sum::<f64>() / options.run.every as f64;
-            let figures = [
-                ("loss", loss),
-                ("held_out_iou", detection.counts(0.5).iou()),
-                ("best_iou", iou),
-                ("best_threshold", f64::from(threshold)),
-                ("calibration_error", detection.calibration_error()),
-            ];
-            run.record(step, &figures)?;
-            if run.is_best(iou) {
-                let mut best = Checkpoint::default();
-                best.put_store("weights", &average_store);
-                best.put("run", [("threshold".into(), Tensor::from_slice(&[threshold]))]);
-                best.put("run", [("width".into(), Tensor::from_slice(&[options.width]))]);
-                best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
-                best.save(&run.path(files::BEST))?;
-            }
-            let mut checkpoint = Checkpoint::default();
-            checkpoint.put_store("weights", &store);
-            checkpoint.put("average", average.state());
-            checkpoint.put("optimiser", optimiser.state());
-            run.put_progress(&mut checkpoint, step);
-            checkpoint.save(&run.path(files::CHECKPOINT))?;
-        }
-        if run.ends_before(step, progress) {
-            break;
-        }
-        let batch = batches.next()?;
-        let probability = network.forward(&[&batch[0]], Mode::Train).remove(0);
+    fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
+        let probability = self.learner.forward(&[&batch[0]]).remove(0);
         let loss = losses::segmentation(&probability, &batch[1]);
         loss.backward();
-        let loss = loss.double_value(&[]);
-        let finite = optimiser.step(learning_rate(options.run.learning_rate, progress));
-        anyhow::ensure!(
-            loss.is_finite() && finite,
-            "the loss is {loss} at step {step}: try a smaller --learning-rate; the last good weights are in {}",
-            run.path(files::CHECKPOINT).display()
-        );
-        average.update(step);
-        losses_since.push(loss);
-        step += 1;
-        run.show(step, format!("step {step} loss {loss:.3}"));
+        self.learner.update(moment)?;
+        Ok(Figures::from([("loss", loss.double_value(&[]))]))
     }
-    run.finish(&run.path(files::BEST));
-    calibrate::calibrate(&CalibrateOptions {
-        data: options.run.data.clone(),
-        run: options.run.run.clone(),
-        held_out: options.run.held_out,
-        seed: options.run.seed,
-    })
+
+    fn measure(&mut self) -> Result<Measurement> {
+        let detection = detect(self.learner.averaged(), &self.held_out, MEASURED_SIDE, self.device);
+        let (threshold, iou) = detection.best_threshold();
+        self.threshold = threshold;
+        let figures = Figures::from([
+            ("held_out_iou", detection.counts(0.5).iou()),
+            ("best_iou", iou),
+            ("best_threshold", f64::from(threshold)),
+            ("calibration_error", detection.calibration_error()),
+        ]);
+        Ok(Measurement { figures, score: iou, samples: Some(self.samples()) })
+    }
+
+    fn best(&self) -> Checkpoint {
+        let mut best = Checkpoint::default();
+        self.learner.put_weights(&mut best, "weights");
+        best.put("run", [("threshold".into(), Tensor::from_slice(&[self.threshold]))]);
+        best.put("run", [("width".into(), Tensor::from_slice(&[self.width]))]);
+        best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
+        best
+    }
+
+    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
+        self.learner.start_from(weights, "weights")
+    }
+}
+
+impl Segmentation {
+    /// Photos, their labels, and what is found in them.
+    fn samples(&self) -> RgbImage {
+        let _no_grad = tch::no_grad_guard();
+        let sheet = self.held_out.iter().step_by(self.held_out.len().div_ceil(SHOWN).max(1)).map(|photo| {
+            let square = Geometry::fit(photo, SHOWN_SIDE);
+            let (colour, label) = square.apply(photo);
+            let picture = stack(vec![vec![colour.clone()]]).remove(0).to_device(self.device);
+            let found = self.learner.averaged().forward(&[&picture], Mode::Evaluate).remove(0);
+            vec![colour, label, Plane::from_tensor(&found.get(0))]
+        });
+        contact_sheet(&sheet.collect::<Vec<_>>(), 3)
+    }
 }

@@ -1,45 +1,12 @@
 //! The trainer as its users run it: real trainings, small, on rendered pictures.
 
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+mod common;
 
+use std::path::{Path, PathBuf};
+
+use common::{data, metrics, succeed, text, trainer};
 use serde_json::Value;
 use tempfile::TempDir;
-
-/// A folder of rendered photos with masks, `side` pixels wide and high.
-fn data(count: u64, side: u32) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["images", "masks"] {
-        std::fs::create_dir(folder.path().join(name)).unwrap();
-    }
-    for seed in 0..count {
-        let scene = derust_render::scene(seed + 100, side, side);
-        scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
-        scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
-    }
-    folder
-}
-
-fn trainer(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_derust-trainer")).args(arguments).output().unwrap()
-}
-
-fn succeed(arguments: &[&str]) -> String {
-    let output = trainer(arguments);
-    let said = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{arguments:?}: {said}");
-    String::from_utf8(output.stdout).unwrap()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
-
-/// The lines of a run's metrics file.
-fn metrics(run: &Path) -> Vec<Value> {
-    let lines = std::fs::read_to_string(run.join("metrics.jsonl")).unwrap();
-    lines.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
-}
 
 fn figure(metrics: &[Value], name: &str) -> f64 {
     metrics.last().unwrap()[name].as_f64().unwrap()
@@ -48,7 +15,7 @@ fn figure(metrics: &[Value], name: &str) -> f64 {
 /// Trains with small samples and answers with the run's folder.
 fn train(kind: &str, data: &TempDir, run: &str, options: &[&str]) -> PathBuf {
     let run = data.path().join(run);
-    let mut arguments = vec![kind, "--data", text(data.path()), "--run", text(&run), "--side", "96"];
+    let mut arguments = vec!["train", kind, "--data", text(data.path()), "--run", text(&run), "--side", "96"];
     arguments.extend(["--batch", "6", "--held-out", "0.3"]);
     arguments.extend(options);
     succeed(&arguments);
@@ -146,12 +113,12 @@ fn what_cannot_be_done_is_said_in_one_line() {
     let run = data.path().join("run");
     let cases = [
         (
-            vec!["segment", "--data", text(&missing), "--run", text(&run)],
+            vec!["train", "segment", "--data", text(&missing), "--run", text(&run)],
             "images/NAME.jpg and masks/NAME.png",
         ),
-        (vec!["segment", "--data", text(data.path()), "--run", text(&run)], "broken"),
+        (vec!["train", "segment", "--data", text(data.path()), "--run", text(&run)], "broken"),
         (
-            vec!["segment", "--data", text(data.path()), "--run", text(&run), "--device", "abacus"],
+            vec!["train", "segment", "--data", text(data.path()), "--run", text(&run), "--device", "abacus"],
             "use cpu or cuda",
         ),
         (vec!["export", "segment", "--run", text(&missing), "-o", "x.onnx", "--name", "x"], "train first"),

@@ -99,7 +99,13 @@ struct Leg<'a> {
 
 fn training(workspace: &Workspace, photos: &Path, options: &Options, leg: &Leg, run: &Path) -> Command {
     let mut command = trainer(workspace);
-    command.arg(leg.kind).arg("--data").arg(photos).arg("--run").arg(run).args(["--device", &options.device]);
+    command
+        .args(["train", leg.kind])
+        .arg("--data")
+        .arg(photos)
+        .arg("--run")
+        .arg(run)
+        .args(["--device", &options.device]);
     command.args(["--steps", leg.steps, "--batch", leg.batch, "--side", leg.side]);
     command.args(["--learning-rate", leg.rate]);
     if options.resume && run.join("last.safetensors").is_file() {

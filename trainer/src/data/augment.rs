@@ -53,6 +53,16 @@ impl Geometry {
         Geometry { side, matrix: [1.0, 0.0, 0.0, 1.0], centre }
     }
 
+    /// The whole photo, brought to a square of that side.
+    pub fn fit(photo: &Photo, side: usize) -> Self {
+        let [x, y] = [photo.width, photo.height].map(|length| length as f32 / side as f32);
+        Geometry {
+            side,
+            matrix: [x, 0.0, 0.0, y],
+            centre: [photo.width, photo.height].map(|length| length as f32 / 2.0),
+        }
+    }
+
     fn source(&self, x: usize, y: usize) -> (f32, f32) {
         let half = self.side as f32 / 2.0;
         let (dx, dy) = (x as f32 + 0.5 - half, y as f32 + 0.5 - half);

@@ -69,9 +69,9 @@ impl PhotoSet {
     }
 
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
-    pub fn divide(self, fraction: f32, seed: u64) -> (PhotoSet, PhotoSet) {
+    pub fn divide(self, fraction: f64, seed: u64) -> (PhotoSet, PhotoSet) {
         let groups = self.photos.len().div_ceil(NEIGHBOURS);
-        let aside = ((groups as f32 * fraction).round() as usize).min(groups);
+        let aside = ((groups as f64 * fraction).round() as usize).min(groups);
         let mut order: Vec<usize> = (0..groups).collect();
         let mut random = stream(seed, Purpose::Division, 0);
         for i in (1..groups).rev() {

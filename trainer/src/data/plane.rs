@@ -19,6 +19,17 @@ impl Plane {
         Plane { channels, height, width, values: vec![value; channels * height * width] }
     }
 
+    /// The values of a tensor `[channels, height, width]`.
+    pub fn from_tensor(tensor: &tch::Tensor) -> Self {
+        let [channels, height, width] = tensor.size()[..] else {
+            unreachable!("a plane has three dimensions")
+        };
+        let flat =
+            tensor.detach().to_device(tch::Device::Cpu).to_kind(tch::Kind::Float).contiguous().view([-1]);
+        let values = Vec::try_from(flat).expect("a flat float tensor");
+        Plane { channels: channels as usize, height: height as usize, width: width as usize, values }
+    }
+
     /// Values of one channel.
     pub fn channel(&self, channel: usize) -> &[f32] {
         &self.values[channel * self.area()..(channel + 1) * self.area()]

@@ -41,7 +41,7 @@ pub struct PairsOptions {
     seed: u64,
     /// Use only the part of the photos that a training set aside: settings are chosen on pairs of those.
     #[arg(long)]
-    held_out: Option<f32>,
+    held_out: Option<f64>,
     /// The seed of that training.
     #[arg(long, default_value_t = 1, requires = "held_out")]
     run_seed: u64,

@@ -1,0 +1,133 @@
+//! How a run behaves: settings, interruption, what is left on disk.
+
+mod common;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use common::{data, metrics, succeed, text, trainer};
+
+#[cfg(unix)]
+#[test]
+fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
+    let data = data(8, 96);
+    let settings = data.path().join("settings.toml");
+    std::fs::write(
+        &settings,
+        format!("data = {:?}\nside = 64\nbatch = 4\nsteps = 12\nevery = 6\nwidth = 0.25\nheld-out = 0.5\n", data.path()),
+    )
+    .unwrap();
+    let [whole, parts] = ["whole", "parts"].map(|name| data.path().join(name));
+    succeed(&["train", "segment", "--config", text(&settings), "--run", text(&whole)]);
+
+    let mut child = Command::new(env!("CARGO_BIN_EXE_derust-trainer"))
+        .args(["train", "segment", "--config", text(&settings), "--run", text(&parts)])
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The first line of metrics: it has begun to learn.
+    let begun = Instant::now();
+    while metrics(&parts).is_empty() {
+        assert!(begun.elapsed() < Duration::from_secs(120), "the run never measured");
+        std::thread::sleep(Duration::from_millis(2));
+    }
+    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
+    assert!(interrupted.success());
+    let status = child.wait().unwrap();
+    assert_eq!(status.code(), Some(130), "it finished before it could be interrupted");
+    assert!(metrics(&parts).len() < metrics(&whole).len());
+
+    // The settings lie in the run's folder.
+    succeed(&["train", "segment", "--resume", "--run", text(&parts)]);
+    assert_eq!(without_time(&whole, "metrics.jsonl"), without_time(&parts, "metrics.jsonl"));
+    assert_eq!(without_time(&whole, "steps.jsonl"), without_time(&parts, "steps.jsonl"));
+    let weights = |run: &Path| std::fs::read(run.join("best.safetensors")).unwrap();
+    assert!(weights(&whole) == weights(&parts), "the best weights differ");
+}
+
+fn without_time(run: &Path, file: &str) -> Vec<serde_json::Value> {
+    let mut lines = common::lines(&run.join(file));
+    for line in &mut lines {
+        line.as_object_mut().unwrap().remove("seconds");
+    }
+    assert!(!lines.is_empty());
+    lines
+}
+
+#[test]
+fn a_run_keeps_its_settings_metrics_checkpoints_curves_and_samples() {
+    let data = data(8, 96);
+    let run = data.path().join("run");
+    let budget = ["--side", "64", "--batch", "4", "--steps", "6", "--every", "2", "--width", "0.25", "--keep", "1"];
+    let said = succeed(&[&["train", "segment", "--data", text(data.path()), "--run", text(&run)], &budget[..]].concat());
+    assert!(said.contains("\"step\":2") && !said.contains('\r'), "a log has lines: {said}");
+    for file in ["last.safetensors", "best.safetensors", "step-0000006.safetensors", "samples/0000004.jpg"] {
+        assert!(run.join(file).is_file(), "{file} is missing");
+    }
+    assert!(!run.join("step-0000004.safetensors").exists(), "more checkpoints stayed than asked for");
+    assert_eq!(common::lines(&run.join("steps.jsonl")).len(), 6);
+    assert_eq!(metrics(&run).iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 4, 6]);
+    let settings = std::fs::read_to_string(run.join("run.toml")).unwrap();
+    assert!(settings.contains("width = 0.25") && settings.contains("optimiser = \"adamw\""), "{settings}");
+    let samples = image::open(run.join("samples/0000006.jpg")).unwrap();
+    assert!(samples.width() > 100);
+    let curves = std::fs::read_dir(&run).unwrap().filter(|entry| {
+        let path = entry.as_ref().unwrap().path();
+        path.extension().is_some_and(|extension| extension == "png") && image::open(path).is_ok()
+    });
+    assert!(curves.count() >= 2, "curves of losses and of measurements");
+}
+
+#[test]
+fn what_is_wrong_with_settings_and_checkpoints_is_said_in_one_line() {
+    let data = data(4, 96);
+    let run = data.path().join("run");
+    let settings = data.path().join("settings.toml");
+    let refusal = |toml: &str, rest: &[&str]| {
+        std::fs::write(&settings, toml).unwrap();
+        let fixed = ["train", "segment", "--config", text(&settings), "--data", text(data.path()), "--run", text(&run)];
+        let output = trainer(&[&fixed[..], rest].concat());
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{toml}: {said}");
+        assert_eq!(said.trim_end().lines().count(), 1, "{toml}: {said}");
+        said
+    };
+    let said = refusal("batch = 4\nstepps = 3\n", &[]);
+    assert!(said.contains("settings.toml, line 2: there is no setting `stepps`; is `steps` meant?"), "{said}");
+    let said = refusal("optimiser = \"magic\"\n", &[]);
+    assert!(said.contains("line 1: invalid value 'magic'") && said.contains("rmsprop"), "{said}");
+    let said = refusal("steps = [\n", &[]);
+    assert!(said.contains("settings.toml, line"), "{said}");
+    let said = refusal("", &["--resume"]);
+    assert!(said.contains("last.safetensors"), "{said}");
+
+    std::fs::create_dir_all(&run).unwrap();
+    let old = run.join("last.safetensors");
+    tch::Tensor::write_safetensors(&[("weights/x", tch::Tensor::from_slice(&[1.0f32]))], &old).unwrap();
+    let said = refusal("", &["--resume"]);
+    assert!(said.contains("is a checkpoint of format 0, and this version reads format 1"), "{said}");
+    std::fs::write(&old, b"no checkpoint").unwrap();
+    assert!(refusal("", &["--resume"]).contains("cannot read the checkpoint"));
+}
+
+/// A limit of a file's size stands in for a full disk: both are an error in the middle of writing.
+#[cfg(unix)]
+#[test]
+fn a_full_disk_is_said_in_one_line_and_leaves_no_broken_checkpoint() {
+    let data = data(8, 96);
+    let run = data.path().join("run");
+    let script = format!(
+        "trap '' XFSZ; ulimit -f 200; exec {} train segment --data {} --run {} --side 64 --batch 2 --steps 2 --width 0.25",
+        env!("CARGO_BIN_EXE_derust-trainer"),
+        text(data.path()),
+        text(&run)
+    );
+    let output = Command::new("bash").args(["-c", &script]).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("cannot write the checkpoint") && said.trim_end().lines().count() == 1, "{said}");
+    let left = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> = left.filter(|name| name.contains("partial") || name.ends_with("safetensors")).collect();
+    assert!(left.is_empty(), "{left:?}");
+}
