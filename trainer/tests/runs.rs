@@ -15,7 +15,10 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
     let settings = data.path().join("settings.toml");
     std::fs::write(
         &settings,
-        format!("data = {:?}\nside = 64\nbatch = 4\nsteps = 12\nevery = 6\nwidth = 0.25\nheld-out = 0.5\n", data.path()),
+        format!(
+            "data = {:?}\nside = 64\nbatch = 4\nsteps = 12\nevery = 6\nwidth = 0.25\nheld-out = 0.5\n",
+            data.path()
+        ),
     )
     .unwrap();
     let [whole, parts] = ["whole", "parts"].map(|name| data.path().join(name));
@@ -59,15 +62,21 @@ fn without_time(run: &Path, file: &str) -> Vec<serde_json::Value> {
 fn a_run_keeps_its_settings_metrics_checkpoints_curves_and_samples() {
     let data = data(8, 96);
     let run = data.path().join("run");
-    let budget = ["--side", "64", "--batch", "4", "--steps", "6", "--every", "2", "--width", "0.25", "--keep", "1"];
-    let said = succeed(&[&["train", "segment", "--data", text(data.path()), "--run", text(&run)], &budget[..]].concat());
+    let budget =
+        ["--side", "64", "--batch", "4", "--steps", "6", "--every", "2", "--width", "0.25", "--keep", "1"];
+    let said = succeed(
+        &[&["train", "segment", "--data", text(data.path()), "--run", text(&run)], &budget[..]].concat(),
+    );
     assert!(said.contains("\"step\":2") && !said.contains('\r'), "a log has lines: {said}");
     for file in ["last.safetensors", "best.safetensors", "step-0000006.safetensors", "samples/0000004.jpg"] {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
     assert!(!run.join("step-0000004.safetensors").exists(), "more checkpoints stayed than asked for");
     assert_eq!(common::lines(&run.join("steps.jsonl")).len(), 6);
-    assert_eq!(metrics(&run).iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(), [0, 2, 4, 6]);
+    assert_eq!(
+        metrics(&run).iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(),
+        [0, 2, 4, 6]
+    );
     let settings = std::fs::read_to_string(run.join("run.toml")).unwrap();
     assert!(settings.contains("width = 0.25") && settings.contains("optimiser = \"adamw\""), "{settings}");
     let samples = image::open(run.join("samples/0000006.jpg")).unwrap();
@@ -86,7 +95,16 @@ fn what_is_wrong_with_settings_and_checkpoints_is_said_in_one_line() {
     let settings = data.path().join("settings.toml");
     let refusal = |toml: &str, rest: &[&str]| {
         std::fs::write(&settings, toml).unwrap();
-        let fixed = ["train", "segment", "--config", text(&settings), "--data", text(data.path()), "--run", text(&run)];
+        let fixed = [
+            "train",
+            "segment",
+            "--config",
+            text(&settings),
+            "--data",
+            text(data.path()),
+            "--run",
+            text(&run),
+        ];
         let output = trainer(&[&fixed[..], rest].concat());
         let said = String::from_utf8_lossy(&output.stderr).into_owned();
         assert_eq!(output.status.code(), Some(1), "{toml}: {said}");
@@ -94,7 +112,10 @@ fn what_is_wrong_with_settings_and_checkpoints_is_said_in_one_line() {
         said
     };
     let said = refusal("batch = 4\nstepps = 3\n", &[]);
-    assert!(said.contains("settings.toml, line 2: there is no setting `stepps`; is `steps` meant?"), "{said}");
+    assert!(
+        said.contains("settings.toml, line 2: there is no setting `stepps`; is `steps` meant?"),
+        "{said}"
+    );
     let said = refusal("optimiser = \"magic\"\n", &[]);
     assert!(said.contains("line 1: invalid value 'magic'") && said.contains("rmsprop"), "{said}");
     let said = refusal("steps = [\n", &[]);
@@ -127,7 +148,9 @@ fn a_full_disk_is_said_in_one_line_and_leaves_no_broken_checkpoint() {
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert!(said.contains("cannot write the checkpoint") && said.trim_end().lines().count() == 1, "{said}");
-    let left = std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
-    let left: Vec<String> = left.filter(|name| name.contains("partial") || name.ends_with("safetensors")).collect();
+    let left =
+        std::fs::read_dir(&run).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let left: Vec<String> =
+        left.filter(|name| name.contains("partial") || name.ends_with("safetensors")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
