@@ -183,7 +183,8 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
         adversarial: true,
         averaged,
     };
-    let mut discriminator = Learner::new(discriminator(PatchDiscriminator::default()), &about("discriminator", false));
+    let mut discriminator =
+        Learner::new(discriminator(PatchDiscriminator::default()), &about("discriminator", false));
     discriminator.rate = DISCRIMINATOR_RATE;
     let mut task = Removal {
         generator: Learner::new(generator(Family::Unet, 1.0, backbone.width), &about("generator", true)),
