@@ -162,6 +162,9 @@ impl Task for Segmentation {
     }
 
     fn measure(&mut self) -> Result<Measurement> {
+        if self.held_out.is_empty() {
+            return Ok(Measurement::unknown());
+        }
         let detection = detect(self.learner.averaged(), &self.held_out, MEASURED_SIDE, self.device);
         let (threshold, iou) = detection.best_threshold();
         self.threshold = threshold;

@@ -42,7 +42,7 @@ pub struct PhotoSet {
 pub const RUST: &str = "rust";
 
 /// Photos of the same first letters and neighbouring numbers often show the same thing; the division keeps groups of
-/// this many neighbours together.
+/// this many neighbours together, of fewer where there are few photos.
 const NEIGHBOURS: usize = 8;
 
 impl PhotoSet {
@@ -70,8 +70,11 @@ impl PhotoSet {
 
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
     pub fn divide(self, fraction: f64, seed: u64) -> (PhotoSet, PhotoSet) {
-        let groups = self.photos.len().div_ceil(NEIGHBOURS);
-        let aside = ((groups as f64 * fraction).round() as usize).min(groups);
+        let neighbours = NEIGHBOURS.min(self.photos.len() / 10).max(1);
+        let groups = self.photos.len().div_ceil(neighbours);
+        // Something to learn from, and to measure on where that is wanted.
+        let least = usize::from(fraction > 0.0);
+        let aside = ((groups as f64 * fraction).round() as usize).max(least).min(groups.saturating_sub(1));
         let mut order: Vec<usize> = (0..groups).collect();
         let mut random = stream(seed, Purpose::Division, 0);
         for i in (1..groups).rev() {
@@ -81,7 +84,7 @@ impl PhotoSet {
         let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
         let mut sets = (empty(), empty());
         for (i, photo) in self.photos.into_iter().enumerate() {
-            let set = if held_out.contains(&(i / NEIGHBOURS)) { &mut sets.1 } else { &mut sets.0 };
+            let set = if held_out.contains(&(i / neighbours)) { &mut sets.1 } else { &mut sets.0 };
             set.photos.push(photo);
         }
         sets

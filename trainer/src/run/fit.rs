@@ -82,6 +82,13 @@ pub struct Measurement {
     pub samples: Option<RgbImage>,
 }
 
+impl Measurement {
+    /// Where nothing was set aside to measure on: the last weights count as the best.
+    pub fn unknown() -> Self {
+        Measurement { figures: Figures::default(), score: f64::NAN, samples: None }
+    }
+}
+
 /// How a run ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
@@ -240,7 +247,7 @@ impl Course {
         if self.step > 0 {
             self.schedule.measured(measurement.score);
         }
-        if measurement.score > self.best || self.best == f64::NEG_INFINITY {
+        if measurement.score.is_nan() || measurement.score > self.best {
             self.best = measurement.score;
             folder.save_best(&task.best())?;
         }

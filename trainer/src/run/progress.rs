@@ -40,7 +40,9 @@ impl Progress {
 
     /// Shows a measurement: its score stays on the bar, its line goes above it or into the log.
     pub fn measured(&mut self, score: f64, line: &str) {
-        self.measured = format!("measured {score:.3}  ");
+        if !score.is_nan() {
+            self.measured = format!("measured {score:.3}  ");
+        }
         self.say(line);
     }
 
