@@ -12,6 +12,7 @@ mod evaluate;
 mod export;
 mod fold;
 mod graph;
+mod html;
 mod layers;
 mod lettering;
 #[allow(dead_code, unused_imports, reason = "some losses have no training yet")]
@@ -27,6 +28,8 @@ mod random;
 mod run;
 mod runtime;
 mod segment;
+mod sheet;
+mod table;
 mod whole_file;
 
 use std::process::ExitCode;
@@ -61,7 +64,7 @@ enum Command {
     /// Write a fixed list of pictures without rust: rendered ones, and clean parts of photos.
     RustFree(evaluate::RustFreeOptions),
     /// Measure model files through the `derust` command.
-    #[command(subcommand)]
+    #[command(subcommand, visible_alias = "eval")]
     Evaluate(evaluate::EvaluateCommand),
 }
 

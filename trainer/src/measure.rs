@@ -71,26 +71,86 @@ impl Detection {
             .unwrap_or(0.5)
     }
 
+    /// Recall and precision at every threshold, from the highest on; thresholds from which on nothing is found are
+    /// left out.
+    pub fn precision_recall(&self) -> Vec<Operation> {
+        (0..BINS)
+            .rev()
+            .map(|bin| bin as f32 / BINS as f32)
+            .map(|threshold| (threshold, self.counts(threshold)))
+            .filter(|(_, counts)| counts.hit + counts.false_alarm > 0)
+            .map(|(threshold, counts)| Operation {
+                threshold,
+                recall: counts.recall(),
+                precision: counts.precision(),
+                iou: counts.iou(),
+            })
+            .collect()
+    }
+
+    /// The area below precision over recall, as the sum of steps (Salton and McGill 1983; the form that PASCAL VOC and
+    /// others use without interpolation). Zero where there is no rust.
+    pub fn average_precision(&self) -> f64 {
+        let mut recall = 0.0;
+        let mut area = 0.0;
+        for at in self.precision_recall() {
+            area += (at.recall - recall) * at.precision;
+            recall = at.recall;
+        }
+        area
+    }
+
+    /// In ten bins of probability what was believed and what was so (DeGroot and Fienberg 1983); empty bins are left
+    /// out.
+    pub fn reliability(&self) -> Vec<Reliability> {
+        let width = BINS / RELIABILITY_BINS;
+        let bins = (0..RELIABILITY_BINS).map(|bin| {
+            let range = bin * width..(bin + 1) * width;
+            let rust: u64 = self.rust[range.clone()].iter().sum();
+            let believed = range
+                .clone()
+                .map(|fine| (self.rust[fine] + self.clean[fine]) as f64 * (fine as f64 + 0.5) / BINS as f64);
+            let believed: f64 = believed.sum();
+            let pixels = rust + self.clean[range].iter().sum::<u64>();
+            Reliability { believed: believed / pixels as f64, rust: rust as f64 / pixels as f64, pixels }
+        });
+        bins.filter(|bin| bin.pixels > 0).collect()
+    }
+
     /// Expected calibration error over ten bins of probability (Naeini et al. 2015).
     pub fn calibration_error(&self) -> f64 {
-        let total: u64 = self.rust.iter().chain(&self.clean).sum();
-        let width = BINS / 10;
-        let error: f64 = (0..10)
-            .map(|bin| {
-                let range = bin * width..(bin + 1) * width;
-                let rust: u64 = self.rust[range.clone()].iter().sum();
-                let mut count = 0;
-                let mut confidence = 0.0;
-                for fine in range {
-                    let here = self.rust[fine] + self.clean[fine];
-                    count += here;
-                    confidence += here as f64 * (fine as f64 + 0.5) / BINS as f64;
-                }
-                (confidence - rust as f64).abs() * f64::from(u8::from(count > 0))
-            })
-            .sum();
+        let bins = self.reliability();
+        let total: u64 = bins.iter().map(|bin| bin.pixels).sum();
+        let error: f64 = bins.iter().map(|bin| (bin.believed - bin.rust).abs() * bin.pixels as f64).sum();
         error / total.max(1) as f64
     }
+}
+
+/// Bins of probability in which belief and truth are compared.
+const RELIABILITY_BINS: usize = 10;
+
+/// How a detector does from a threshold on.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Operation {
+    /// Probability from which on a pixel counts as rust.
+    pub threshold: f32,
+    /// Part of the rust that is found.
+    pub recall: f64,
+    /// Part of what is found that is rust.
+    pub precision: f64,
+    /// Intersection over union.
+    pub iou: f64,
+}
+
+/// Pixels of about the same probability.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Reliability {
+    /// Their mean probability.
+    pub believed: f64,
+    /// Part of them that is rust.
+    pub rust: f64,
+    /// How many there are.
+    pub pixels: u64,
 }
 
 /// Pixels by label and finding.
@@ -186,6 +246,33 @@ mod tests {
         assert!((steady - 0.5).abs() <= (best - 0.5).abs() && detection.counts(steady).iou() == 0.75);
         assert_eq!(detection.steady_threshold(1.0), 0.5);
         assert!((psnr(0.01) - 20.0).abs() < 1e-9);
+    }
+
+    #[test]
+    fn precision_recall_and_its_area_are_those_of_a_calculation_by_hand() {
+        // From the highest on: rust, clean, rust, clean. Precision 1, 1/2, 2/3, 1/2 at recall 1/2, 1/2, 1, 1.
+        let mut detection = Detection::default();
+        detection.add_values(&[0.9, 0.7, 0.5, 0.1], &[1.0, 0.0, 1.0, 0.0]);
+        assert!((detection.average_precision() - (0.5 + 0.5 * 2.0 / 3.0)).abs() < 1e-12);
+        let curve = detection.precision_recall();
+        let first = curve[0];
+        assert_eq!((first.threshold, first.recall, first.precision, first.iou), (0.9, 0.5, 1.0, 0.5));
+        let last = curve[curve.len() - 1];
+        assert_eq!((last.threshold, last.recall, last.precision, last.iou), (0.0, 1.0, 0.5, 0.5));
+        assert!(curve.iter().any(|at| at.recall == 1.0 && (at.precision - 2.0 / 3.0).abs() < 1e-12));
+        assert_eq!(Detection::default().average_precision(), 0.0);
+    }
+
+    #[test]
+    fn reliability_compares_belief_and_truth_bin_by_bin() {
+        let mut detection = Detection::default();
+        detection
+            .add_values(&[0.8425, 0.8425, 0.8425, 0.8425, 0.1025, 0.1025], &[1.0, 1.0, 1.0, 0.0, 0.0, 1.0]);
+        let [low, high] = detection.reliability().try_into().unwrap();
+        assert_eq!((low.pixels, low.rust, high.pixels, high.rust), (2, 0.5, 4, 0.75));
+        assert!((low.believed - 0.1025).abs() < 1e-9 && (high.believed - 0.8425).abs() < 1e-9);
+        let error = (2.0 * (0.5 - 0.1025) + 4.0 * (0.8425 - 0.75)) / 6.0;
+        assert!((detection.calibration_error() - error).abs() < 1e-9);
     }
 
     #[test]

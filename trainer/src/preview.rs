@@ -2,13 +2,14 @@
 
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::Result;
 use clap::{Args, ValueEnum};
-use image::{Rgb, RgbImage};
 
+use crate::data::PhotoSet;
 use crate::data::batches::Samples;
-use crate::data::{PhotoSet, Plane};
 use crate::segment::LONG_SIDE;
+use crate::sheet::{Group, contact_sheet, picture_of};
+use crate::whole_file;
 
 /// Options of `preview`.
 #[derive(Args, Clone, Debug)]
@@ -49,31 +50,12 @@ pub fn write(options: &PreviewOptions) -> Result<()> {
         Training::Segment => Box::new(crate::segment::SegmentSamples { photos, side, seed }),
         Training::Derust => Box::new(crate::derust::Pairs::for_training(photos, side, seed)),
     };
-    let rows: Vec<Vec<Plane>> = (0..options.count).map(|number| samples.sample(number)).collect();
-    let sheet = contact_sheet(&rows, 4);
-    sheet.save(&options.output).with_context(|| format!("cannot write {}", options.output.display()))
-}
-
-/// Lays samples out, `columns` of them in a row.
-pub fn contact_sheet(samples: &[Vec<Plane>], columns: usize) -> RgbImage {
-    let planes = samples.first().map_or(0, Vec::len);
-    let (width, height) = samples.first().and_then(|s| s.first()).map_or((0, 0), |p| (p.width, p.height));
-    let rows = samples.len().div_ceil(columns);
-    let mut sheet = RgbImage::new((columns * planes * width) as u32, (rows * height) as u32);
-    for (i, sample) in samples.iter().enumerate() {
-        for (j, plane) in sample.iter().enumerate() {
-            let (left, top) = (((i % columns) * planes + j) * width, (i / columns) * height);
-            for y in 0..height {
-                for x in 0..width {
-                    let value = |channel: usize| {
-                        let channel = channel.min(plane.channels - 1);
-                        (plane.channel(channel)[y * width + x] * 255.0).round() as u8
-                    };
-                    let pixel = Rgb([value(0), value(1), value(2)]);
-                    sheet.put_pixel((left + x) as u32, (top + y) as u32, pixel);
-                }
-            }
-        }
-    }
-    sheet
+    let groups: Vec<Group> = (0..options.count)
+        .map(|number| {
+            let pictures = samples.sample(number).iter().map(picture_of).collect();
+            Group { pictures, caption: format!("sample {number}") }
+        })
+        .collect();
+    let sheet = contact_sheet(&groups, 4, side as u32);
+    whole_file::write_picture(&options.output, sheet)
 }

@@ -40,6 +40,16 @@ pub fn write_png(path: &Path, picture: impl Into<DynamicImage>) -> Result<()> {
     write(path, &encoded(&picture.into(), ImageFormat::Png)?)
 }
 
+/// Writes a picture in the format that the file's ending names.
+///
+/// # Errors
+/// When the ending names no format that can be written, and as [`write`].
+pub fn write_picture(path: &Path, picture: impl Into<DynamicImage>) -> Result<()> {
+    let format = ImageFormat::from_path(path).ok().filter(ImageFormat::writing_enabled);
+    let format = format.with_context(|| format!("{} must end in .png or .jpg", path.display()))?;
+    write(path, &encoded(&picture.into(), format)?)
+}
+
 /// A picture as the content of a file.
 ///
 /// # Errors
@@ -62,6 +72,11 @@ mod tests {
         write(&path, b"short").unwrap();
         assert_eq!(std::fs::read(&path).unwrap(), b"short");
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 1);
+
+        let picture = || image::RgbImage::new(3, 2);
+        write_picture(&folder.path().join("a.jpg"), picture()).unwrap();
+        assert_eq!(image::open(folder.path().join("a.jpg")).unwrap().width(), 3);
+        assert!(write_picture(&folder.path().join("a.txt"), picture()).is_err());
         let missing = folder.path().join("missing/a.txt");
         assert!(format!("{:#}", write(&missing, b"x").unwrap_err()).contains("missing/a.txt"));
     }

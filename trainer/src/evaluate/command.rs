@@ -1,11 +1,13 @@
 //! The `derust` command as a program of its own.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use derust_engine::models::{ModelFile, sidecar_path};
+use tempfile::TempDir;
 
 /// Which command and model to measure.
 #[derive(Args, Clone, Debug)]
@@ -13,55 +15,125 @@ pub struct CommandOptions {
     /// The `derust` program.
     #[arg(long, default_value = "derust")]
     pub command: PathBuf,
-    /// Model, in place of the one that serves.
+    /// Model, in place of the one that serves: its name, or a file FILE.onnx.
     #[arg(long)]
     pub model: Option<String>,
 }
 
 impl CommandOptions {
-    /// Runs the program and waits for it.
+    /// The program with its model.
     ///
     /// # Errors
-    /// When it cannot be started or fails; the text ends with what it said.
-    pub fn run<S: AsRef<OsStr>>(&self, arguments: &[S]) -> Result<()> {
-        let mut command = Command::new(&self.command);
-        command.args(arguments);
-        if let Some(model) = &self.model {
-            command.arg("--model").arg(model);
+    /// When a model file cannot be read.
+    pub fn derust(&self) -> Result<Derust> {
+        Derust::new(&self.command, self.model.as_deref())
+    }
+
+    /// The program with another model, which judges.
+    ///
+    /// # Errors
+    /// When a model file cannot be read.
+    pub fn judge(&self, model: &str) -> Result<Derust> {
+        Derust::new(&self.command, Some(model))
+    }
+
+    /// What is measured, in words.
+    pub fn subject(&self) -> String {
+        match &self.model {
+            Some(model) => model.clone(),
+            None => "the model that serves".into(),
         }
-        let output = command.output().with_context(|| {
+    }
+}
+
+/// What `derust segment` writes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Output {
+    /// White where rust is.
+    Mask,
+    /// Gray, white is 1.
+    Probability,
+}
+
+/// The program with a model.
+pub struct Derust {
+    command: PathBuf,
+    model: Vec<OsString>,
+    /// Holds the model's file.
+    _folder: Option<TempDir>,
+}
+
+impl Derust {
+    fn new(command: &Path, model: Option<&str>) -> Result<Self> {
+        match model {
+            Some(file) if file.ends_with(".onnx") => {
+                let file = Path::new(file);
+                let complaint = || format!("cannot read the model {}", file.display());
+                let onnx = std::fs::read(file).with_context(complaint)?;
+                let sidecar = std::fs::read_to_string(sidecar_path(file)).ok();
+                Derust::with_file(command, ModelFile { onnx, sidecar })
+            }
+            model => {
+                let model = model.map(|name| vec!["--model".into(), name.into()]).unwrap_or_default();
+                Ok(Derust { command: command.into(), model, _folder: None })
+            }
+        }
+    }
+
+    /// The program with the content of a model file.
+    ///
+    /// # Errors
+    /// When the temporary folder cannot be written to.
+    pub fn with_file(command: &Path, file: ModelFile) -> Result<Self> {
+        let folder = tempfile::tempdir().context("cannot make a folder for the model")?;
+        let path = folder.path().join("model.onnx");
+        std::fs::write(&path, &file.onnx).context("cannot copy the model")?;
+        if let Some(sidecar) = &file.sidecar {
+            std::fs::write(sidecar_path(&path), sidecar).context("cannot copy the model's manifest")?;
+        }
+        let digest: String = file.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+        let model = vec![
+            "--models".into(),
+            folder.path().into(),
+            "--model".into(),
+            format!("sha256:{digest}").into(),
+        ];
+        Ok(Derust { command: command.into(), model, _folder: Some(folder) })
+    }
+
+    /// Finds the rust in pictures; `folder`, which is made, gets NAME.png of each.
+    ///
+    /// # Errors
+    /// When the program cannot be started or fails; the text ends with what it said.
+    pub fn segment(&self, pictures: &[PathBuf], output: Output, folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let output = if output == Output::Mask { "mask" } else { "probability" };
+        let mut arguments: Vec<&OsStr> = vec!["segment".as_ref(), "--output".as_ref(), output.as_ref()];
+        arguments.extend(["--force".as_ref(), "--out-dir".as_ref(), folder.as_os_str()]);
+        arguments.extend(pictures.iter().map(|path| path.as_os_str()));
+        self.run(&arguments)
+    }
+
+    /// Takes the rust out of pictures; `folder`, which is made, gets a picture of the same name for each.
+    ///
+    /// # Errors
+    /// As [`Derust::segment`].
+    pub fn remove(&self, pictures: &[PathBuf], more: &[&OsStr], folder: &Path) -> Result<()> {
+        std::fs::create_dir_all(folder).with_context(|| format!("cannot make {}", folder.display()))?;
+        let mut arguments: Vec<&OsStr> = vec!["remove".as_ref()];
+        arguments.extend(pictures.iter().map(|path| path.as_os_str()));
+        arguments.extend(["--force".as_ref(), "--out-dir".as_ref(), folder.as_os_str()]);
+        arguments.extend(more);
+        self.run(&arguments)
+    }
+
+    fn run(&self, arguments: &[&OsStr]) -> Result<()> {
+        let output = Command::new(&self.command).args(arguments).args(&self.model).output();
+        let output = output.with_context(|| {
             format!("cannot start {}; name the derust program with --command", self.command.display())
         })?;
         let said = String::from_utf8_lossy(&output.stderr);
         ensure!(output.status.success(), "{} failed: {}", self.command.display(), said.trim());
         Ok(())
     }
-}
-
-/// The files of a folder in the order of their names.
-///
-/// # Errors
-/// When the folder cannot be read or is empty.
-pub fn files(folder: &Path) -> Result<Vec<PathBuf>> {
-    let listing = std::fs::read_dir(folder).with_context(|| format!("cannot read {}", folder.display()))?;
-    let mut paths: Vec<PathBuf> = listing
-        .map(|entry| Ok(entry?.path()))
-        .collect::<std::io::Result<_>>()
-        .context("cannot list the folder")?;
-    paths.sort();
-    ensure!(!paths.is_empty(), "{} is empty", folder.display());
-    Ok(paths)
-}
-
-/// A picture as 8-bit gray.
-///
-/// # Errors
-/// When it cannot be read.
-pub fn open_gray(path: &Path) -> Result<image::GrayImage> {
-    Ok(image::open(path).with_context(|| format!("cannot read {}", path.display()))?.into_luma8())
-}
-
-/// The PNG of this name in a folder.
-pub fn png(folder: &Path, stem: &OsStr) -> PathBuf {
-    folder.join(stem).with_extension("png")
 }

@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use image::{GrayImage, RgbImage};
+use image::GrayImage;
 
 use crate::data::augment::{Geometry, GeometryRange};
 use crate::data::{Photo, PhotoSet, Plane, pairs};
 use crate::random::{Purpose, index, stream};
+use crate::sheet::picture_of;
 
 /// Names of the folders of a list of pairs.
 pub mod folders {
@@ -94,7 +95,7 @@ fn make_pair(photos: &[Photo], seed: u64, number: u64) -> pairs::Pair {
 fn write_pair(pair: &pairs::Pair, output: &Path, name: &str) -> Result<()> {
     let mut own = pair.own.clone();
     own.dilate(8);
-    let save_rgb = |plane: &Plane, folder: &str| save(to_rgb(plane), &output.join(folder).join(name));
+    let save_rgb = |plane: &Plane, folder: &str| save(picture_of(plane), &output.join(folder).join(name));
     save_rgb(&pair.rusty, folders::RUSTY)?;
     save_rgb(&pair.target, folders::CLEAN)?;
     save(to_mask(&pair.pasted, 0.5), &output.join(folders::PASTED).join(name))?;
@@ -105,13 +106,6 @@ fn write_pair(pair: &pairs::Pair, output: &Path, name: &str) -> Result<()> {
 fn save(picture: impl Into<image::DynamicImage>, path: &Path) -> Result<()> {
     let picture: image::DynamicImage = picture.into();
     picture.save(path).with_context(|| format!("cannot write {}", path.display()))
-}
-
-fn to_rgb(plane: &Plane) -> RgbImage {
-    RgbImage::from_fn(plane.width as u32, plane.height as u32, |x, y| {
-        let i = y as usize * plane.width + x as usize;
-        image::Rgb([0, 1, 2].map(|channel| (plane.channel(channel)[i] * 255.0).round() as u8))
-    })
 }
 
 fn to_mask(plane: &Plane, from: f32) -> GrayImage {

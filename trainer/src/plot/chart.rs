@@ -41,7 +41,6 @@ impl Axis {
     }
 
     /// A linear axis from 0 to 1.
-    #[allow(dead_code, reason = "for probabilities and rates")]
     pub fn unit(label: &str) -> Self {
         Axis { label: label.into(), logarithmic: false, range: Some((0.0, 1.0)) }
     }
