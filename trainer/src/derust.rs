@@ -17,13 +17,13 @@ use crate::data::{Photo, Plane, pairs};
 use crate::losses::{self, AdversarialLoss, Scores};
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
-use crate::preview::contact_sheet;
 use crate::random::{Purpose, Random, chance, index, stream, uniform};
 use crate::run::collapse::DISCRIMINATOR;
 use crate::run::{
     Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, files, fit,
 };
 use crate::segment::LONG_SIDE;
+use crate::sheet::sheet_of_planes;
 
 /// Around the scale at which the segmentation network, and so this one, sees photos.
 const GEOMETRY: GeometryRange = GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0 };
@@ -327,7 +327,7 @@ impl Removal {
         ]);
         // Blurring wins on PSNR alone: texture up to the target's own counts too.
         let score = psnr + 2.0 * texture.min(1.0);
-        Measurement { figures, score, samples: Some(contact_sheet(&shown, 4)) }
+        Measurement { figures, score, samples: Some(sheet_of_planes(&shown, 4)) }
     }
 }
 

@@ -19,9 +19,9 @@ use crate::data::{Photo, Plane, pairs};
 use crate::losses;
 use crate::measure::detect;
 use crate::network::{Mode, Network};
-use crate::preview::contact_sheet;
 use crate::random::{Purpose, Random, chance, index, stream};
 use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
+use crate::sheet::sheet_of_planes;
 
 /// Long side at which photos are kept in memory.
 pub const LONG_SIDE: u32 = 512;
@@ -202,6 +202,6 @@ impl Segmentation {
             let found = self.learner.averaged().forward(&[&picture], Mode::Evaluate).remove(0);
             vec![colour, label, Plane::from_tensor(&found.get(0))]
         });
-        contact_sheet(&sheet.collect::<Vec<_>>(), 3)
+        sheet_of_planes(&sheet.collect::<Vec<_>>(), 3)
     }
 }

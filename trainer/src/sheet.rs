@@ -40,6 +40,15 @@ pub fn contact_sheet(groups: &[Group], columns: usize, side: u32) -> RgbImage {
     sheet
 }
 
+/// Samples of planes in place of groups of pictures, without captions.
+pub fn sheet_of_planes(samples: &[Vec<Plane>], columns: usize) -> RgbImage {
+    let groups: Vec<Group> = samples
+        .iter()
+        .map(|planes| Group { pictures: planes.iter().map(picture_of).collect(), caption: String::new() })
+        .collect();
+    contact_sheet(&groups, columns, u32::MAX)
+}
+
 /// A group's pictures in one, none larger than `side` pixels.
 pub fn strip(group: &Group, side: u32) -> RgbImage {
     let pictures: Vec<RgbImage> = group.pictures.iter().map(|picture| reduced(picture, side)).collect();
@@ -113,5 +122,8 @@ mod tests {
         assert_eq!(picture_of(&plane).into_raw(), [0, 0, 0, 255, 255, 255]);
         let plane = Plane { channels: 3, height: 1, width: 1, values: vec![0.2, 0.4, 1.0] };
         assert_eq!(picture_of(&plane).into_raw(), [51, 102, 255]);
+        let sheet = sheet_of_planes(&[vec![plane.clone(), plane]], 4);
+        assert_eq!(sheet.dimensions(), (4 + 2 * GAP, 1 + 2 * GAP));
+        assert_eq!(sheet.get_pixel(GAP + 3, GAP).0, [51, 102, 255]);
     }
 }
