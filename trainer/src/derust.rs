@@ -1,6 +1,6 @@
 //! Trains the generator of the derust network as a conditional adversarial network on made pairs.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -14,14 +14,13 @@ use crate::checkpoint::Checkpoint;
 use crate::data::augment::{GeometryRange, recolour};
 use crate::data::batches::{Samples, stack};
 use crate::data::{Photo, Plane, pairs};
+use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses::{self, AdversarialLoss, Scores};
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream, uniform};
 use crate::run::collapse::DISCRIMINATOR;
-use crate::run::{
-    Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, files, fit,
-};
+use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
 use crate::segment::LONG_SIDE;
 use crate::sheet::sheet_of_planes;
 
@@ -47,7 +46,8 @@ pub struct DerustOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub run: RunOptions,
-    /// Folder of the segmentation run that finds the rust: the generator sees what its backbone sees.
+    /// Folder of the segmentation run that finds the rust, or a segment-rust or derust model (.onnx): the generator sees
+    /// what its backbone sees.
     #[arg(long)]
     pub segment_run: PathBuf,
     /// Weight of the adversarial term beside the L1 term.
@@ -169,8 +169,8 @@ fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
 pub fn train(options: &DerustOptions) -> Result<Outcome> {
     let (device, kind) = options.run.prepare(Kind::BFloat16)?;
     let seed = options.run.seed;
-    let segmentation = Checkpoint::load(&options.segment_run.join(files::BEST))
-        .context("the generator learns beside a segmentation network; train that first")?;
+    let segmentation = import::segmentation(&options.segment_run)
+        .context("the generator learns beside a segmentation network")?;
     let backbone = FrozenBackbone::new(&segmentation, device)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
@@ -256,13 +256,27 @@ impl Task for Removal {
         self.generator.start_from(weights, "weights")?;
         self.discriminator.start_from(weights, "discriminator")
     }
+
+    /// The discriminator begins afresh: a model file has none.
+    fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {
+        let weights = Weights::read(file, Part::Fill)?;
+        let seen: Vec<Vec<Tensor>> =
+            batches.iter().map(|planes| self.seen(&PairBatch::new(planes))).collect();
+        self.generator.start_from_model(&weights, &seen)
+    }
 }
 
 impl Removal {
     fn fill(&self, generator: &Network, batch: &PairBatch, mode: Mode) -> Tensor {
-        let seen = self.backbone.features(&batch.rusty);
-        let inputs: Vec<&Tensor> = [&batch.rusty, &batch.mask].into_iter().chain(&seen).collect();
-        generator.forward(&inputs, mode).remove(0)
+        let inputs = self.seen(batch);
+        generator.forward(&inputs.iter().collect::<Vec<_>>(), mode).remove(0)
+    }
+
+    /// The inputs of the generator.
+    fn seen(&self, batch: &PairBatch) -> Vec<Tensor> {
+        let mut inputs = vec![batch.rusty.shallow_clone(), batch.mask.shallow_clone()];
+        inputs.extend(self.backbone.features(&batch.rusty));
+        inputs
     }
 
     /// A step of the discriminator; returns its loss.

@@ -13,6 +13,7 @@ use crate::architectures::{AlphaRamp, Family, SIZE_MULTIPLE, derust, names, segm
 use crate::backbone;
 use crate::checkpoint::Checkpoint;
 use crate::fold::{FoldedNetwork, WeightStorage};
+use crate::import;
 use crate::network::Network;
 use crate::onnx::encode;
 use crate::parity;
@@ -32,7 +33,7 @@ pub enum ExportCommand {
     },
     /// A derust model from a segmentation run (it finds) and a derust run (it fills).
     Derust {
-        /// The segmentation run's folder.
+        /// The segmentation run's folder, or the model file beside which the derust run learned.
         #[arg(long)]
         segment_run: PathBuf,
         /// The derust run's folder.
@@ -92,7 +93,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             write(&network, about, Kind::SegmentRust, outputs, working)
         }
         ExportCommand::Derust { segment_run, run, ramp, change, long_side, about } => {
-            let (find, fill) = (best_weights(segment_run)?, best_weights(run)?);
+            let (find, fill) = (import::segmentation(segment_run)?, best_weights(run)?);
             backbone::check_signature(&fill, &find)?;
             let threshold = threshold_of(&find, about)?;
             let middle = f64::from(threshold);

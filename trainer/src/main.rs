@@ -13,6 +13,7 @@ mod export;
 mod fold;
 mod graph;
 mod html;
+mod import;
 mod layers;
 mod lettering;
 #[allow(dead_code, unused_imports, reason = "some losses have no training yet")]

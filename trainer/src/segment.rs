@@ -1,9 +1,9 @@
 //! Trains the segmentation network.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use image::RgbImage;
 use serde::Serialize;
@@ -16,6 +16,7 @@ use crate::checkpoint::Checkpoint;
 use crate::data::augment::{Geometry, GeometryRange, recolour};
 use crate::data::batches::{Samples, stack};
 use crate::data::{Photo, Plane, pairs};
+use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::detect;
 use crate::network::{Mode, Network};
@@ -39,9 +40,9 @@ pub struct SegmentOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub run: RunOptions,
-    /// Width of the network; 1 has 3.6 million parameters.
-    #[arg(long, default_value_t = 1.0)]
-    pub width: f64,
+    /// Width of the network; 1 has 3.6 million parameters. That of the run or model begun with, or 1.
+    #[arg(long)]
+    pub width: Option<f64>,
     /// Weights that the backbone begins with: EfficientNet-Lite0's, as `trainer/pretrained.py` writes them.
     #[arg(long)]
     pub backbone: Option<PathBuf>,
@@ -94,6 +95,19 @@ impl SegmentSamples {
     }
 }
 
+/// The width that is wanted, or that of the network begun with, or 1.
+fn chosen_width(options: &SegmentOptions) -> Result<f64> {
+    let Some(other) = options.run.start_from.as_ref().filter(|_| !options.run.resume) else {
+        return Ok(options.width.unwrap_or(1.0));
+    };
+    let width = import::segmentation(other)?.get("run", "width")?.double_value(&[0]);
+    ensure!(
+        options.width.is_none_or(|wanted| wanted == width),
+        "the network to begin with has width {width}, not that of --width; leave --width out"
+    );
+    Ok(width)
+}
+
 /// Trains until the budget is spent and leaves the best weights in the run's folder, with working scale and threshold.
 ///
 /// # Errors
@@ -104,8 +118,11 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let (device, kind) = options.run.prepare(Kind::Float)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
+    let width = chosen_width(options)?;
+    // A run that goes on finds the width among its settings.
+    let options = &SegmentOptions { width: Some(width), ..options.clone() };
     let store = nn::VarStore::new(device);
-    let network = Network::new(&store.root(), segmenter(options.width)).training_in(kind);
+    let network = Network::new(&store.root(), segmenter(width)).training_in(kind);
     let mut rate: fn(&str) -> f64 = |_| 1.0;
     if let Some(file) = &options.backbone {
         backbone::restore_pretrained(&store, file)?;
@@ -120,8 +137,7 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
         averaged: true,
     };
     let learner = Learner::with_network(network, store, &about, rate);
-    let mut task =
-        Segmentation { learner, held_out: held_out.photos, width: options.width, threshold: 0.5, device };
+    let mut task = Segmentation { learner, held_out: held_out.photos, width, threshold: 0.5, device };
     let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
     let outcome = fit(&mut task, Arc::new(samples), device, &options.run, options)?;
     if outcome == Outcome::Finished {
@@ -188,6 +204,11 @@ impl Task for Segmentation {
 
     fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
         self.learner.start_from(weights, "weights")
+    }
+
+    fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {
+        let pictures: Vec<Vec<Tensor>> = batches.iter().map(|mut planes| vec![planes.remove(0)]).collect();
+        self.learner.start_from_model(&Weights::read(file, Part::Find)?, &pictures)
     }
 }
 

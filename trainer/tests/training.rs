@@ -106,6 +106,50 @@ fn exported_models_carry_their_manifest_and_agree_with_onnx_runtime() {
 }
 
 #[test]
+fn a_training_begins_with_a_model_file() {
+    let data = data(32, 320);
+    let learn = ["--width", "0.5", "--steps", "60", "--every", "60"];
+    let find = train("segment", &data, "find", &learn);
+    let short = ["--steps", "2", "--every", "2"];
+    let fill = train("derust", &data, "fill", &[&short[..], &["--segment-run", text(&find)]].concat());
+    let (segment, derust) = (data.path().join("segment.onnx"), data.path().join("derust.onnx"));
+    let about = ["--name", "tiny", "--threshold", "0.5"];
+    succeed(&[&["export", "segment", "--run", text(&find), "-o", text(&segment)], &about[..]].concat());
+    let both = ["export", "derust", "--segment-run", text(&find), "--run", text(&fill), "-o", text(&derust)];
+    succeed(&[&both[..], &about].concat());
+
+    // Without learning, a few steps only let the statistics of the normalisations follow the batches.
+    let stay = ["--steps", "20", "--every", "20", "--learning-rate", "0"];
+    let iou = |run: &Path| figure(&metrics(run), "best_iou");
+    for (name, file) in [("from-segment", &segment), ("from-derust", &derust)] {
+        let run = train("segment", &data, name, &[&stay[..], &["--start-from", text(file)]].concat());
+        assert!((iou(&run) - iou(&find)).abs() < 0.02, "IoU {} after {}", iou(&run), iou(&find));
+    }
+    let beside = ["--segment-run", text(&segment), "--start-from", text(&derust)];
+    let run = train("derust", &data, "fill-again", &[&short[..], &beside].concat());
+    let again = data.path().join("again.onnx");
+    let both = ["export", "derust", "--segment-run", text(&segment), "--run", text(&run), "-o", text(&again)];
+    succeed(&[&both[..], &about].concat());
+
+    let (own, picture) = (data.path().join("run"), data.path().join("images/000.png"));
+    let wrong = [
+        (
+            vec!["train", "derust", "--segment-run", text(&segment), "--start-from", text(&segment)],
+            "nothing in it fills",
+        ),
+        (vec!["train", "segment", "--start-from", text(&segment), "--width", "1"], "has width 0.5"),
+        (vec!["train", "segment", "--start-from", text(&picture)], "cannot be used"),
+    ];
+    for (arguments, hint) in wrong {
+        let place = ["--data", text(data.path()), "--run", text(&own)];
+        let output = trainer(&[&arguments[..], &place].concat());
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}");
+        assert!(said.contains(hint) && said.trim_end().lines().count() == 1, "{arguments:?}: {said}");
+    }
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_one_line() {
     let data = data(2, 64);
     let missing = data.path().join("missing");

@@ -1,5 +1,6 @@
 //! The loop of every training.
 
+use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -17,6 +18,7 @@ use super::schedule::Schedule;
 use super::{RunOptions, config, files, interrupt};
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Batches, Samples};
+use crate::import::FirstBatches;
 use crate::plot;
 
 /// What one kind of training does; [`fit`] does the rest.
@@ -45,6 +47,17 @@ pub trait Task {
     /// # Errors
     /// When they are another network's.
     fn start_from(&mut self, weights: &Checkpoint) -> Result<()>;
+
+    /// Begins with the weights of a model file.
+    ///
+    /// # Errors
+    /// When the file cannot be read, or holds another network.
+    fn start_from_model(&mut self, file: &Path, _batches: &FirstBatches) -> Result<()> {
+        bail!(
+            "this training begins with the folder of a run, not with a model file such as {}",
+            file.display()
+        )
+    }
 
     /// Adds what it remembers beside its networks to a checkpoint.
     fn save(&self, _checkpoint: &mut Checkpoint) {}
@@ -117,7 +130,11 @@ pub fn fit(
     if options.resume {
         course.resume(task, options)?;
     } else if let Some(other) = &options.start_from {
-        task.start_from(&Checkpoint::load(&other.join(files::BEST))?)?;
+        if other.is_file() {
+            task.start_from_model(other, &FirstBatches::new(&*samples, options.batch, device))?;
+        } else {
+            task.start_from(&Checkpoint::load(&other.join(files::BEST))?)?;
+        }
     }
     let mut folder = RunFolder::open(&options.run, course.step, options.keep)?;
     folder.write_settings(&config::to_text(settings)?)?;

@@ -8,6 +8,7 @@ use super::fit::Moment;
 use crate::average::WeightAverage;
 use crate::checkpoint::Checkpoint;
 use crate::graph::Graph;
+use crate::import::{Weights, restore_statistics};
 use crate::network::{Mode, Network};
 use crate::optimiser::{Optimiser, OptimiserOptions};
 
@@ -125,6 +126,19 @@ impl Learner {
     /// When they are another network's.
     pub fn start_from(&mut self, weights: &Checkpoint, section: &str) -> Result<()> {
         weights.restore_store(section, &self.store)?;
+        if let Some(average) = &mut self.average {
+            average.running.restart();
+        }
+        Ok(())
+    }
+
+    /// Begins with the weights of a model file; `batches` are what the network's inputs see in training.
+    ///
+    /// # Errors
+    /// When they are another network's.
+    pub fn start_from_model(&mut self, weights: &Weights, batches: &[Vec<Tensor>]) -> Result<()> {
+        weights.restore(&self.network)?;
+        restore_statistics(&self.network, batches);
         if let Some(average) = &mut self.average {
             average.running.restart();
         }

@@ -77,7 +77,8 @@ pub struct RunOptions {
     #[arg(long)]
     #[serde(skip)]
     pub resume: bool,
-    /// Begin with the best weights of another run, in this folder: to refine a network, or to teach it your own photos.
+    /// Begin with the best weights of another run, in this folder, or with those of a model file (.onnx): to refine a
+    /// network, or to teach it your own photos.
     #[arg(long)]
     pub start_from: Option<PathBuf>,
     /// Threads of libtorch.
