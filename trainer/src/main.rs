@@ -6,6 +6,7 @@ mod average;
 mod backbone;
 mod calibrate;
 mod checkpoint;
+mod compare;
 mod data;
 mod derust;
 mod evaluate;
@@ -57,6 +58,8 @@ enum Command {
     Preview(preview::PreviewOptions),
     /// Draw the curves of a run: loss.png and metrics.png in its folder.
     Curves(plot::CurvesOptions),
+    /// Put runs and evaluations side by side: one table, one plot.
+    Compare(compare::CompareOptions),
     /// Write a model file from the best weights of a run.
     #[command(subcommand)]
     Export(export::ExportCommand),
@@ -115,6 +118,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Preview(options) => preview::write(&options),
         Command::Curves(options) => plot::write_run(&options),
+        Command::Compare(options) => compare::compare(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
         Command::RustFree(options) => evaluate::write_rust_free(&options),

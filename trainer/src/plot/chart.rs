@@ -21,6 +21,16 @@ impl Series {
     pub fn new(name: impl Into<String>, points: Vec<(f64, f64)>) -> Self {
         Series { name: name.into(), points }
     }
+
+    /// The same with at most this many points, each the mean of neighbours.
+    pub fn thinned(&self, most: usize) -> Self {
+        let together = self.points.len().div_ceil(most.max(1)).max(1);
+        let mean = |chunk: &[(f64, f64)]| {
+            let sum = chunk.iter().fold((0.0, 0.0), |sum, point| (sum.0 + point.0, sum.1 + point.1));
+            (sum.0 / chunk.len() as f64, sum.1 / chunk.len() as f64)
+        };
+        Series { name: self.name.clone(), points: self.points.chunks(together).map(mean).collect() }
+    }
 }
 
 /// One direction of a chart.
@@ -91,6 +101,8 @@ pub struct Chart {
     pub y: Axis,
     /// The lines; the legend names them where there are several.
     pub series: Vec<Series>,
+    /// Whether the legend names even a single one.
+    pub named: bool,
     /// A dashed line from corner to corner: what a perfect or a blind method would reach.
     pub diagonal: bool,
     /// Width and height of the picture in pixels.
@@ -118,7 +130,7 @@ const DOTTED: usize = 40;
 impl Chart {
     /// A chart of 900 by 500 pixels.
     pub fn new(title: &str, x: Axis, y: Axis, series: Vec<Series>) -> Self {
-        Chart { title: title.into(), x, y, series, diagonal: false, size: (900, 500) }
+        Chart { title: title.into(), x, y, series, named: false, diagonal: false, size: (900, 500) }
     }
 
     /// Whether the values are positive and the largest is at least a hundred times the smallest.
@@ -192,9 +204,10 @@ impl Chart {
                 let [r, g, b] = COLOURS[number % COLOURS.len()];
                 let stroke = RGBColor(r, g, b).stroke_width(2 * SCALE);
                 for piece in pieces {
-                    if piece.len() > 1 {
-                        chart.draw_series(LineSeries::new(piece.iter().copied(), stroke))?;
-                    }
+                    // Joined by circles: corners of one long path would shoot out where it turns sharply.
+                    chart.draw_series(piece.windows(2).map(|two| PathElement::new(two, stroke)))?;
+                    let joints = piece.iter().map(|p| Circle::new(*p, SCALE as i32, stroke.filled()));
+                    chart.draw_series(joints)?;
                     if piece.len() <= DOTTED {
                         let dots = piece.iter().map(|p| Circle::new(*p, 4 * SCALE as i32, stroke.filled()));
                         chart.draw_series(dots)?;
@@ -210,7 +223,8 @@ impl Chart {
     /// A line's points on the scales drawn, in pieces without gaps.
     fn unbroken(&self, series: &Series) -> Vec<Vec<(f64, f64)>> {
         let mut pieces = vec![vec![]];
-        for (x, y) in &series.points {
+        // More than one in two pixels cannot be told apart.
+        for (x, y) in &series.thinned(self.size.0 as usize / 2).points {
             match (self.x.scaled(*x), self.y.scaled(*y)) {
                 (Some(x), Some(y)) => pieces.last_mut().expect("there is a piece").push((x, y)),
                 _ => pieces.push(vec![]),
@@ -222,7 +236,7 @@ impl Chart {
 
     /// Names beside a stroke of their colour, in as many lines as they need.
     fn legend(&self, width: u32) -> Vec<LegendEntry> {
-        if self.series.len() < 2 {
+        if self.series.len() < 2 && !self.named {
             return vec![];
         }
         let (mut left, mut top) = (MARGIN + 40, 0);
@@ -342,5 +356,24 @@ mod tests {
         for (entry, colour) in entries.iter().zip(COLOURS) {
             assert_eq!(picture.get_pixel(entry.left + 2, MARGIN + 30 + entry.top + 9).0, colour);
         }
+    }
+
+    #[test]
+    fn many_points_are_averaged_and_few_are_kept() {
+        let series = |count: usize| Series::new("a", (0..count).map(|i| (i as f64, 2.0)).collect());
+        assert_eq!(series(10).thinned(10), series(10));
+        let many = series(1000).thinned(100);
+        assert_eq!((many.points.len(), many.points[0]), (100, (4.5, 2.0)));
+    }
+
+    #[test]
+    fn sharp_turns_stay_within_the_axes() {
+        let points: Vec<(f64, f64)> = (0..2000).map(|i| (f64::from(i), f64::from(i * 7919 % 13))).collect();
+        let mut chart = chart(vec![Series::new("a", points)]);
+        chart.size = (400, 300);
+        let places = coloured(&chart.draw(), COLOURS[0]);
+        let (top, bottom) =
+            (places.iter().map(|p| p.1).min().unwrap(), places.iter().map(|p| p.1).max().unwrap());
+        assert!(top > 40 && bottom < 300 - 50, "{top} to {bottom}");
     }
 }

@@ -12,7 +12,7 @@ use clap::Args;
 use image::RgbImage;
 
 pub use chart::{Axis, Chart, Series};
-pub use run::curves_of_run;
+pub use run::{curves_of_run, is_loss, read_metrics};
 
 use crate::run::files;
 use crate::whole_file;

@@ -27,8 +27,6 @@ const LOSSES: [&str; 9] = [
 const ALIKE: f64 = 8.0;
 /// Most charts in one picture.
 const PANELS: usize = 5;
-/// Points of a line that are drawn; more are averaged.
-const POINTS: usize = 900;
 
 /// Reads a metrics file: one series over steps for each named figure, in the order of their names. A last line that
 /// is not whole yet is left out.
@@ -69,7 +67,6 @@ pub fn curves_of_run(metrics: &Path, folder: &Path) -> Result<()> {
         read_metrics(metrics)?.into_iter().partition(|series| is_loss(&series.name));
     for (name, series) in [("loss", losses), ("metrics", figures)] {
         if !series.is_empty() {
-            let series = series.iter().map(thinned).collect();
             whole_file::write_png(&folder.join(format!("{name}.png")), panels(series))?;
         }
     }
@@ -78,7 +75,7 @@ pub fn curves_of_run(metrics: &Path, folder: &Path) -> Result<()> {
 
 /// Whether a figure is something that training makes small.
 pub fn is_loss(name: &str) -> bool {
-    let parts: Vec<&str> = name.split(['_', '/', '.']).collect();
+    let parts: Vec<&str> = name.split(|letter: char| !letter.is_alphanumeric()).collect();
     parts.iter().any(|part| *part == "loss" || *part == "losses" || LOSSES.contains(part))
         || LOSSES.iter().any(|loss| name.starts_with(loss))
 }
@@ -116,16 +113,6 @@ fn alike(series: Vec<Series>) -> Vec<Vec<Series>> {
     groups.into_iter().map(|(_, group)| group).collect()
 }
 
-/// A series of at most [`POINTS`] points, each the mean of its neighbours.
-fn thinned(series: &Series) -> Series {
-    let together = series.points.len().div_ceil(POINTS).max(1);
-    let mean = |chunk: &[(f64, f64)]| {
-        let count = chunk.len() as f64;
-        (chunk.iter().map(|p| p.0).sum::<f64>() / count, chunk.iter().map(|p| p.1).sum::<f64>() / count)
-    };
-    Series { name: series.name.clone(), points: series.points.chunks(together).map(mean).collect() }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -161,19 +148,13 @@ mod tests {
 
     #[test]
     fn losses_are_told_from_figures_of_merit() {
-        for name in ["loss", "train_loss", "l1", "discriminator_real", "generator_score", "loss/cycle"] {
+        for name in
+            ["loss", "train_loss", "l1", "discriminator_real", "generator_score", "loss/cycle", "loss, best"]
+        {
             assert!(is_loss(name), "{name}");
         }
         for name in ["psnr", "held_out_iou", "learning_rate", "calibration_error", "glossy"] {
             assert!(!is_loss(name), "{name}");
         }
-    }
-
-    #[test]
-    fn many_points_are_averaged_and_few_are_kept() {
-        let series = |count: usize| Series::new("a", (0..count).map(|i| (i as f64, 2.0)).collect());
-        assert_eq!(thinned(&series(10)), series(10));
-        let many = thinned(&series(10 * POINTS));
-        assert_eq!((many.points.len(), many.points[0]), (POINTS, (4.5, 2.0)));
     }
 }

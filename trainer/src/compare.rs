@@ -1,0 +1,435 @@
+//! Runs and evaluations side by side: one table, one plot.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use image::RgbImage;
+use serde_json::{Map, Value, json};
+
+use crate::html::Page;
+use crate::plot::{Axis, Chart, Series, is_loss, read_metrics};
+use crate::run::files;
+use crate::sheet::{Group, contact_sheet};
+use crate::table::{Cell, Table, number};
+use crate::whole_file;
+
+/// Options of `compare`.
+#[derive(Args, Clone, Debug)]
+pub struct CompareOptions {
+    /// Folders of runs, and JSON files that `evaluate --json` has written.
+    #[arg(required = true, value_name = "RUN_OR_JSON")]
+    sources: Vec<PathBuf>,
+    /// Write the curves of all into this PNG or JPEG file.
+    #[arg(long, value_name = "FILE")]
+    plot: Option<PathBuf>,
+    /// Write a page with table and curves into this file; it opens without a network.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Write the table as JSON into this file.
+    #[arg(long, value_name = "FILE")]
+    json: Option<PathBuf>,
+}
+
+/// Lines of one chart.
+struct Curves {
+    /// The figure, or the name of the curve: those of the same name share a chart.
+    name: String,
+    axes: [Axis; 2],
+    /// A name for each line where there are several, else nothing.
+    lines: Vec<Series>,
+}
+
+/// A run or an evaluation.
+struct Source {
+    name: String,
+    figures: Vec<(String, f64)>,
+    curves: Vec<Curves>,
+}
+
+/// Which of two values is better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Better {
+    Higher,
+    Lower,
+}
+
+/// Prints the table and writes what was asked for.
+///
+/// # Errors
+/// When a run or an evaluation cannot be read, or a file cannot be written.
+pub fn compare(options: &CompareOptions) -> Result<()> {
+    let names = names(&options.sources);
+    let sources: Vec<Source> = options
+        .sources
+        .iter()
+        .zip(names)
+        .map(|(path, name)| Source::read(path, name))
+        .collect::<Result<_>>()?;
+    let (table, rows) = table(&sources);
+    print!("{}", table.text());
+    if let Some(path) = &options.json {
+        let names: Vec<&str> = sources.iter().map(|source| source.name.as_str()).collect();
+        let paths: Vec<String> = options.sources.iter().map(|path| path.display().to_string()).collect();
+        let content = json!({ "names": names, "paths": paths, "rows": rows });
+        whole_file::write(path, format!("{content:#}\n").as_bytes())?;
+    }
+    let charts = charts(&sources);
+    if let Some(path) = &options.plot {
+        let group = |chart: &Chart| Group { pictures: vec![chart.draw()], caption: String::new() };
+        let groups: Vec<Group> = charts.iter().map(group).collect();
+        ensure!(!groups.is_empty(), "there are no curves to plot");
+        whole_file::write_picture(path, contact_sheet(&groups, 2, u32::MAX))?;
+    }
+    if let Some(path) = &options.html {
+        let mut page = Page::new("Runs side by side", &said(&options.sources));
+        page.table(&table);
+        page.note("The best of each row is marked.");
+        page.heading("Curves");
+        let drawn: Vec<(String, RgbImage)> = charts
+            .iter()
+            .map(|chart| (chart.title.clone(), Chart { size: (520, 420), ..chart.clone() }.draw()))
+            .collect();
+        page.charts(drawn.iter().map(|(title, picture)| (title.as_str(), picture)))?;
+        whole_file::write(path, page.finish().as_bytes())?;
+    }
+    Ok(())
+}
+
+fn said(paths: &[PathBuf]) -> String {
+    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+}
+
+/// The last part of each path, with as many parts before it as tell it from the others.
+fn names(paths: &[PathBuf]) -> Vec<String> {
+    let parts = |path: &Path, count: usize| {
+        let path =
+            if path.extension().is_some_and(|e| e == "json") { path.with_extension("") } else { path.into() };
+        let all: Vec<_> =
+            path.components().map(|part| part.as_os_str().to_string_lossy().into_owned()).collect();
+        all[all.len().saturating_sub(count)..].join("/")
+    };
+    let name = |path: &PathBuf| {
+        let is_unique = |count: &usize| {
+            paths.iter().filter(|other| parts(other, *count) == parts(path, *count)).count() == 1
+        };
+        let count = (1..=path.components().count()).find(is_unique).unwrap_or(1);
+        parts(path, count)
+    };
+    paths.iter().map(name).collect()
+}
+
+impl Source {
+    fn read(path: &Path, name: String) -> Result<Self> {
+        if path.is_dir() { Source::of_run(path, name) } else { Source::of_evaluation(path, name) }
+    }
+
+    fn of_run(folder: &Path, name: String) -> Result<Self> {
+        let path = folder.join(files::METRICS);
+        ensure!(path.is_file(), "{} is no run's folder: it has no {}", folder.display(), files::METRICS);
+        let series = read_metrics(&path)?;
+        ensure!(!series.is_empty(), "{} has no figures yet", path.display());
+        let mut figures = vec![];
+        let steps = series.iter().flat_map(|one| &one.points).map(|point| point.0).fold(0.0, f64::max);
+        figures.push(("steps".to_owned(), steps));
+        figures.push(("minutes".to_owned(), seconds(&path)? / 60.0));
+        let mut curves = vec![];
+        for one in series {
+            let values = || one.points.iter().map(|point| point.1).filter(|value| value.is_finite());
+            let best = match better(&one.name) {
+                Some(Better::Higher) => values().reduce(f64::max),
+                Some(Better::Lower) => values().reduce(f64::min),
+                None => None,
+            };
+            figures.extend(best.map(|best| (format!("{}, best", one.name), best)));
+            figures.push((format!("{}, last", one.name), values().last().unwrap_or(f64::NAN)));
+            curves.push(Curves {
+                name: one.name.clone(),
+                axes: [Axis::of("step"), Axis::of("")],
+                lines: vec![Series::new("", one.points)],
+            });
+        }
+        Ok(Source { name, figures, curves })
+    }
+
+    fn of_evaluation(path: &Path, name: String) -> Result<Self> {
+        let text = std::fs::read_to_string(path).with_context(|| {
+            format!("cannot read {}: neither a run's folder nor a JSON file of evaluate", path.display())
+        })?;
+        let value: Option<Value> = serde_json::from_str(&text).ok();
+        let object = value.as_ref().and_then(Value::as_object).filter(|object| object.contains_key("kind"));
+        let object =
+            object.with_context(|| format!("{} was not written by evaluate --json", path.display()))?;
+        let mut figures: Vec<(String, f64)> =
+            object.iter().filter_map(|(name, value)| Some((name.clone(), value.as_f64()?))).collect();
+        for class in object.get("classes").and_then(Value::as_array).into_iter().flatten() {
+            let of = class["name"].as_str().unwrap_or_default();
+            let of_class = class.as_object().into_iter().flatten();
+            figures.extend(
+                of_class.filter_map(|(name, value)| Some((format!("{of}: {name}"), value.as_f64()?))),
+            );
+        }
+        let curves = object.get("curves").and_then(Value::as_object).into_iter().flatten();
+        let curves = curves.map(|(name, value)| curves_of(name, value)).collect();
+        Ok(Source { name, figures, curves })
+    }
+}
+
+/// The seconds in the last line of a metrics file; zero where there are none.
+fn seconds(metrics: &Path) -> Result<f64> {
+    let text = std::fs::read_to_string(metrics)?;
+    let lines = text.lines().rev().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    Ok(lines.filter_map(|line| line["seconds"].as_f64()).next().unwrap_or_default())
+}
+
+fn curves_of(name: &str, value: &Value) -> Curves {
+    let number = |value: &Value| value.as_f64().unwrap_or(f64::NAN);
+    let lines: Vec<Series> = value["lines"]
+        .as_object()
+        .into_iter()
+        .flatten()
+        .map(|(name, points)| {
+            let points = points.as_array().into_iter().flatten();
+            Series::new(name.clone(), points.map(|point| (number(&point[0]), number(&point[1]))).collect())
+        })
+        .collect();
+    let within = |of: fn(&(f64, f64)) -> f64| {
+        lines
+            .iter()
+            .flat_map(|line| &line.points)
+            .map(of)
+            .all(|value| !value.is_finite() || (0.0..=1.0).contains(&value))
+    };
+    let axis = |key: &str, unit: bool| {
+        let label = value[key].as_str().unwrap_or_default();
+        if unit { Axis::unit(label) } else { Axis::of(label) }
+    };
+    let axes = [axis("x", within(|point| point.0)), axis("y", within(|point| point.1))];
+    Curves { name: name.into(), axes, lines }
+}
+
+/// Which values of a figure are better, by its name; `None` for what is a setting or a count.
+fn better(name: &str) -> Option<Better> {
+    const HIGHER: [&str; 12] = [
+        "iou",
+        "f1",
+        "precision",
+        "recall",
+        "psnr",
+        "ssim",
+        "gain",
+        "fall",
+        "accuracy",
+        "texture",
+        "untouched",
+        "kappa",
+    ];
+    const LOWER: [&str; 5] = ["error", "alarm", "residual", "changed", "divergence"];
+    let parts: Vec<String> =
+        name.to_lowercase().split(|c: char| !c.is_alphanumeric()).map(str::to_owned).collect();
+    let has = |words: &[&str]| parts.iter().any(|part| words.contains(&part.as_str()));
+    // What was so before is the data's, and what adversaries score is for no one to raise or lower.
+    if has(&["input", "score", "discriminator", "generator", "threshold"]) {
+        None
+    } else if has(&LOWER) || is_loss(name) {
+        Some(Better::Lower)
+    } else if has(&HIGHER) {
+        Some(Better::Higher)
+    } else {
+        None
+    }
+}
+
+/// Figures in rows, a column for each source; and the rows as JSON.
+fn table(sources: &[Source]) -> (Table, Vec<Value>) {
+    let mut order: Vec<&str> = vec![];
+    for (name, _) in sources.iter().flat_map(|source| &source.figures) {
+        if !order.contains(&name.as_str()) {
+            order.push(name);
+        }
+    }
+    let head =
+        std::iter::once(String::new()).chain(sources.iter().map(|source| source.name.clone())).collect();
+    let mut table = Table { head, rows: vec![] };
+    let mut rows = vec![];
+    for name in order {
+        let value =
+            |source: &Source| source.figures.iter().find(|(other, _)| other == name).map(|(_, value)| *value);
+        let values: Vec<Option<f64>> =
+            sources.iter().map(|source| value(source).filter(|value| value.is_finite())).collect();
+        let best = best_of(name, &values);
+        let cells = values
+            .iter()
+            .zip(&best)
+            .map(|(value, best)| Cell { text: value.map_or("-".into(), number), best: *best });
+        table.rows.push(std::iter::once(Cell::from(name)).chain(cells).collect());
+        let mut row = Map::new();
+        row.insert("figure".into(), name.into());
+        row.insert("values".into(), json!(values));
+        row.insert("best".into(), json!(best));
+        rows.push(row.into());
+    }
+    (table, rows)
+}
+
+/// Which values are the best; none where nothing is compared.
+fn best_of(name: &str, values: &[Option<f64>]) -> Vec<bool> {
+    let there = || values.iter().flatten().copied();
+    let best = match better(name) {
+        Some(Better::Higher) if there().count() > 1 => there().reduce(f64::max),
+        Some(Better::Lower) if there().count() > 1 => there().reduce(f64::min),
+        _ => None,
+    };
+    values.iter().map(|value| value.is_some() && *value == best).collect()
+}
+
+/// A chart for each name of curves, with a line for each source.
+fn charts(sources: &[Source]) -> Vec<Chart> {
+    let mut charts: Vec<Chart> = vec![];
+    for source in sources {
+        for curves in &source.curves {
+            let found = charts.iter().position(|chart| chart.title == curves.name);
+            let at = found.unwrap_or_else(|| {
+                let [x, y] = curves.axes.clone();
+                let mut chart = Chart::new(&curves.name, x, y, vec![]);
+                chart.diagonal = curves.name == "reliability";
+                chart.size = (720, 420);
+                chart.named = true;
+                charts.push(chart);
+                charts.len() - 1
+            });
+            let named = |line: &Series| {
+                let several = curves.lines.len() > 1;
+                let name =
+                    if several { format!("{}: {}", source.name, line.name) } else { source.name.clone() };
+                Series::new(name, line.points.clone())
+            };
+            charts[at].series.extend(curves.lines.iter().map(named));
+        }
+    }
+    for chart in charts.iter_mut().filter(|chart| chart.y.range.is_none()) {
+        chart.y.logarithmic = chart.spans_decades();
+    }
+    charts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(folder: &Path, name: &str, ious: &[f64]) -> PathBuf {
+        let run = folder.join(name);
+        std::fs::create_dir_all(&run).unwrap();
+        let line = |(i, iou): (usize, &f64)| {
+            format!(
+                "{{\"step\":{},\"seconds\":{},\"loss\":{},\"held_out_iou\":{iou}}}\n",
+                i * 10,
+                i * 60,
+                1.0 - iou
+            )
+        };
+        std::fs::write(run.join("metrics.jsonl"), ious.iter().enumerate().map(line).collect::<String>())
+            .unwrap();
+        run
+    }
+
+    fn evaluation(folder: &Path, name: &str, iou: f64) -> PathBuf {
+        let path = folder.join(name);
+        let value = json!({
+            "kind": "segment", "title": "x", "iou": iou, "iou_range": [0.1, 0.9], "calibration_error": 1.0 - iou, "photos": 7,
+            "classes": [{"name": "severe", "iou": iou / 2.0}],
+            "curves": {"precision_recall": {"x": "recall", "y": "precision", "lines": {"rust": [[0, 1], [1, null]]}}},
+            "pictures": [],
+        });
+        std::fs::write(&path, value.to_string()).unwrap();
+        path
+    }
+
+    fn row(rows: &[Value], name: &str) -> (Vec<Option<f64>>, Vec<bool>) {
+        let row = rows.iter().find(|row| row["figure"] == name).unwrap_or_else(|| panic!("no row {name}"));
+        let values = row["values"].as_array().unwrap().iter().map(Value::as_f64).collect();
+        (values, row["best"].as_array().unwrap().iter().map(|best| best.as_bool().unwrap()).collect())
+    }
+
+    #[test]
+    fn runs_and_evaluations_stand_side_by_side_with_the_best_marked() {
+        let folder = tempfile::tempdir().unwrap();
+        let sources = [
+            run(folder.path(), "a", &[0.1, 0.6, 0.5]),
+            run(folder.path(), "b", &[0.1, 0.55]),
+            evaluation(folder.path(), "c.json", 0.7),
+            evaluation(folder.path(), "d.json", 0.8),
+        ];
+        let path = |name: &str| Some(folder.path().join(name));
+        let options = CompareOptions {
+            sources: sources.to_vec(),
+            plot: path("all.png"),
+            html: path("all.html"),
+            json: path("all.json"),
+        };
+        compare(&options).unwrap();
+        let json: Value = serde_json::from_slice(&std::fs::read(options.json.unwrap()).unwrap()).unwrap();
+        assert_eq!(json["names"], json!(["a", "b", "c", "d"]));
+        let rows = json["rows"].as_array().unwrap();
+        let none = None::<f64>;
+        assert_eq!(
+            row(rows, "held_out_iou, best"),
+            (vec![Some(0.6), Some(0.55), none, none], vec![true, false, false, false])
+        );
+        assert_eq!(row(rows, "held_out_iou, last").1, [false, true, false, false]);
+        assert_eq!(row(rows, "loss, best").1, [true, false, false, false], "of a loss the lowest is best");
+        assert_eq!(
+            row(rows, "iou"),
+            (vec![none, none, Some(0.7), Some(0.8)], vec![false, false, false, true])
+        );
+        assert_eq!(row(rows, "calibration_error").1, [false, false, false, true]);
+        assert_eq!(row(rows, "photos").1, [false; 4]);
+        assert_eq!(row(rows, "severe: iou").0, [none, none, Some(0.35), Some(0.4)]);
+        assert_eq!((row(rows, "steps").0[0], row(rows, "minutes").0[0]), (Some(20.0), Some(2.0)));
+        // Charts of loss, IoU and precision, two in a row.
+        assert_eq!(image::open(options.plot.unwrap()).unwrap().width(), 2 * 720 + 18);
+        let html = std::fs::read_to_string(options.html.unwrap()).unwrap();
+        assert!(html.contains("<td class=\"best\">0.8000</td>") && html.contains("alt=\"precision_recall\""));
+    }
+
+    #[test]
+    fn lines_of_all_sources_share_a_chart() {
+        let folder = tempfile::tempdir().unwrap();
+        let read = |path: PathBuf, name: &str| Source::read(&path, name.into()).unwrap();
+        let sources =
+            [read(run(folder.path(), "a", &[0.1, 0.6]), "a"), read(run(folder.path(), "b", &[0.2]), "b")];
+        let charts = charts(&sources);
+        assert_eq!(
+            charts.iter().map(|chart| chart.title.as_str()).collect::<Vec<_>>(),
+            ["held_out_iou", "loss"]
+        );
+        let lines: Vec<(&str, &[(f64, f64)])> =
+            charts[0].series.iter().map(|line| (line.name.as_str(), line.points.as_slice())).collect();
+        assert_eq!(lines, [("a", &[(0.0, 0.1), (10.0, 0.6)][..]), ("b", &[(0.0, 0.2)])]);
+    }
+
+    #[test]
+    fn names_are_as_long_as_they_need_to_be() {
+        let paths = ["runs/a/segment", "runs/b/segment", "x.json"].map(PathBuf::from);
+        assert_eq!(names(&paths), ["a/segment", "b/segment", "x"]);
+        assert_eq!(names(&["a", "a"].map(PathBuf::from)), ["a", "a"]);
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_in_one_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        std::fs::write(path("other.json"), "{}").unwrap();
+        std::fs::create_dir(path("begun")).unwrap();
+        std::fs::write(path("begun/metrics.jsonl"), "").unwrap();
+        for (source, hint) in [
+            (folder.path().to_owned(), "no run's folder"),
+            (path("missing"), "cannot read"),
+            (path("other.json"), "not written by evaluate"),
+            (path("begun"), "no figures yet"),
+        ] {
+            let said = format!("{:#}", Source::read(&source, "x".into()).err().unwrap());
+            assert!(said.contains(hint) && said.lines().count() == 1, "{said}");
+        }
+    }
+}
