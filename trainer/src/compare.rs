@@ -142,7 +142,7 @@ impl Source {
                 None => None,
             };
             figures.extend(best.map(|best| (format!("{}, best", one.name), best)));
-            figures.push((format!("{}, last", one.name), values().last().unwrap_or(f64::NAN)));
+            figures.push((format!("{}, last", one.name), values().next_back().unwrap_or(f64::NAN)));
             curves.push(Curves {
                 name: one.name.clone(),
                 axes: [Axis::of("step"), Axis::of("")],
