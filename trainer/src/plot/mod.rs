@@ -5,7 +5,7 @@ mod chart;
 mod run;
 mod ticks;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
@@ -15,7 +15,6 @@ pub use chart::{Axis, Chart, Series};
 pub use run::{curves_of_run, is_loss, read_metrics};
 
 use crate::run::files;
-use crate::whole_file;
 
 /// Options of `curves`.
 #[derive(Args, Clone, Debug)]
@@ -30,17 +29,6 @@ pub struct CurvesOptions {
 /// When the file cannot be read or a picture cannot be written.
 pub fn write_run(options: &CurvesOptions) -> Result<()> {
     curves_of_run(&options.run.join(files::METRICS), &options.run)
-}
-
-/// Writes one chart with a linear scale, or a logarithmic one where the values are positive and span two decades.
-///
-/// # Errors
-/// When the file cannot be written.
-#[allow(dead_code, reason = "for trainings that draw figures of their own")]
-pub fn write_curves(path: &Path, title: &str, x_label: &str, series: &[Series]) -> Result<()> {
-    let mut chart = Chart::new(title, Axis::of(x_label), Axis::of(""), series.to_vec());
-    chart.y.logarithmic = chart.spans_decades();
-    whole_file::write_png(path, chart.draw())
 }
 
 /// Charts one below the other.
