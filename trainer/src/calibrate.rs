@@ -8,7 +8,7 @@ use tch::{Device, Tensor, nn};
 
 use crate::architectures::segmenter;
 use crate::checkpoint::Checkpoint;
-use crate::data::PhotoSet;
+use crate::data::source::DataOptions;
 use crate::measure::detect;
 use crate::network::Network;
 use crate::run::files;
@@ -17,9 +17,8 @@ use crate::segment::LONG_SIDE;
 /// Options of `calibrate`; data, part and seed are those of the run.
 #[derive(Args, Clone, Debug)]
 pub struct CalibrateOptions {
-    /// Folder with images/ and masks/.
-    #[arg(long)]
-    pub data: PathBuf,
+    #[command(flatten)]
+    pub data: DataOptions,
     /// The run's folder.
     #[arg(long)]
     pub run: PathBuf,
@@ -41,7 +40,7 @@ const LONG_SIDES: [u32; 6] = [224, 256, 320, 384, 448, 512];
 pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     // Idle threads of libgomp that wait for others by spinning make small networks many times slower.
     tch::set_num_threads(1);
-    let held_out = PhotoSet::load(&options.data, LONG_SIDE)?.divide(options.held_out, options.split_seed).1;
+    let held_out = options.data.load(LONG_SIDE)?.divide(options.held_out, options.split_seed).1;
     let path = options.run.join(files::BEST);
     let mut best = Checkpoint::load(&path)?;
     let store = nn::VarStore::new(Device::Cpu);

@@ -11,9 +11,11 @@ use tch::{Device, Kind, Tensor};
 use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
-use crate::data::augment::{GeometryRange, recolour};
 use crate::data::batches::{Samples, stack};
-use crate::data::{Photo, Plane, pairs};
+use crate::data::geometry::GeometryRange;
+use crate::data::mix::{Mix, Origin};
+use crate::data::recolour::recolour;
+use crate::data::{Photo, Plane, Recipe, SampleOptions, pairs, rendered};
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses::{self, AdversarialLoss, Scores};
 use crate::measure::psnr;
@@ -25,9 +27,8 @@ use crate::segment::LONG_SIDE;
 use crate::sheet::sheet_of_planes;
 
 /// Around the scale at which the segmentation network, and so this one, sees photos.
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0 };
-/// Part of the samples that is rendered.
-const RENDERED: f32 = 0.2;
+const GEOMETRY: GeometryRange =
+    GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0, ..GeometryRange::FREE };
 /// Part of the masks that get spots where there is no rust. With 0.3 the generator learned to keep rust as well.
 const SPOTTED: f32 = 0.1;
 /// Pairs on which a run is measured.
@@ -46,6 +47,9 @@ pub struct DerustOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub run: RunOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub samples: SampleOptions,
     /// Folder of the segmentation run that finds the rust, or a segment-rust or derust model (.onnx): the generator sees
     /// what its backbone sees.
     #[arg(long)]
@@ -61,6 +65,7 @@ pub struct Pairs {
     side: usize,
     seed: u64,
     purpose: Purpose,
+    recipe: Recipe,
 }
 
 /// One batch of pairs, each `[n, c, h, w]`.
@@ -88,10 +93,17 @@ impl PairBatch {
 impl Samples for Pairs {
     fn sample(&self, number: u64) -> Vec<Plane> {
         let mut random = stream(self.seed, self.purpose, number);
-        let pair = if chance(&mut random, RENDERED) {
-            crate::data::rendered::random_pair(self.side, &mut random)
-        } else {
-            self.pasted_photos(&mut random)
+        let pair = match self.recipe.mix.origin(&mut random) {
+            Origin::Rendered => rendered::random_pair(self.side, &mut random),
+            Origin::Negative => {
+                let host = rendered::random_negative(self.side, &mut random);
+                self.pasted(host, &mut random)
+            }
+            Origin::Photo => {
+                let geometry = self.recipe.augment.geometry(GEOMETRY);
+                let host = pairs::pick(&self.photos, self.side, &geometry, 0.0..=0.5, &mut random);
+                self.pasted(host, &mut random)
+            }
         };
         let mut known = pair.own.clone();
         known.dilate(4);
@@ -108,15 +120,20 @@ impl Samples for Pairs {
 
 impl Pairs {
     /// The samples that the network learns from.
-    pub fn for_training(photos: Vec<Photo>, side: usize, seed: u64) -> Self {
-        Pairs { photos, side, seed, purpose: Purpose::Training }
+    pub fn for_training(photos: Vec<Photo>, side: usize, seed: u64, recipe: Recipe) -> Self {
+        Pairs { photos, side, seed, purpose: Purpose::Training, recipe }
     }
 
-    fn pasted_photos(&self, random: &mut Random) -> pairs::Pair {
-        let mut host = pairs::pick(&self.photos, self.side, &GEOMETRY, 0.0..=0.5, random);
-        recolour(&mut host.0, random);
+    /// A host with rust of one or two donors.
+    fn pasted(&self, mut host: (Plane, Plane), random: &mut Random) -> pairs::Pair {
+        let geometry = self.recipe.augment.geometry(GEOMETRY);
+        recolour(&mut host.0, &self.recipe.augment, random);
         let donors: Vec<(Plane, Plane)> = (0..1 + index(random, 2))
-            .map(|_| pairs::pick(&self.photos, self.side, &GEOMETRY, 0.05..=1.0, random))
+            .map(|_| {
+                self.recipe.donor(self.side, random, |random| {
+                    pairs::pick(&self.photos, self.side, &geometry, 0.05..=1.0, random)
+                })
+            })
             .collect();
         pairs::paste(host, &donors, random)
     }
@@ -172,6 +189,7 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     let segmentation = import::segmentation(&options.segment_run)
         .context("the generator learns beside a segmentation network")?;
     let backbone = FrozenBackbone::new(&segmentation, device)?;
+    let recipe = options.samples.choose(Mix::DERUST)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
     let side = options.run.side;
@@ -190,11 +208,17 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
         generator: Learner::new(generator(Family::Unet, 1.0, backbone.width), &about("generator", true)),
         discriminator,
         backbone,
-        measured: Pairs { photos: held_out.photos, side, seed: 0, purpose: Purpose::Measuring },
+        measured: Pairs {
+            photos: held_out.photos,
+            side,
+            seed: 0,
+            purpose: Purpose::Measuring,
+            recipe: Recipe::standard(Mix::DERUST),
+        },
         adversarial: options.adversarial,
         device,
     };
-    let samples = Pairs::for_training(learn.photos, side, seed);
+    let samples = Pairs::for_training(learn.photos, side, seed, recipe);
     fit(&mut task, Arc::new(samples), device, &options.run, options)
 }
 

@@ -49,13 +49,15 @@ struct Arguments {
 
 #[derive(Subcommand)]
 enum Command {
+    /// Say what a data set holds, and what of it cannot be used and why.
+    Check(data::check::CheckOptions),
     /// Train a network, on your own photos.
     #[command(subcommand)]
     Train(Box<TrainCommand>),
     /// Choose working scale and threshold for a segmentation run, on the photos that it set aside.
     Calibrate(calibrate::CalibrateOptions),
     /// Write a contact sheet of the samples that a training sees.
-    Preview(preview::PreviewOptions),
+    Preview(Box<preview::PreviewOptions>),
     /// Draw the curves of a run: loss.png and metrics.png in its folder.
     Curves(plot::CurvesOptions),
     /// Put runs and evaluations side by side: one table, one plot.
@@ -115,6 +117,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
             });
         }
+        Command::Check(options) => data::check::check(&options),
         Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Preview(options) => preview::write(&options),
         Command::Curves(options) => plot::write_run(&options),

@@ -5,8 +5,10 @@ use std::path::PathBuf;
 use anyhow::Result;
 use clap::{Args, ValueEnum};
 
-use crate::data::PhotoSet;
+use crate::data::SampleOptions;
 use crate::data::batches::Samples;
+use crate::data::mix::Mix;
+use crate::data::source::DataOptions;
 use crate::segment::LONG_SIDE;
 use crate::sheet::{Group, contact_sheet, picture_of};
 use crate::whole_file;
@@ -16,9 +18,10 @@ use crate::whole_file;
 pub struct PreviewOptions {
     /// Which training.
     training: Training,
-    /// Folder with images/ and masks/.
-    #[arg(long)]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
+    #[command(flatten)]
+    samples: SampleOptions,
     /// The PNG or JPEG file to write.
     #[arg(short, long)]
     output: PathBuf,
@@ -44,11 +47,17 @@ enum Training {
 /// # Errors
 /// When the data cannot be read or the sheet cannot be written.
 pub fn write(options: &PreviewOptions) -> Result<()> {
-    let photos = PhotoSet::load(&options.data, LONG_SIDE)?.photos;
+    let photos = options.data.load(LONG_SIDE)?.photos;
     let (side, seed) = (options.side, options.seed);
     let samples: Box<dyn Samples> = match options.training {
-        Training::Segment => Box::new(crate::segment::SegmentSamples { photos, side, seed }),
-        Training::Derust => Box::new(crate::derust::Pairs::for_training(photos, side, seed)),
+        Training::Segment => {
+            let recipe = options.samples.choose(Mix::SEGMENT)?;
+            Box::new(crate::segment::SegmentSamples { photos, side, seed, recipe })
+        }
+        Training::Derust => {
+            let recipe = options.samples.choose(Mix::DERUST)?;
+            Box::new(crate::derust::Pairs::for_training(photos, side, seed, recipe))
+        }
     };
     let groups: Vec<Group> = (0..options.count)
         .map(|number| {

@@ -13,9 +13,11 @@ use crate::architectures::segmenter;
 use crate::backbone;
 use crate::calibrate::{self, CalibrateOptions};
 use crate::checkpoint::Checkpoint;
-use crate::data::augment::{Geometry, GeometryRange, recolour};
 use crate::data::batches::{Samples, stack};
-use crate::data::{Photo, Plane, pairs};
+use crate::data::geometry::{Geometry, GeometryRange};
+use crate::data::mix::{Mix, Origin};
+use crate::data::recolour::recolour;
+use crate::data::{Photo, Plane, Recipe, SampleOptions, pairs, rendered};
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::detect;
@@ -40,6 +42,9 @@ pub struct SegmentOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub run: RunOptions,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub samples: SampleOptions,
     /// Width of the network; 1 has 3.6 million parameters. That of the run or model begun with, or 1.
     #[arg(long)]
     pub width: Option<f64>,
@@ -56,37 +61,40 @@ pub struct SegmentSamples {
     pub side: usize,
     /// Everything random follows from this number.
     pub seed: u64,
+    /// How they are made.
+    pub recipe: Recipe,
 }
 
-const GEOMETRY: GeometryRange = GeometryRange { long_side: [280.0, 700.0], stretch: 1.5, turn: 15.0 };
-/// Part of the samples that gets rust of another photo pasted on (Ghiasi et al. 2021, arXiv:2012.07177).
-const PASTED: f32 = 0.3;
-/// Part of the samples that is rendered, half of it brown or red things without rust.
-const RENDERED: f32 = 0.12;
+/// Sizes and stretches of photos under the standard augmentation.
+const GEOMETRY: GeometryRange =
+    GeometryRange { long_side: [280.0, 700.0], stretch: 1.5, turn: 15.0, ..GeometryRange::FREE };
 
 impl Samples for SegmentSamples {
     fn sample(&self, number: u64) -> Vec<Plane> {
         let mut random = stream(self.seed, Purpose::Training, number);
-        let (mut colour, labels) = if chance(&mut random, RENDERED) {
-            crate::data::rendered::random_scene(self.side, &mut random)
-        } else {
-            self.pasted_photos(&mut random)
+        let (mut colour, labels) = match self.recipe.mix.origin(&mut random) {
+            Origin::Rendered => rendered::random_scene(self.side, &mut random),
+            Origin::Negative => rendered::random_negative(self.side, &mut random),
+            Origin::Photo => self.pasted_photos(&mut random),
         };
-        recolour(&mut colour, &mut random);
+        recolour(&mut colour, &self.recipe.augment, &mut random);
         vec![colour, labels]
     }
 }
 
 impl SegmentSamples {
     fn pasted_photos(&self, random: &mut Random) -> (Plane, Plane) {
+        let geometry = self.recipe.augment.geometry(GEOMETRY);
         let photo = &self.photos[index(random, self.photos.len())];
-        let host = Geometry::random(photo, self.side, &GEOMETRY, random).apply(photo);
-        if !chance(random, PASTED) {
+        let host = Geometry::random(photo, self.side, &geometry, random).apply(photo);
+        if !chance(random, self.recipe.mix.pasted) {
             return host;
         }
-        let mut donor = pairs::pick(&self.photos, self.side, &GEOMETRY, 0.05..=1.0, random);
+        let mut donor = self.recipe.donor(self.side, random, |random| {
+            pairs::pick(&self.photos, self.side, &geometry, 0.05..=1.0, random)
+        });
         if chance(random, 0.5) {
-            recolour(&mut donor.0, random);
+            recolour(&mut donor.0, &self.recipe.augment, random);
         }
         let mut labels = host.1.clone();
         let pair = pairs::paste(host, std::slice::from_ref(&donor), random);
@@ -116,7 +124,13 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     // In bfloat16 the gradients of half of the backbone's thin layers point elsewhere (cosine below 0.6 with those of
     // float32), and its depthwise convolutions gain little time.
     let (device, kind) = options.run.prepare(Kind::Float)?;
+    let recipe = options.samples.choose(Mix::SEGMENT)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
+    ensure!(
+        learn.classes.len() == 1,
+        "the network finds one class, and --classes names {}: choose one",
+        learn.classes.len()
+    );
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
     let width = chosen_width(options)?;
     // A run that goes on finds the width among its settings.
@@ -138,7 +152,8 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     };
     let learner = Learner::with_network(network, store, &about, rate);
     let mut task = Segmentation { learner, held_out: held_out.photos, width, threshold: 0.5, device };
-    let samples = SegmentSamples { photos: learn.photos, side: options.run.side, seed: options.run.seed };
+    let (side, seed) = (options.run.side, options.run.seed);
+    let samples = SegmentSamples { photos: learn.photos, side, seed, recipe };
     let outcome = fit(&mut task, Arc::new(samples), device, &options.run, options)?;
     if outcome == Outcome::Finished {
         calibrate::calibrate(&CalibrateOptions {

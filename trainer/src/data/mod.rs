@@ -1,11 +1,19 @@
-//! What the networks learn from: photos with masks, augmented, and pairs made of them.
+//! What the networks learn from: photos with labels, augmented, and pairs made of them.
 
 pub mod augment;
 pub mod batches;
+pub mod check;
+pub mod geometry;
+pub mod mix;
 pub mod pairs;
 pub mod photos;
 pub mod plane;
+pub mod recipe;
+pub mod recolour;
 pub mod rendered;
+pub mod source;
+pub mod textures;
 
 pub use photos::{Photo, PhotoSet};
 pub use plane::Plane;
+pub use recipe::{Recipe, SampleOptions};

@@ -4,7 +4,8 @@
 //! mask and blended onto the clean parts of another. The untouched photo is the target, known where its own mask says
 //! that it is clean.
 
-use crate::data::augment::{Geometry, GeometryRange, luminance};
+use crate::data::geometry::{Geometry, GeometryRange};
+use crate::data::recolour::luminance;
 use crate::data::{Photo, Plane};
 use crate::random::{Random, chance, uniform};
 
@@ -64,7 +65,7 @@ fn coverage(mask: Plane, blocked: &Plane, random: &mut Random) -> Plane {
 }
 
 /// Smooth noise of about unit size: random values on a coarse grid, joined bilinearly.
-fn low_noise(height: usize, width: usize, random: &mut Random) -> Vec<f32> {
+pub fn low_noise(height: usize, width: usize, random: &mut Random) -> Vec<f32> {
     let cells = uniform(random, 4.0, 16.0) as usize;
     let stride = cells + 2;
     let knots: Vec<f32> = (0..stride * stride).map(|_| uniform(random, -1.0, 1.0)).collect();

@@ -1,17 +1,10 @@
 //! Photos with labels, read from folders and kept in memory at a working size.
 
-use std::path::{Path, PathBuf};
-
-use anyhow::{Context, Result, bail, ensure};
-use image::imageops::{FilterType, resize};
-use rayon::prelude::*;
-
 use crate::random::{Purpose, index, stream};
 
 /// A photo and what is labelled in it.
 pub struct Photo {
     /// The name by which a person finds it: its file's, below the data folder, without the ending.
-    #[allow(dead_code, reason = "for those who list photos")]
     pub name: String,
     /// Width in pixels.
     pub width: usize,
@@ -46,28 +39,6 @@ pub const RUST: &str = "rust";
 const NEIGHBOURS: usize = 8;
 
 impl PhotoSet {
-    /// Reads every photo that has a mask and brings its long side to at most `long_side` pixels.
-    ///
-    /// # Errors
-    /// When the folder has no such pairs, a file cannot be read, or a mask has another size than its photo.
-    pub fn load(folder: &Path, long_side: u32) -> Result<Self> {
-        let images = folder.join("images");
-        let listing = std::fs::read_dir(&images).with_context(|| {
-            format!(
-                "cannot read {}: a data folder holds images/NAME.jpg and masks/NAME.png",
-                images.display()
-            )
-        })?;
-        let mut paths: Vec<PathBuf> = listing.map(|entry| Ok(entry?.path())).collect::<Result<_>>()?;
-        paths.sort();
-        let photos =
-            paths.par_iter().map(|path| load_photo(path, folder, long_side)).collect::<Result<Vec<_>>>()?;
-        if photos.is_empty() {
-            bail!("{} holds no photos", images.display());
-        }
-        Ok(PhotoSet { photos, classes: vec![RUST.into()] })
-    }
-
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
     pub fn divide(self, fraction: f64, seed: u64) -> (PhotoSet, PhotoSet) {
         let neighbours = NEIGHBOURS.min(self.photos.len() / 10).max(1);
@@ -89,33 +60,4 @@ impl PhotoSet {
         }
         sets
     }
-}
-
-fn load_photo(path: &Path, folder: &Path, long_side: u32) -> Result<Photo> {
-    let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
-    let mask_path = folder.join("masks").join(format!("{stem}.png"));
-    let open = |path: &Path| image::open(path).with_context(|| format!("cannot read {}", path.display()));
-    let (rgb, mask) = (open(path)?.into_rgb8(), open(&mask_path)?.into_luma8());
-    ensure!(
-        rgb.dimensions() == mask.dimensions(),
-        "{} is {:?} pixels and its mask {:?}; both must have the same size",
-        path.display(),
-        rgb.dimensions(),
-        mask.dimensions()
-    );
-    let (width, height) = rgb.dimensions();
-    let scale = (long_side as f32 / width.max(height) as f32).min(1.0);
-    let side = |pixels: u32| ((pixels as f32 * scale).round() as u32).max(1);
-    let (width, height) = (side(width), side(height));
-    let (rgb, mask) = if scale < 1.0 {
-        (
-            resize(&rgb, width, height, FilterType::Triangle),
-            resize(&mask, width, height, FilterType::Triangle),
-        )
-    } else {
-        (rgb, mask)
-    };
-    let (width, height) = (width as usize, height as usize);
-    let labels = mask.pixels().map(|pixel| u8::from(pixel.0[0] >= 128)).collect();
-    Ok(Photo { name: stem, width, height, rgb: rgb.into_raw(), labels })
 }

@@ -5,17 +5,18 @@ use rand::RngExt;
 
 use crate::data::Plane;
 use crate::data::pairs::Pair;
-use crate::random::{Random, chance};
+use crate::random::Random;
 
-/// A scene and its mask; in half of the cases things that are brown or red but no rust, with an empty mask.
+/// A scene and its labels, of which rust is the first class.
 pub fn random_scene(side: usize, random: &mut Random) -> (Plane, Plane) {
-    let seed = random.random();
-    if chance(random, 0.5) {
-        let clutter = derust_render::clutter(seed, side as u32, side as u32);
-        return (from_rgb(&clutter), Plane::filled(1, side, side, 0.0));
-    }
-    let scene = derust_render::scene(seed, side as u32, side as u32);
+    let scene = derust_render::scene(random.random(), side as u32, side as u32);
     (from_rgb(&scene.rusty), from_grey(&scene.mask))
+}
+
+/// Things that are brown or red but no rust, and their empty labels.
+pub fn random_negative(side: usize, random: &mut Random) -> (Plane, Plane) {
+    let clutter = derust_render::clutter(random.random(), side as u32, side as u32);
+    (from_rgb(&clutter), Plane::filled(1, side, side, 0.0))
 }
 
 /// A scene with and without its rust.

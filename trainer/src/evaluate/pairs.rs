@@ -6,8 +6,9 @@ use anyhow::{Context, Result};
 use clap::Args;
 use image::GrayImage;
 
-use crate::data::augment::{Geometry, GeometryRange};
-use crate::data::{Photo, PhotoSet, Plane, pairs};
+use crate::data::geometry::{Geometry, GeometryRange};
+use crate::data::source::DataOptions;
+use crate::data::{Photo, Plane, pairs};
 use crate::random::{Purpose, index, stream};
 use crate::sheet::picture_of;
 
@@ -28,9 +29,8 @@ pub mod folders {
 /// Options of `pairs`.
 #[derive(Args, Clone, Debug)]
 pub struct PairsOptions {
-    /// Folder with images/ and masks/.
-    #[arg(long)]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
     /// Folder to write to: rusty/, clean/, pasted/, mask/ and own/ with NUMBER.png in each.
     #[arg(short, long)]
     output: PathBuf,
@@ -49,7 +49,8 @@ pub struct PairsOptions {
 }
 
 const LARGEST_SIDE: u32 = 1024;
-const DONOR: GeometryRange = GeometryRange { long_side: [420.0, 640.0], stretch: 1.2, turn: 15.0 };
+const DONOR: GeometryRange =
+    GeometryRange { long_side: [420.0, 640.0], stretch: 1.2, turn: 15.0, ..GeometryRange::FREE };
 /// Part of a picture that pasted rust must cover, lest nothing be measured.
 const SMALLEST: f32 = 0.01;
 
@@ -58,7 +59,7 @@ const SMALLEST: f32 = 0.01;
 /// # Errors
 /// When the photos cannot be read or the folder cannot be written to.
 pub fn write_pairs(options: &PairsOptions) -> Result<()> {
-    let mut photos = PhotoSet::load(&options.data, LARGEST_SIDE)?;
+    let mut photos = options.data.load(LARGEST_SIDE)?;
     if let Some(part) = options.held_out {
         photos = photos.divide(part, options.run_seed).1;
     }

@@ -7,15 +7,15 @@ use clap::Args;
 use image::imageops::crop_imm;
 use image::{GrayImage, RgbImage};
 
-use crate::data::{Photo, PhotoSet};
+use crate::data::Photo;
+use crate::data::source::DataOptions;
 use crate::random::{Purpose, Random, chance, index, stream, uniform};
 
-/// Options of `rust-free`.
+/// Options of `rust-free`; half of the pictures are made of the clean parts of the data's.
 #[derive(Args, Clone, Debug)]
 pub struct RustFreeOptions {
-    /// Folder with images/ and masks/, of whose clean parts half of the pictures are made.
-    #[arg(long)]
-    data: PathBuf,
+    #[command(flatten)]
+    data: DataOptions,
     /// Folder to write to: images/ and (black) masks/ with NUMBER.png in each.
     #[arg(short, long)]
     output: PathBuf,
@@ -40,7 +40,7 @@ const SUNSET: f32 = 0.25;
 /// When the photos cannot be read, too few have clean parts, or the folder cannot be written to.
 pub fn write_rust_free(options: &RustFreeOptions) -> Result<()> {
     const LARGEST_SIDE: u32 = 1024;
-    let photos = PhotoSet::load(&options.data, LARGEST_SIDE)?.photos;
+    let photos = options.data.load(LARGEST_SIDE)?.photos;
     for name in ["images", "masks"] {
         let folder = options.output.join(name);
         std::fs::create_dir_all(&folder).with_context(|| format!("cannot make {}", folder.display()))?;

@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use crate::data::Plane;
-use crate::data::augment::luminance;
+use crate::data::recolour::luminance;
 
 /// Structural similarity per pixel of the luminances of two pictures of the same size (Wang et al. 2004, IEEE
 /// Transactions on Image Processing 13(4), with its constants), under a window of 11 pixels made of three box filters

@@ -3,7 +3,7 @@
 use image::RgbImage;
 
 use crate::data::Plane;
-use crate::data::augment::luminance;
+use crate::data::recolour::luminance;
 
 /// Pixels at the rim of a treated area that count neither as inside nor as around: where the two blend.
 const RIM: usize = 2;

@@ -22,6 +22,7 @@ pub use fit::{Measurement, Moment, Outcome, Task, fit};
 pub use learner::{Learner, LearnerOptions};
 
 use crate::data::PhotoSet;
+use crate::data::source::DataOptions;
 use crate::optimiser::OptimiserOptions;
 use schedule::ScheduleOptions;
 
@@ -36,9 +37,9 @@ pub struct RunOptions {
     #[arg(long, value_name = "FILE")]
     #[serde(skip)]
     pub config: Option<PathBuf>,
-    /// Folder with images/ and masks/.
-    #[arg(long)]
-    pub data: PathBuf,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub data: DataOptions,
     /// Folder for settings, metrics, checkpoints and samples; made when it is not there.
     #[arg(long)]
     pub run: PathBuf,
@@ -124,7 +125,7 @@ impl RunOptions {
     /// # Errors
     /// When they cannot be read.
     pub fn photos(&self, long_side: u32) -> Result<(PhotoSet, PhotoSet)> {
-        Ok(PhotoSet::load(&self.data, long_side)?.divide(self.held_out, self.split_seed))
+        Ok(self.data.load(long_side)?.divide(self.held_out, self.split_seed))
     }
 }
 
