@@ -5,9 +5,11 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
+use clap::builder::ArgPredicate;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
+use crate::adversary::{AdversarialOptions, Adversary};
 use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
@@ -17,7 +19,7 @@ use crate::data::mix::{Mix, Origin};
 use crate::data::recolour::recolour;
 use crate::data::{Photo, Plane, Recipe, SampleOptions, pairs, rendered};
 use crate::import::{self, FirstBatches, Part, Weights};
-use crate::losses::{self, AdversarialLoss, Scores};
+use crate::losses;
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream, uniform};
@@ -25,6 +27,7 @@ use crate::run::collapse::DISCRIMINATOR;
 use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
 use crate::segment::LONG_SIDE;
 use crate::sheet::sheet_of_planes;
+use crate::unpaired;
 
 /// Around the scale at which the segmentation network, and so this one, sees photos.
 const GEOMETRY: GeometryRange =
@@ -33,15 +36,14 @@ const GEOMETRY: GeometryRange =
 const SPOTTED: f32 = 0.1;
 /// Pairs on which a run is measured.
 const MEASURED: u64 = 96;
-/// Part of the run after which the discriminator joins in.
-const ADVERSARIAL_FROM: f64 = 0.2;
-/// The discriminator's learning rate over the generator's.
-const DISCRIMINATOR_RATE: f64 = 0.5;
 /// Pairs on a sample sheet.
 const SHOWN: u64 = 16;
 
 /// Options of `train derust`.
 #[derive(Args, Clone, Debug, Serialize)]
+#[command(mut_arg("data", |data| {
+    data.required_unless_present("unpaired").required(false).default_value_if("unpaired", ArgPredicate::IsPresent, "-")
+}))]
 #[serde(rename_all = "kebab-case")]
 pub struct DerustOptions {
     #[command(flatten)]
@@ -52,11 +54,29 @@ pub struct DerustOptions {
     pub samples: SampleOptions,
     /// Folder of the segmentation run that finds the rust, or a segment-rust or derust model (.onnx): the generator sees
     /// what its backbone sees.
-    #[arg(long)]
-    pub segment_run: PathBuf,
+    #[arg(long, required_unless_present = "unpaired")]
+    pub segment_run: Option<PathBuf>,
+    /// Learn from two folders of any pictures, rusty and clean, of which none belong together.
+    #[arg(long, num_args = 2, value_names = ["RUSTY", "CLEAN"])]
+    pub unpaired: Vec<PathBuf>,
+    /// What the generator is built like.
+    #[arg(long, value_enum, default_value = "unet")]
+    pub generator: Family,
+    /// Weight of the differences of colour from what is wanted.
+    #[arg(long, default_value_t = 1.0)]
+    pub l1: f64,
+    /// Weight of the differences between neighbouring pixels' steps from those that are wanted.
+    #[arg(long, default_value_t = 0.5)]
+    pub gradient: f64,
     /// Weight of the adversarial term beside the L1 term.
     #[arg(long, default_value_t = 0.01)]
     pub adversarial: f64,
+    /// Part of the run after which the discriminator joins in.
+    #[arg(long, default_value_t = 0.2)]
+    pub adversarial_from: f64,
+    #[command(flatten)]
+    #[serde(flatten)]
+    pub game: AdversarialOptions,
 }
 
 /// Samples of five planes; see [`PairBatch`].
@@ -184,10 +204,14 @@ fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
 /// # Errors
 /// When the data cannot be read, the run's folder cannot be written, or the training diverges.
 pub fn train(options: &DerustOptions) -> Result<Outcome> {
+    if !options.unpaired.is_empty() {
+        return unpaired::train(options);
+    }
     let (device, kind) = options.run.prepare(Kind::BFloat16)?;
     let seed = options.run.seed;
-    let segmentation = import::segmentation(&options.segment_run)
-        .context("the generator learns beside a segmentation network")?;
+    let segment_run = options.segment_run.as_ref().context("--segment-run is missing")?;
+    let segmentation =
+        import::segmentation(segment_run).context("the generator learns beside a segmentation network")?;
     let backbone = FrozenBackbone::new(&segmentation, device)?;
     let recipe = options.samples.choose(Mix::DERUST)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
@@ -201,12 +225,12 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
         adversarial: true,
         averaged,
     };
-    let mut discriminator =
-        Learner::new(discriminator(PatchDiscriminator::default()), &about("discriminator", false));
-    discriminator.rate = DISCRIMINATOR_RATE;
+    let cures = &options.game.cures;
+    let judge = PatchDiscriminator { spectral: cures.spectral_norm, ..Default::default() };
+    let adversary = Adversary::new(discriminator(judge), &about(DISCRIMINATOR, false), &options.game, 0)?;
     let mut task = Removal {
-        generator: Learner::new(generator(Family::Unet, 1.0, backbone.width), &about("generator", true)),
-        discriminator,
+        generator: Learner::new(generator(options.generator, 1.0, backbone.width), &about("generator", true)),
+        adversary,
         backbone,
         measured: Pairs {
             photos: held_out.photos,
@@ -215,7 +239,7 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
             purpose: Purpose::Measuring,
             recipe: Recipe::standard(Mix::DERUST),
         },
-        adversarial: options.adversarial,
+        options: options.clone(),
         device,
     };
     let samples = Pairs::for_training(learn.photos, side, seed, recipe);
@@ -226,15 +250,15 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
 struct Removal {
     backbone: FrozenBackbone,
     generator: Learner,
-    discriminator: Learner,
+    adversary: Adversary,
     measured: Pairs,
-    adversarial: f64,
+    options: DerustOptions,
     device: Device,
 }
 
 impl Task for Removal {
     fn learners(&mut self) -> Vec<&mut Learner> {
-        vec![&mut self.generator, &mut self.discriminator]
+        vec![&mut self.generator, &mut self.adversary.learner]
     }
 
     fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
@@ -245,22 +269,28 @@ impl Task for Removal {
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
         let l1 = losses::weighted_mean(&(&fill - &batch.target).abs(), &weight);
         let gradient = losses::gradient_difference(&composite, &batch.target, &weight);
-        let mut loss = &l1 + everywhere * 0.1 + gradient * 0.5;
-        let mut figures = Figures::from([("l1", l1.double_value(&[]))]);
-        if moment.progress >= ADVERSARIAL_FROM && self.adversarial > 0.0 {
+        let weights = &self.options;
+        let mut loss = &l1 * weights.l1 + everywhere * (0.1 * weights.l1) + &gradient * weights.gradient;
+        let mut figures =
+            Figures::from([("l1", l1.double_value(&[])), ("gradient", gradient.double_value(&[]))]);
+        if moment.progress >= weights.adversarial_from && weights.adversarial > 0.0 {
+            let with_mask = |picture: &Tensor| Tensor::cat(&[picture, &batch.mask], 1);
             let treated = patches(&batch.mask);
             let clean = patches(&batch.known).gt(0.99).to_kind(Kind::Float) * &treated;
-            let judged = self.judge(&batch, &composite, &treated, &clean, moment)?;
-            figures.set(DISCRIMINATOR, judged);
-            let score = self.score(&composite, &batch.mask);
-            let hinge = AdversarialLoss::Hinge.generator(Scores::weighted(&score, &treated));
-            figures.set("generator_score", -hinge.double_value(&[]));
-            loss += hinge * self.adversarial;
+            let real = with_mask(&(&batch.rusty + &batch.mask * (&batch.target - &batch.rusty)));
+            let fake = with_mask(&composite);
+            // An older picture from the pool has a mask of its own.
+            let told = |judged: &Tensor| Some(patches(&judged.narrow(1, 3, 1)));
+            let played = self.adversary.learn(&real, Some(&clean), &fake, &told, moment)?;
+            let (term, score) = self.adversary.judge(&real, &fake, Some(&treated));
+            figures.set(DISCRIMINATOR, played);
+            figures.set("generator_score", score);
+            loss += term * self.options.adversarial;
         }
         loss.backward();
         self.generator.update(moment)?;
         // The generator's loss left gradients in the discriminator.
-        self.discriminator.clear_gradients();
+        self.adversary.learner.clear_gradients();
         Ok(figures)
     }
 
@@ -271,14 +301,23 @@ impl Task for Removal {
     fn best(&self) -> Checkpoint {
         let mut best = Checkpoint::default();
         self.generator.put_weights(&mut best, "weights");
-        self.discriminator.put_weights(&mut best, "discriminator");
+        self.adversary.learner.put_weights(&mut best, DISCRIMINATOR);
+        best.put("run", [("family".into(), Tensor::from_slice(&[self.options.generator as i64]))]);
         self.backbone.sign(&mut best);
         best
     }
 
     fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
         self.generator.start_from(weights, "weights")?;
-        self.discriminator.start_from(weights, "discriminator")
+        self.adversary.learner.start_from(weights, DISCRIMINATOR)
+    }
+
+    fn save(&self, checkpoint: &mut Checkpoint) {
+        self.adversary.save(checkpoint);
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        self.adversary.restore(checkpoint)
     }
 
     /// The discriminator begins afresh: a model file has none.
@@ -301,29 +340,6 @@ impl Removal {
         let mut inputs = vec![batch.rusty.shallow_clone(), batch.mask.shallow_clone()];
         inputs.extend(self.backbone.features(&batch.rusty));
         inputs
-    }
-
-    /// A step of the discriminator; returns its loss.
-    fn judge(
-        &mut self,
-        batch: &PairBatch,
-        composite: &Tensor,
-        treated: &Tensor,
-        clean: &Tensor,
-        moment: &Moment,
-    ) -> Result<f64> {
-        let real = &batch.rusty + &batch.mask * (&batch.target - &batch.rusty);
-        let real_score = self.score(&real, &batch.mask);
-        let fake_score = self.score(&composite.detach(), &batch.mask);
-        let (real, fake) = (Scores::weighted(&real_score, clean), Scores::weighted(&fake_score, treated));
-        let loss = AdversarialLoss::Hinge.discriminator(real, fake, 0.0);
-        loss.backward();
-        self.discriminator.update(moment)?;
-        Ok(loss.double_value(&[]))
-    }
-
-    fn score(&self, picture: &Tensor, mask: &Tensor) -> Tensor {
-        self.discriminator.forward(&[&Tensor::cat(&[picture, mask], 1)]).remove(0)
     }
 
     fn measure_pairs(&self) -> Measurement {

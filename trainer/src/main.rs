@@ -1,5 +1,6 @@
 //! `derust-trainer`: trains the networks of derust and writes them as ONNX models.
 
+mod adversary;
 #[allow(dead_code, unused_imports, reason = "some networks have no training yet")]
 mod architectures;
 mod average;
@@ -9,6 +10,9 @@ mod checkpoint;
 mod compare;
 mod data;
 mod derust;
+#[allow(dead_code, reason = "its export follows")]
+mod detector;
+mod distance;
 mod evaluate;
 mod export;
 mod fold;
@@ -30,8 +34,11 @@ mod random;
 mod run;
 mod runtime;
 mod segment;
+#[allow(dead_code, reason = "its export follows")]
+mod segment_classes;
 mod sheet;
 mod table;
+mod unpaired;
 mod whole_file;
 
 use std::process::ExitCode;

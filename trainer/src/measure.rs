@@ -201,7 +201,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
 }
 
 /// Photo `[1, 3, h, w]` in 0 to 1 and mask `[1, 1, h, w]`: 1 where any class is labelled, 0 elsewhere.
-fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
+pub fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
     let size = [1, photo.height as i64, photo.width as i64];
     let rgb = Tensor::from_slice(&photo.rgb).view([size[0], size[1], size[2], 3]).permute([0, 3, 1, 2]);
     let labels = Tensor::from_slice(&photo.labels).view([1, 1, size[1], size[2]]);
@@ -213,16 +213,49 @@ pub fn detect(network: &Network, photos: &[Photo], long_side: u32, device: Devic
     let _no_grad = tch::no_grad_guard();
     let mut detection = Detection::default();
     for photo in photos {
-        let (image, mask) = photo_tensors(photo);
-        let own = [photo.height as i64, photo.width as i64];
-        let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
-        let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
-        let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
-        let probability = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
-        let probability = probability.upsample_bilinear2d(own, false, None, None);
-        detection.add(&probability.to_device(Device::Cpu), &mask);
+        let probability = analyse(network, photo, long_side, device);
+        detection.add(&probability.to_device(Device::Cpu), &photo_tensors(photo).1);
     }
     detection
+}
+
+/// Runs a network of several classes over whole photos as [`detect`] does, and counts for each class, the background
+/// first, where it is likeliest.
+pub fn classify(
+    network: &Network,
+    photos: &[Photo],
+    long_side: u32,
+    device: Device,
+    classes: usize,
+) -> Vec<Counts> {
+    let _no_grad = tch::no_grad_guard();
+    let mut counts = vec![Counts::default(); classes];
+    for photo in photos {
+        let logits = analyse(network, photo, long_side, device);
+        let found = logits.argmax(1, false).contiguous().view([-1]).to_device(Device::Cpu);
+        let found = Vec::<i64>::try_from(found).expect("flat whole numbers");
+        for (found, label) in found.into_iter().zip(&photo.labels) {
+            let (found, label) = (found as usize, usize::from(*label));
+            if found == label {
+                counts[label].hit += 1;
+            } else {
+                counts[found].false_alarm += 1;
+                counts[label].missed += 1;
+            }
+        }
+    }
+    counts
+}
+
+/// What a network makes of a photo reduced to a long side, at the photo's own size.
+fn analyse(network: &Network, photo: &Photo, long_side: u32, device: Device) -> Tensor {
+    let image = photo_tensors(photo).0;
+    let own = [photo.height as i64, photo.width as i64];
+    let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
+    let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
+    let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
+    let answer = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
+    answer.upsample_bilinear2d(own, false, None, None)
 }
 
 /// Peak signal-to-noise ratio in dB of values in 0 to 1 with this mean squared error.

@@ -9,7 +9,7 @@ use image::RgbImage;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, nn};
 
-use crate::architectures::segmenter;
+use crate::architectures::{class_segmenter, segmenter};
 use crate::backbone;
 use crate::calibrate::{self, CalibrateOptions};
 use crate::checkpoint::Checkpoint;
@@ -24,14 +24,15 @@ use crate::measure::detect;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream};
 use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
+use crate::segment_classes::ClassSegmentation;
 use crate::sheet::sheet_of_planes;
 
 /// Long side at which photos are kept in memory.
 pub const LONG_SIDE: u32 = 512;
 /// Long side at which a run is measured while it goes on.
-const MEASURED_SIDE: u32 = 448;
+pub const MEASURED_SIDE: u32 = 448;
 /// Side of the squares on a sample sheet in pixels.
-const SHOWN_SIDE: usize = 128;
+pub const SHOWN_SIDE: usize = 128;
 /// Factor on the learning rate of weights that are pretrained, so that they do not forget at once.
 const PRETRAINED_RATE: f64 = 0.3;
 
@@ -126,17 +127,15 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let (device, kind) = options.run.prepare(Kind::Float)?;
     let recipe = options.samples.choose(Mix::SEGMENT)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
-    ensure!(
-        learn.classes.len() == 1,
-        "the network finds one class, and --classes names {}: choose one",
-        learn.classes.len()
-    );
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
     let width = chosen_width(options)?;
     // A run that goes on finds the width among its settings.
     let options = &SegmentOptions { width: Some(width), ..options.clone() };
     let store = nn::VarStore::new(device);
-    let network = Network::new(&store.root(), segmenter(width)).training_in(kind);
+    let classes = learn.classes.clone();
+    let graph =
+        if classes.len() == 1 { segmenter(width) } else { class_segmenter(width, classes.len() as i64 + 1) };
+    let network = Network::new(&store.root(), graph).training_in(kind);
     let mut rate: fn(&str) -> f64 = |_| 1.0;
     if let Some(file) = &options.backbone {
         backbone::restore_pretrained(&store, file)?;
@@ -151,11 +150,16 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
         averaged: true,
     };
     let learner = Learner::with_network(network, store, &about, rate);
-    let mut task = Segmentation { learner, held_out: held_out.photos, width, threshold: 0.5, device };
+    let measurable = !held_out.photos.is_empty() && classes.len() == 1;
+    let held_out = held_out.photos;
+    let mut task: Box<dyn Task> = match classes.len() {
+        1 => Box::new(Segmentation { learner, held_out, width, threshold: 0.5, device }),
+        _ => Box::new(ClassSegmentation { learner, held_out, classes, width, device }),
+    };
     let (side, seed) = (options.run.side, options.run.seed);
     let samples = SegmentSamples { photos: learn.photos, side, seed, recipe };
-    let outcome = fit(&mut task, Arc::new(samples), device, &options.run, options)?;
-    if outcome == Outcome::Finished {
+    let outcome = fit(&mut *task, Arc::new(samples), device, &options.run, options)?;
+    if outcome == Outcome::Finished && measurable {
         calibrate::calibrate(&CalibrateOptions {
             data: options.run.data.clone(),
             run: options.run.run.clone(),
@@ -177,7 +181,7 @@ struct Segmentation {
 }
 
 /// Photos of which a sample sheet shows what the network finds.
-const SHOWN: usize = 12;
+pub const SHOWN: usize = 12;
 
 impl Task for Segmentation {
     fn learners(&mut self) -> Vec<&mut Learner> {

@@ -10,7 +10,7 @@ use crate::random::{Purpose, Random, normal, stream, uniform};
 
 /// What keeps discriminator and generator in balance.
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields, default)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields, default)]
 pub struct CureOptions {
     /// Taken off what true pictures should score, so that the discriminator is never too sure; 0 to below 1.
     #[arg(long, default_value_t = 0.0)]

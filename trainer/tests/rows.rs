@@ -1,0 +1,156 @@
+//! Everything that can be trained, and every rule, loss and cure: a short training beats its own start by more than
+//! what chance makes of it.
+//!
+//! A few in every test run; all of them, from three seeds each, with `DERUST_EVERY_ROW=1` (`cargo xtask verify`).
+
+mod common;
+
+use common::{Photos, lines, metrics, photos, succeed, text};
+use serde_json::Value;
+
+/// Trainings whose figure must get better.
+struct Rows {
+    /// Subcommand of `train` and settings of all.
+    shared: &'static [&'static str],
+    /// The figure of the run's measurements, or with `steps.` that of its steps.
+    figure: &'static str,
+    /// Whether more is better.
+    higher: bool,
+    /// Settings of each, and whether it is among the few.
+    own: &'static [(bool, &'static [&'static str])],
+}
+
+fn is_full() -> bool {
+    std::env::var_os("DERUST_EVERY_ROW").is_some()
+}
+
+/// The figure at a run's start and end.
+fn start_and_end(photos: &Photos, rows: &Rows, own: &[&str], seed: u64, more: &[&str]) -> (f64, f64) {
+    let name = format!("{}{}{seed}{}", rows.shared[0], own.join(""), more.join(""));
+    let run = photos.folder().join(name.replace(['/', '.'], ""));
+    let seed = seed.to_string();
+    let [rusty, clean] = ["rusty", "clean"].map(|name| photos.folder().join(name));
+    let fixed = ["--run", text(&run), "--seed", &seed, "--held-out", "0.4", "--every", "1000"];
+    let mut arguments = vec!["train"];
+    let replaced = |argument: &&&str| more == FROZEN && argument.starts_with("--learning-rate");
+    for argument in rows.shared.iter().chain(own).filter(|argument| !replaced(argument)) {
+        match *argument {
+            "PHOTOS" => arguments.extend(["--data", text(photos.folder())]),
+            "FINDER" => arguments.extend(["--segment-run", text(photos.finder())]),
+            "UNPAIRED" => arguments.extend(["--unpaired", text(&rusty), text(&clean)]),
+            argument => arguments.push(argument),
+        }
+    }
+    arguments.extend(fixed);
+    arguments.extend(more);
+    succeed(&arguments);
+    if let Some(name) = rows.figure.strip_prefix("steps.") {
+        let losses: Vec<f64> =
+            lines(&run.join("steps.jsonl")).iter().map(|line| line[name].as_f64().unwrap()).collect();
+        let mean = |losses: &[f64]| losses.iter().sum::<f64>() / losses.len() as f64;
+        return (mean(&losses[..ENDS]), mean(&losses[losses.len() - ENDS..]));
+    }
+    let measured = metrics(&run);
+    let figure =
+        |line: &Value| line[rows.figure].as_f64().unwrap_or_else(|| panic!("{}: {line}", rows.figure));
+    (figure(measured.first().unwrap()), figure(measured.last().unwrap()))
+}
+
+/// Steps at either end of a run over which a loss is averaged.
+const ENDS: usize = 5;
+
+/// What stops the weights; the statistics of normalisations still follow the pictures.
+const FROZEN: [&str; 1] = ["--learning-rate=0"];
+
+fn must_learn(rows: &Rows) {
+    let photos = photos(24, 160);
+    for (_, own) in rows.own.iter().filter(|(quick, _)| *quick || is_full()) {
+        let seeds = if is_full() { 1..=3 } else { 1..=1 };
+        let sign = if rows.higher { 1.0 } else { -1.0 };
+        let gain = |seed, more: &[&str]| {
+            let (start, end) = start_and_end(&photos, rows, own, seed, more);
+            sign * (end - start)
+        };
+        let frozen = gain(1, &FROZEN);
+        let gains: Vec<f64> = seeds.map(|seed| gain(seed, &[])).collect();
+        let mean = gains.iter().sum::<f64>() / gains.len() as f64;
+        let extreme = |pick: fn(f64, f64) -> f64| gains.iter().copied().reduce(pick).unwrap();
+        let spread = extreme(f64::max) - extreme(f64::min);
+        println!("{:?}: {} better by {gains:.4?}, {frozen:.4} with frozen weights", own, rows.figure);
+        assert!(
+            mean > frozen.max(0.0) + spread.max(1e-4),
+            "{:?}: {} better by {gains:?}, {frozen} with frozen weights",
+            own,
+            rows.figure
+        );
+    }
+}
+
+#[test]
+fn every_optimiser_and_schedule_learns() {
+    must_learn(&Rows {
+        shared: &[
+            "segment",
+            "PHOTOS",
+            "--side=64",
+            "--batch=4",
+            "--steps=40",
+            "--width=0.25",
+            "--average-decay=0.9",
+        ],
+        figure: "steps.loss",
+        higher: false,
+        own: &[
+            (true, &["--optimiser=sgd", "--learning-rate=0.1"]),
+            (false, &["--optimiser=momentum", "--learning-rate=0.02"]),
+            (false, &["--optimiser=rmsprop", "--learning-rate=1e-3"]),
+            (true, &["--optimiser=adam", "--schedule=linear"]),
+            (false, &["--optimiser=adamw", "--schedule=constant"]),
+            (false, &["--schedule=plateau", "--patience=0", "--clip-value=0.1", "--clip-norm=0"]),
+            (false, &["--normalise-gradients", "--warm-up=0.2"]),
+        ],
+    });
+}
+
+#[test]
+fn every_generator_adversarial_loss_and_cure_learns() {
+    must_learn(&Rows {
+        shared: &[
+            "derust",
+            "PHOTOS",
+            "FINDER",
+            "--side=64",
+            "--batch=3",
+            "--steps=24",
+            "--average-decay=0.8",
+        ],
+        figure: "psnr",
+        higher: true,
+        own: &[
+            (false, &["--generator=resnet", "--adversarial-loss=minimax"]),
+            (true, &["--generator=densenet", "--adversarial-loss=non-saturating"]),
+            (false, &["--adversarial-loss=least-squares", "--label-smoothing=0.1"]),
+            (false, &["--adversarial-loss=hinge", "--image-pool=8", "--feature-matching=0.1"]),
+            (true, &["--adversarial-loss=wasserstein", "--spectral-norm=false"]),
+            (false, &["--instance-noise=0.1", "--discriminator-rate=2"]),
+        ],
+    });
+}
+
+#[test]
+fn generators_learn_from_pictures_that_do_not_belong_together() {
+    must_learn(&Rows {
+        shared: &[
+            "derust",
+            "UNPAIRED",
+            "--side=64",
+            "--batch=3",
+            "--steps=40",
+            "--average-decay=0.8",
+            "--adversarial-from=0",
+        ],
+        figure: "distance_clean",
+        higher: false,
+        own: &[(true, &["--learning-rate=4e-3", "--adversarial-loss=least-squares", "--image-pool=8"])],
+    });
+}
