@@ -12,6 +12,7 @@ mod rust_free;
 mod segmentation;
 mod similarity;
 mod texture;
+mod treatment;
 
 pub use pairs::{PairsOptions, write_pairs};
 pub use rust_free::{RustFreeOptions, write_rust_free};

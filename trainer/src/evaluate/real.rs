@@ -12,8 +12,8 @@ use super::files::{area, check_size, open_gray, open_rgb, png, some_files, stem,
 use super::removal::called_rust;
 use super::report::{Figure, Report, ReportOptions, rounded};
 use super::texture::spread_ratio;
+use super::treatment::{solid, treated};
 use super::{confidence, median};
-use crate::data::Plane;
 use crate::sheet::Group;
 use crate::table::{Cell, Table, number};
 
@@ -45,13 +45,8 @@ pub struct RealOptions {
     report: ReportOptions,
 }
 
-/// Difference of a colour value, of 255, from which on a pixel counts as treated. Fainter changes are leaks, unless they
-/// lie near one.
-const VISIBLE: u8 = 6;
 /// How far from treated pixels others may change.
 const MARGIN: usize = 16;
-/// Narrower traces of treatment than twice this many pixels have no texture of their own.
-const NARROWEST: usize = 1;
 /// Smallest part of a photo that must be labelled for it to count among the hardest.
 const LABELLED: f64 = 0.005;
 
@@ -213,22 +208,6 @@ fn compare(
         changed_outside: Some(outside.filter(|((a, b), near)| **near < 0.5 && a != b).count()),
         texture: spread_ratio(made, &solid(treated), &rust),
     }
-}
-
-/// Where a picture was visibly changed.
-fn treated(photo: &RgbImage, made: &RgbImage) -> Plane {
-    let visible = |a: &image::Rgb<u8>, b: &image::Rgb<u8>| (0..3).any(|c| a.0[c].abs_diff(b.0[c]) >= VISIBLE);
-    let values = photo.pixels().zip(made.pixels()).map(|(a, b)| if visible(a, b) { 1.0 } else { 0.0 });
-    let (height, width) = (photo.height() as usize, photo.width() as usize);
-    Plane { channels: 1, height, width, values: values.collect() }
-}
-
-/// An area without gaps, where the change happened to be small, and without specks.
-fn solid(mut area: Plane) -> Plane {
-    area.dilate(NARROWEST);
-    area.erode(2 * NARROWEST);
-    area.dilate(NARROWEST);
-    area
 }
 
 /// Part of the rust that the judge saw that it no longer sees.

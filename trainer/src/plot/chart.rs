@@ -4,6 +4,7 @@ use image::{Rgb, RgbImage};
 use plotters::prelude::*;
 
 use super::canvas::{Canvas, Drawing, SCALE};
+use super::legend::{self, COLOURS, Entry, INK, MARGIN};
 use super::ticks::{self, Scale};
 use crate::lettering::{self, Size, Style};
 
@@ -109,21 +110,7 @@ pub struct Chart {
     pub size: (u32, u32),
 }
 
-/// Told apart in print and by people who see fewer colours (Okabe and Ito 2008, Color Universal Design), without
-/// the yellow, which is lost on white.
-const COLOURS: [[u8; 3]; 7] = [
-    [0, 114, 178],
-    [213, 94, 0],
-    [0, 158, 115],
-    [204, 121, 167],
-    [86, 180, 233],
-    [230, 159, 0],
-    [60, 60, 60],
-];
-const INK: RGBColor = RGBColor(40, 40, 40);
 const GRID: RGBColor = RGBColor(225, 225, 225);
-/// Around everything, in pixels.
-const MARGIN: u32 = 12;
 /// Up to this many points a line shows each of them.
 const DOTTED: usize = 40;
 
@@ -143,8 +130,8 @@ impl Chart {
     /// The chart as a picture.
     pub fn draw(&self) -> RgbImage {
         let (width, height) = self.size;
-        let legend = self.legend(width);
-        let legend_height = legend.last().map_or(0, |entry| entry.top + LEGEND_LINE);
+        let legend = self.legend();
+        let legend_height = legend::height(&legend);
         let title_height = if self.title.is_empty() { 0 } else { 30 };
         let top = MARGIN + title_height + legend_height;
         let mut drawing = Drawing::new(width, height, Rgb([255; 3]));
@@ -158,6 +145,13 @@ impl Chart {
             entry.draw(&mut picture, MARGIN + title_height);
         }
         picture
+    }
+
+    fn legend(&self) -> Vec<Entry> {
+        if self.series.len() < 2 && !self.named {
+            return vec![];
+        }
+        legend::entries(self.series.iter().map(|series| series.name.as_str()), self.size.0)
     }
 
     fn draw_lines(&self, drawing: &mut Drawing, top: u32) {
@@ -233,56 +227,6 @@ impl Chart {
         pieces.retain(|piece| !piece.is_empty());
         pieces
     }
-
-    /// Names beside a stroke of their colour, in as many lines as they need.
-    fn legend(&self, width: u32) -> Vec<LegendEntry> {
-        if self.series.len() < 2 && !self.named {
-            return vec![];
-        }
-        let (mut left, mut top) = (MARGIN + 40, 0);
-        let mut entries = vec![];
-        for (number, series) in self.series.iter().enumerate() {
-            let style = Style { size: Size::Normal, bold: false, colour: Rgb([INK.0, INK.1, INK.2]) };
-            let text = style.fit(&series.name, width - 3 * MARGIN - STROKE);
-            let wide = STROKE + style.width(&text) + 24;
-            if left + wide > width - MARGIN && left > MARGIN + 40 {
-                (left, top) = (MARGIN + 40, top + LEGEND_LINE);
-            }
-            entries.push(LegendEntry {
-                left,
-                top,
-                text,
-                style,
-                colour: Rgb(COLOURS[number % COLOURS.len()]),
-            });
-            left += wide;
-        }
-        entries
-    }
-}
-
-const LEGEND_LINE: u32 = 22;
-/// Place of the coloured stroke before a name.
-const STROKE: u32 = 32;
-
-struct LegendEntry {
-    left: u32,
-    top: u32,
-    text: String,
-    style: Style,
-    colour: Rgb<u8>,
-}
-
-impl LegendEntry {
-    fn draw(&self, picture: &mut RgbImage, below: u32) {
-        let top = below + self.top;
-        for x in self.left..self.left + STROKE - 8 {
-            for y in top + 7..top + 11 {
-                lettering::blend(picture, (x as i32, y as i32), self.colour, 1.0);
-            }
-        }
-        lettering::draw(picture, ((self.left + STROKE) as i32, top as i32), &self.text, self.style);
-    }
 }
 
 #[cfg(test)]
@@ -348,9 +292,9 @@ mod tests {
         let series =
             |i: usize| Series::new(format!("a run with a rather long name {i}"), vec![(0.0, i as f64)]);
         let chart = chart((0..5).map(series).collect());
-        let entries = chart.legend(900);
+        let entries = chart.legend();
         assert_eq!(entries.len(), 5);
-        assert!(entries.iter().all(|e| e.left + STROKE + e.style.width(&e.text) <= 900));
+        assert!(entries.iter().all(|e| e.right() <= 900));
         assert!(entries[4].top > entries[0].top, "five long names need several lines");
         let picture = chart.draw();
         for (entry, colour) in entries.iter().zip(COLOURS) {
@@ -364,16 +308,5 @@ mod tests {
         assert_eq!(series(10).thinned(10), series(10));
         let many = series(1000).thinned(100);
         assert_eq!((many.points.len(), many.points[0]), (100, (4.5, 2.0)));
-    }
-
-    #[test]
-    fn sharp_turns_stay_within_the_axes() {
-        let points: Vec<(f64, f64)> = (0..2000).map(|i| (f64::from(i), f64::from(i * 7919 % 13))).collect();
-        let mut chart = chart(vec![Series::new("a", points)]);
-        chart.size = (400, 300);
-        let places = coloured(&chart.draw(), COLOURS[0]);
-        let (top, bottom) =
-            (places.iter().map(|p| p.1).min().unwrap(), places.iter().map(|p| p.1).max().unwrap());
-        assert!(top > 40 && bottom < 300 - 50, "{top} to {bottom}");
     }
 }

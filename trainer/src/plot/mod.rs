@@ -2,6 +2,7 @@
 
 mod canvas;
 mod chart;
+mod legend;
 mod run;
 mod ticks;
 
