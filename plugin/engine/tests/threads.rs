@@ -4,6 +4,7 @@
 
 use std::fs;
 use std::num::NonZero;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
 use std::time::Duration;
@@ -11,6 +12,7 @@ use std::time::Duration;
 use derust_engine::fixtures::Network;
 use derust_engine::runtime::{Runtime, Session, SessionOptions};
 use ndarray::ArrayD;
+use tempfile::TempDir;
 
 /// Says which part a test plays in a process of its own.
 const PART: &str = "DERUST_TEST_PART";
@@ -64,6 +66,80 @@ fn threads_follow_the_option_and_the_processors_that_may_be_used() {
     let one = ["taskset", "--cpu-list", &allowed_processor()];
     assert_eq!(started(&one, "default"), "0", "the affinity mask");
     assert_eq!(started(&one, "3"), "2", "the option");
+}
+
+/// A container with half of a processor has one thread, however many processors the machine has.
+#[test]
+fn threads_follow_the_limit_of_the_control_group() {
+    const TEST: &str = "threads_follow_the_limit_of_the_control_group";
+    if let Ok(threads) = std::env::var(PART) {
+        let before = thread_count();
+        let _session = session(threads.parse().ok());
+        return println!("answer: {}", thread_count() - before);
+    }
+    let Some(limited) = Limited::to_half_a_processor() else {
+        return eprintln!("skipped: neither control groups nor mount namespaces can be made here");
+    };
+    let before = ["sh", "-c", &limited.enter, "sh"];
+    assert_eq!(child(&before, TEST, "default"), "0", "the control group");
+    assert_eq!(child(&before, TEST, "3"), "2", "the option");
+}
+
+/// A control group with half of a processor.
+struct Limited {
+    /// What a shell does to run its arguments in it.
+    enter: String,
+    /// The group, where it is one of the system's own.
+    group: Option<PathBuf>,
+    /// Files that stand in for the system's otherwise.
+    _files: Option<TempDir>,
+}
+
+impl Limited {
+    fn to_half_a_processor() -> Option<Self> {
+        Limited::in_the_system().or_else(Limited::in_files)
+    }
+
+    /// One of the system's (version 2), which only its administrator can make.
+    fn in_the_system() -> Option<Self> {
+        let group = Path::new("/sys/fs/cgroup").join(format!("derust-test-{}", std::process::id()));
+        if !Path::new("/sys/fs/cgroup/cgroup.controllers").is_file() {
+            return None;
+        }
+        fs::create_dir(&group).ok()?;
+        let enter = format!("echo $$ > {}/cgroup.procs && exec \"$@\"", group.display());
+        let limited = Limited { enter, group: Some(group.clone()), _files: None };
+        fs::write(group.join("cpu.max"), "50000 100000\n").ok()?;
+        Some(limited)
+    }
+
+    /// Files as those of the system, of both versions, which the process finds in their place.
+    fn in_files() -> Option<Self> {
+        let files = tempfile::tempdir().unwrap();
+        let at = |name: &str| files.path().join(name);
+        fs::write(at("cgroup.controllers"), "cpu").unwrap();
+        fs::write(at("cpu.max"), "50000 100000\n").unwrap();
+        for controllers in ["cpu", "cpu,cpuacct"] {
+            fs::create_dir(at(controllers)).unwrap();
+            fs::write(at(controllers).join("cpu.cfs_quota_us"), "50000\n").unwrap();
+            fs::write(at(controllers).join("cpu.cfs_period_us"), "100000\n").unwrap();
+        }
+        let mount = format!("mount --bind {} /sys/fs/cgroup", files.path().display());
+        let enter = format!("exec unshare --mount sh -c '{mount} && exec \"$@\"' sh \"$@\"");
+        let can = Command::new("sh")
+            .args(["-c", &enter, "sh", "true"])
+            .output()
+            .is_ok_and(|ran| ran.status.success());
+        can.then_some(Limited { enter, group: None, _files: Some(files) })
+    }
+}
+
+impl Drop for Limited {
+    fn drop(&mut self) {
+        if let Some(group) = &self.group {
+            let _ = fs::remove_dir(group);
+        }
+    }
 }
 
 /// Threads that wait by turning would use the processor after every run, for about as long as the run.
