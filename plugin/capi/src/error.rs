@@ -34,10 +34,10 @@ impl From<derust_engine::Error> for Failure {
             Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
             Error::Pixels(_) => DERUST_ERROR_IMAGE,
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
+            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
             Error::Cancelled(_) => DERUST_ERROR_CANCELLED,
             Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,
-            Error::Memory { .. } => DERUST_ERROR_MEMORY,
             Error::Option(_) => DERUST_ERROR_ARGUMENT,
         };
         Failure::new(status, error.to_string())

@@ -18,19 +18,43 @@ pub enum Level {
 #[derive(Clone, Default)]
 pub struct Log {
     sink: Option<Arc<Sink>>,
+    building: Option<Arc<BuildingSink>>,
 }
 
 type Sink = dyn Fn(Level, &str) + Send + Sync;
+type BuildingSink = dyn Fn(&str, bool) + Send + Sync;
 
 impl Log {
     /// Messages go to `sink`, on the thread of the call that has something to say.
     pub fn to(sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
-        Log { sink: Some(Arc::new(sink)) }
+        Log { sink: Some(Arc::new(sink)), building: None }
+    }
+
+    /// The same, and `sink` hears when TensorRT begins (true) and ends (false) to build an engine for the network of that
+    /// name, which can take minutes, on the thread of the call that waits for it.
+    #[must_use]
+    pub fn on_building(self, sink: impl Fn(&str, bool) + Send + Sync + 'static) -> Self {
+        Log { building: Some(Arc::new(sink)), ..self }
+    }
+
+    /// Tells only of what TensorRT builds.
+    pub(crate) fn only_building(&self) -> Self {
+        Log { sink: None, building: self.building.clone() }
     }
 
     pub(crate) fn say(&self, level: Level, message: fmt::Arguments<'_>) {
         if let Some(sink) = &self.sink {
             sink(level, &message.to_string());
+        }
+    }
+}
+
+impl Log {
+    /// TensorRT begins or ends to build an engine for the network of this name.
+    #[doc(hidden)]
+    pub fn builds(&self, name: &str, begins: bool) {
+        if let Some(sink) = &self.building {
+            sink(name, begins);
         }
     }
 }

@@ -260,7 +260,9 @@ impl Serving {
                 }
                 Err(
                     error @ (Error::Answer { .. }
-                    | Error::Runtime(RuntimeError::Load(_) | RuntimeError::Run(_))),
+                    | Error::Runtime(
+                        RuntimeError::Load(_) | RuntimeError::Run(_) | RuntimeError::Memory(_),
+                    )),
                 ) => {
                     self.log.say(Level::Warning, format_args!("{what} does not serve: {error}"));
                     self.state().refused.insert(digest, error.to_string());

@@ -73,6 +73,16 @@ impl Axis {
     }
 }
 
+/// The smallest side of a tile that is tried when memory is short, in pixels.
+const SMALLEST_SIDE: u32 = 64;
+
+/// Tiles of half the side, for when memory is short; `None` where they would be too small to see anything.
+pub(crate) fn smaller(tile: Tile) -> Option<Tile> {
+    let size = tile.size / 2 / tile.multiple * tile.multiple;
+    let overlap = tile.overlap.min(size / 2);
+    (size >= SMALLEST_SIDE).then_some(Tile { size, overlap, multiple: tile.multiple })
+}
+
 impl Plan {
     /// Cuts a picture of `width` x `height` pixels.
     ///
@@ -177,6 +187,18 @@ mod tests {
         assert_eq!(size(1000, 1), (21, (16, 64)));
         assert_eq!(Plan::new(40, 40, tile, [Some(50), Some(30)]).tile_size(), (50, 30));
         assert_eq!(Plan::new(40, 40, tile, [Some(50), Some(30)]).len(), 2);
+    }
+
+    #[test]
+    fn tiles_shrink_to_valid_ones_and_not_for_ever() {
+        let sides = |tile: Tile| {
+            let tiles = std::iter::successors(Some(tile), |tile| smaller(*tile));
+            tiles.map(|tile| (tile.size, tile.overlap)).collect::<Vec<_>>()
+        };
+        let default = Tile { size: 512, overlap: 64, multiple: 32 };
+        assert_eq!(sides(default), [(512, 64), (256, 64), (128, 64), (64, 32)]);
+        assert_eq!(sides(Tile { size: 480, overlap: 200, multiple: 160 }), [(480, 200), (160, 80)]);
+        assert_eq!(sides(Tile { size: 16, overlap: 0, multiple: 1 }), [(16, 0)]);
     }
 
     proptest! {

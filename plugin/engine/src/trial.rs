@@ -5,12 +5,12 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
+use crate::Engine;
 use crate::analysis::{Network, tile_size};
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Model;
 use crate::runtime::Placement;
-use crate::{Engine, Log};
 
 /// How a model did on a grey picture of the size of its tiles.
 #[derive(Clone, Debug)]
@@ -49,7 +49,7 @@ impl Engine {
     pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
         let (runtime, options) = (self.runtime()?, self.session_options());
         let [height, width] = tile_size(&model);
-        let network = Network::new(model, onnx.into(), 1, Log::default());
+        let network = Network::new(model, onnx.into(), 1, self.serving.log().only_building());
         let timed = |work: &dyn Fn() -> Result<(), Error>| {
             let begin = Instant::now();
             work().map(|()| begin.elapsed())

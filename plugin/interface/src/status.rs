@@ -25,7 +25,7 @@ pub const DERUST_ERROR_MODEL: Status = 5;
 pub const DERUST_ERROR_RUNTIME: Status = 6;
 /// The device that was asked for cannot be used.
 pub const DERUST_ERROR_DEVICE: Status = 7;
-/// The engine's memory limit is too small for this call.
+/// The engine's memory limit is too small for this call, or the system or the GPU has too little memory for the network.
 pub const DERUST_ERROR_MEMORY: Status = 8;
 /// Stopped by a callback or a cancel handle. What is in the outputs is unspecified; the engine works on.
 pub const DERUST_ERROR_CANCELLED: Status = 9;

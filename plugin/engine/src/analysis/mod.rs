@@ -2,21 +2,29 @@
 
 mod decode;
 mod feed;
+mod fit;
+mod passes;
+#[cfg(all(test, target_os = "linux"))]
+mod short_memory;
+#[cfg(test)]
+mod tests;
 
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use derust_manifest::{Input, Output, OutputRole};
-use ndarray::{Array2, Array3, Array4, ArrayView2, ArrayView3, Axis, s};
+use derust_manifest::{Input, Output, OutputRole, Tile};
+use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 
 use crate::control::Control;
 use crate::error::Error;
-use crate::log::Log;
+use crate::log::{Level, Log};
 use crate::models::{Model, channels};
-use crate::runtime::{NetworkInfo, Placement, Provider, Runtime, SessionOptions, SessionPool};
+use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
 use crate::tiles::Plan;
-use decode::{decode, decoded_channels};
+use decode::decoded_channels;
 use feed::feed;
+use fit::Fit;
+use passes::Work;
 
 /// The picture's colours at the working scale, and what guides the upsampling of one plane.
 const BYTES_PER_PIXEL: u64 = 12 + 60;
@@ -32,6 +40,8 @@ pub(crate) struct Network {
     /// The ONNX file's content.
     onnx: Cow<'static, [u8]>,
     pool: SessionPool,
+    fit: Fit,
+    log: Log,
 }
 
 /// What a network found; every plane has the height and width of the picture that it was given.
@@ -48,17 +58,25 @@ pub(crate) struct Found {
 impl Network {
     /// A model and its ONNX file's content; at most `sessions` pictures are worked on at a time. `log` hears where the network runs.
     pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize, log: Log) -> Self {
-        let [height, width] = tile_size(&model);
-        let picture = Array3::zeros((3, height, width));
-        let shape = |input: &Input| (input.name.clone(), feed(input, &picture, None).shape().to_vec());
-        let tile = model.manifest.inputs.iter().map(shape).collect();
-        let network = NetworkInfo { name: model.manifest.name.clone(), tile, log };
-        Network { model, onnx, pool: SessionPool::new(sessions, network) }
+        let fit = Fit::new(&model);
+        let shapes = |tile: Tile| {
+            let [height, width] = sides(&model, tile);
+            let picture = Array3::zeros((3, height, width));
+            let shape = |input: &Input| (input.name.clone(), feed(input, &picture, None).shape().to_vec());
+            model.manifest.inputs.iter().map(shape).collect()
+        };
+        let network = NetworkInfo {
+            name: model.manifest.name.clone(),
+            tiles: fit.tiles().map(shapes).collect(),
+            keeps_buffers: false,
+            log: log.clone(),
+        };
+        Network { model, onnx, pool: SessionPool::new(sessions, network), fit, log }
     }
 
     /// Loads the network, so that its first run does not have to.
     pub(crate) fn load(&self, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
-        self.pool.lease(runtime, &self.onnx, options)?;
+        self.pool.lease(runtime, &self.onnx, options, 0)?;
         Ok(())
     }
 
@@ -92,49 +110,49 @@ impl Network {
         control: Control<'_>,
     ) -> Result<Found, Error> {
         control.step(0, 1)?;
-        let manifest = &self.model.manifest;
         let (_, height, width) = colours.dim();
-        let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
-        let mut lease = self.pool.lease(runtime, &self.onnx, options)?;
-        let fixed = match lease.session().placement().provider() {
-            // It was compiled for this size.
-            Provider::TensorRt => tile_size(&self.model).map(Some),
-            _ => self.model.fixed_size,
-        };
-        let plan = Plan::new(width, height, manifest.tile, fixed);
-        let mut planes: Vec<Array3<f32>> = manifest
-            .outputs
-            .iter()
-            .map(|output| Array3::zeros((decoded_channels(output), height, width)))
-            .collect();
-        for (done, tile) in plan.tiles().enumerate() {
-            control.step(done, plan.len())?;
-            let picture = tile.cut(colours);
-            let mask = mask.map(|mask| tile.cut(mask));
-            let fed: Vec<(&str, Array4<f32>)> = manifest
-                .inputs
-                .iter()
-                .map(|input| (input.name.as_str(), feed(input, &picture, mask.as_ref())))
-                .collect();
-            let views: Vec<_> = fed.iter().map(|(name, array)| (*name, array.view().into_dyn())).collect();
-            let mut answers = lease.session().run(&views)?;
-            for (output, plane) in manifest.outputs.iter().zip(&mut planes) {
-                let decoded = answers
-                    .remove(&output.name)
-                    .ok_or_else(|| format!("the output `{}` did not come", output.name))
-                    .and_then(|answer| decode(output, answer, &picture))
-                    .map_err(|problem| Error::Answer { model: manifest.name.clone(), problem })?;
-                tile.add(decoded.view(), plane.view_mut());
+        let work = Work { model: &self.model, colours, mask: mask.map(|mask| mask.insert_axis(Axis(0))) };
+        let mut control = control;
+        let mut tried = Vec::new();
+        loop {
+            let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
+            let size = self.fit.size(&self.model, lease.session(), (width, height));
+            let mut done = 0;
+            let error = match work.run(lease.session(), &size, control, &mut done) {
+                Ok(planes) => return Ok(collect(&self.model.manifest.outputs, planes)),
+                Err(error) => error,
+            };
+            match &error {
+                Error::Runtime(RuntimeError::Memory(report)) => {
+                    lease.free_memory();
+                    tried.push(size.to_string());
+                    let name = &self.model.manifest.name;
+                    let next = self.fit.shrink(&self.model, &size).map_err(|end| {
+                        RuntimeError::Memory(format!("{report}; tried {}; {end}", tried.join(", ")))
+                    })?;
+                    self.log.say(
+                        Level::Warning,
+                        format_args!("{name}: too little memory for {size}, goes on with {next}: {report}"),
+                    );
+                }
+                Error::Cancelled(_) => return Err(error),
+                // A network may say that it takes any number of pictures, and not mean it.
+                _ if size.at_once > 1 => self.fit.one_by_one(),
+                _ => return Err(error),
             }
+            control = control.part(done as f32 / size.plan.len() as f32, 1.0);
         }
-        control.step(plan.len(), plan.len())?;
-        Ok(collect(&manifest.outputs, planes))
     }
 }
 
 /// Height and width of the tiles that a network is run on most.
 pub(crate) fn tile_size(model: &Model) -> [usize; 2] {
-    model.fixed_size.map(|side| side.unwrap_or(model.manifest.tile.size as usize))
+    sides(model, model.manifest.tile)
+}
+
+/// Height and width of such tiles, where the graph does not fix them.
+fn sides(model: &Model, tile: Tile) -> [usize; 2] {
+    model.fixed_size.map(|side| side.unwrap_or(tile.size as usize))
 }
 
 fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Found {

@@ -31,6 +31,8 @@ pub struct Model {
     pub manifest: Manifest,
     /// Height and width of the image input, where the graph fixes them.
     pub fixed_size: [Option<usize>; 2],
+    /// Whether all inputs and outputs leave open how many pictures go through the network at once.
+    pub takes_batches: bool,
     /// Tells the content of the file and its sidecar from any other.
     pub digest: Digest,
 }

@@ -3,7 +3,7 @@
 use half::f16;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::session::SessionInputValue;
-use ort::value::{Tensor, TensorElementType, TensorRef, Value};
+use ort::value::{DynTensor, Tensor, TensorElementType, TensorRef, Value};
 
 /// The numbers as a tensor of the type that an input declares. Bytes are rounded to the nearest; what lies outside of
 /// 0 to 255 becomes the end that it is beyond.
@@ -16,11 +16,38 @@ pub(super) fn encode<'a>(
 ) -> Result<SessionInputValue<'a>, ort::Error> {
     match declared {
         Some(TensorElementType::Float16) => Ok(Tensor::from_array(packed(array, f16::from_f32))?.into()),
-        // A float becomes an integer without its fraction, and within its bounds.
-        Some(TensorElementType::Uint8) => Ok(Tensor::from_array(packed(array, |v| (v + 0.5) as u8))?.into()),
+        Some(TensorElementType::Uint8) => Ok(Tensor::from_array(packed(array, byte))?.into()),
         _ if array.is_standard_layout() => Ok(TensorRef::from_array_view(array.view())?.into()),
         _ => Ok(Tensor::from_array(packed(array, |value| value))?.into()),
     }
+}
+
+/// The type of the tensor that [`encode`] makes for an input that declares this one.
+pub(super) fn fed(declared: Option<TensorElementType>) -> TensorElementType {
+    match declared {
+        Some(known @ (TensorElementType::Float16 | TensorElementType::Uint8)) => known,
+        _ => TensorElementType::Float32,
+    }
+}
+
+/// Writes the numbers into a tensor of their shape and a type of [`fed`], as [`encode`] converts them.
+pub(super) fn write(array: &ArrayViewD<'_, f32>, tensor: &mut DynTensor) -> Result<(), ort::Error> {
+    match tensor.data_type() {
+        TensorElementType::Float16 => {
+            let mut target = tensor.try_extract_array_mut()?;
+            target.zip_mut_with(array, |to, from| *to = f16::from_f32(*from));
+        }
+        TensorElementType::Uint8 => {
+            tensor.try_extract_array_mut()?.zip_mut_with(array, |to, from| *to = byte(*from))
+        }
+        _ => tensor.try_extract_array_mut()?.assign(array),
+    }
+    Ok(())
+}
+
+fn byte(value: f32) -> u8 {
+    // A float becomes an integer without its fraction, and within its bounds.
+    (value + 0.5) as u8
 }
 
 /// The numbers in the order of their indices, converted one by one.
@@ -53,7 +80,14 @@ mod tests {
     fn numbers_become_what_is_declared_and_come_back() {
         let _runtime = Runtime::load(None).unwrap();
         let numbers = array![[0.4, 0.6, 254.5], [300.0, -3.0, 0.1]].into_dyn();
-        let there_and_back = |declared| decode(&encode(&numbers.view(), declared).unwrap()).unwrap();
+        let there_and_back = |declared| {
+            let back = decode(&encode(&numbers.view(), declared).unwrap()).unwrap();
+            let mut kept =
+                DynTensor::new(&ort::memory::Allocator::default(), fed(declared), numbers.shape()).unwrap();
+            write(&numbers.view(), &mut kept).unwrap();
+            assert_eq!(decode(&kept.into_dyn()).unwrap(), back, "{declared:?}");
+            back
+        };
         let bytes = there_and_back(Some(TensorElementType::Uint8));
         assert_eq!(bytes, array![[0.0, 1.0, 255.0], [255.0, 0.0, 0.0]].into_dyn());
         let halves = there_and_back(Some(TensorElementType::Float16));

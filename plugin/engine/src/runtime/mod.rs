@@ -16,8 +16,10 @@
 //! # }
 //! ```
 
+mod buffers;
 mod device;
 mod elements;
+mod exhaustion;
 mod foreign;
 mod library_file;
 mod locate;
@@ -87,6 +89,9 @@ pub enum RuntimeError {
     /// A network failed while it ran.
     #[error("the network failed: {0}")]
     Run(String),
+    /// There is too little memory to run a network.
+    #[error("there is too little memory to run the network: {0}")]
+    Memory(String),
 }
 
 /// ONNX Runtime, loaded. Clones are handles to the same library.
@@ -187,17 +192,18 @@ impl Runtime {
     /// # Errors
     /// When ONNX Runtime refuses the file, or the device that `options` name cannot be used.
     pub fn session(&self, onnx: &[u8], options: &SessionOptions) -> Result<Session, RuntimeError> {
-        self.session_of(&NetworkInfo::unknown(), onnx, options)
+        self.session_of(&NetworkInfo::unknown(), onnx, options, 0)
     }
 
-    /// [`Runtime::session`] for a network of which more is known.
+    /// [`Runtime::session`] for a network of which more is known, and for its tiles from the one with this number on.
     pub(crate) fn session_of(
         &self,
         network: &NetworkInfo,
         onnx: &[u8],
         options: &SessionOptions,
+        shrunk: usize,
     ) -> Result<Session, RuntimeError> {
-        Session::new(&self.shared, onnx, options, network)
+        Session::new(&self.shared, onnx, options, network, shrunk)
     }
 }
 

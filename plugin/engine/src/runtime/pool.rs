@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
-use super::{NetworkInfo, Placement, Runtime, RuntimeError, Session, SessionOptions};
+use super::{NetworkInfo, Placement, Provider, Runtime, RuntimeError, Session, SessionOptions};
 use crate::log::Level;
 
 /// A bounded number of sessions of one network.
@@ -46,17 +46,25 @@ impl SessionPool {
         self.state.lock().unwrap_or_else(PoisonError::into_inner).placement.clone()
     }
 
-    /// Takes a session, making one if none is idle and the bound allows.
+    /// Takes a session, making one if none is idle and the bound allows. It is for tiles that are not larger than those
+    /// with the number `shrunk` of the network's.
     pub(crate) fn lease(
         &self,
         runtime: &Runtime,
         onnx: &[u8],
         options: &SessionOptions,
+        shrunk: usize,
     ) -> Result<Lease<'_>, RuntimeError> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         loop {
             if let Some(session) = state.idle.pop() {
-                return Ok(Lease { pool: self, session: Some(session) });
+                // TensorRT compiled it for one size.
+                let fits = session.shrunk() >= shrunk || session.placement().provider() != Provider::TensorRt;
+                if fits {
+                    return Ok(Lease { pool: self, session: Some(session) });
+                }
+                state.made -= 1;
+                continue;
             }
             if state.made < self.bound {
                 state.made += 1;
@@ -67,7 +75,7 @@ impl SessionPool {
         drop(state);
         // From here on the lease accounts for the session, so a failure frees its place.
         let mut lease = Lease { pool: self, session: None };
-        let session = runtime.session_of(&self.network, onnx, options)?;
+        let session = runtime.session_of(&self.network, onnx, options, shrunk)?;
         self.note(session.placement());
         lease.session = Some(session);
         Ok(lease)
@@ -93,6 +101,16 @@ impl SessionPool {
 impl Lease<'_> {
     pub(crate) fn session(&mut self) -> &mut Session {
         self.session.as_mut().expect("a lease that reached its caller holds a session")
+    }
+
+    /// Gives back the memory that this session holds, and what those hold that nobody uses.
+    pub(crate) fn free_memory(mut self) {
+        self.session = None;
+        let mut state = self.pool.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.made -= state.idle.len();
+        let idle = std::mem::take(&mut state.idle);
+        drop(state);
+        drop(idle);
     }
 }
 
@@ -122,13 +140,13 @@ mod tests {
         let options = SessionOptions::default();
         let onnx = Network::red_is_rust().to_onnx();
         let pool = SessionPool::new(1, NetworkInfo::unknown());
-        assert!(pool.lease(&runtime, b"no network", &options).is_err());
-        let lease = pool.lease(&runtime, &onnx, &options).unwrap();
+        assert!(pool.lease(&runtime, b"no network", &options, 0).is_err());
+        let lease = pool.lease(&runtime, &onnx, &options, 0).unwrap();
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             let (pool, runtime, onnx, options) = (&pool, &runtime, &onnx, &options);
             scope.spawn(move || {
-                let mut lease = pool.lease(runtime, onnx, options).unwrap();
+                let mut lease = pool.lease(runtime, onnx, options, 0).unwrap();
                 sender.send(lease.session().input_names().count()).unwrap();
             });
             assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err(), "two leases of one session");

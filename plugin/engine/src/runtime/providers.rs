@@ -92,18 +92,21 @@ fn library_problem(report: &str) -> String {
 
 /// The providers to register so that `provider` runs what it can, the first one first, and for each how.
 ///
-/// The processor takes the rest.
+/// The processor takes the rest. `onnx` is the network's file and the number of the tile that it is to run with.
 pub(super) fn set_up(
     runtime: &Shared,
     provider: Provider,
     options: &SessionOptions,
     network: &NetworkInfo,
-    onnx: &[u8],
+    (onnx, shrunk): (&[u8], usize),
     gpu: Option<&Gpu>,
 ) -> Vec<(Provider, ExecutionProviderDispatch)> {
     let mut providers = Vec::new();
     if provider == Provider::TensorRt {
-        providers.push((Provider::TensorRt, tensorrt::provider(runtime, options, network, onnx, gpu)));
+        providers.push((
+            Provider::TensorRt,
+            tensorrt::provider(runtime, options, network.tile(shrunk), onnx, gpu),
+        ));
     }
     if provider != Provider::Cpu {
         providers.push((Provider::Cuda, cuda(options)));

@@ -2,16 +2,18 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZero;
-use std::sync::PoisonError;
 
 use ndarray::{ArrayD, ArrayViewD};
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use super::buffers::{Buffers, HostMemory};
 use super::device::{Device, Provider};
+use super::exhaustion::is_want_of_memory;
 use super::placement::{self, Placement};
 use super::providers::{self, Search};
-use super::{RuntimeError, Shared, elements, one_line, tensorrt};
+use super::tensorrt::{self, Building};
+use super::{RuntimeError, Shared, elements, one_line};
 use crate::log::Log;
 
 /// How a session computes.
@@ -36,13 +38,19 @@ impl SessionOptions {
     }
 }
 
+/// The shape of every input, by its name, for one tile.
+type TileShapes = Vec<(String, Vec<usize>)>;
+
 /// What is known of a network beside its file.
 #[derive(Clone, Debug)]
 pub(crate) struct NetworkInfo {
     /// Its name, for messages.
     pub(crate) name: String,
-    /// The shape of every input with which it is mostly run; empty where that is not known.
-    pub(crate) tile: Vec<(String, Vec<usize>)>,
+    /// The tiles with which it can be run: the usual one first, then ever smaller ones, for when memory is short. Empty
+    /// where they are not known.
+    pub(crate) tiles: Vec<TileShapes>,
+    /// Whether buffers are kept from run to run on the processor, too, where they save nothing.
+    pub(crate) keeps_buffers: bool,
     /// Hears what takes long.
     pub(crate) log: Log,
 }
@@ -50,34 +58,55 @@ pub(crate) struct NetworkInfo {
 impl NetworkInfo {
     /// Nothing is known.
     pub(super) fn unknown() -> Self {
-        NetworkInfo { name: "the network".into(), tile: Vec::new(), log: Log::default() }
+        NetworkInfo {
+            name: "the network".into(),
+            tiles: Vec::new(),
+            keeps_buffers: false,
+            log: Log::default(),
+        }
+    }
+
+    /// The shapes of the tiles of this size.
+    pub(super) fn tile(&self, shrunk: usize) -> &[(String, Vec<usize>)] {
+        self.tiles.get(shrunk).map_or(&[], Vec::as_slice)
     }
 }
 
 /// A network loaded into ONNX Runtime; see [`super::Runtime::session`].
 #[derive(Debug)]
 pub struct Session {
+    // Before the session, to which their memory belongs.
+    pub(super) buffers: Option<Buffers>,
     inner: ort::session::Session,
     placement: Placement,
+    shrunk: usize,
 }
 
 impl Session {
-    /// Loads the network on the best of the providers that the device names.
+    /// Loads the network on the best of the providers that the device names, for tiles that are not larger than those
+    /// with the number `shrunk` of the network's.
     pub(super) fn new(
         runtime: &Shared,
         onnx: &[u8],
         options: &SessionOptions,
         network: &NetworkInfo,
+        shrunk: usize,
     ) -> Result<Self, RuntimeError> {
         let mut skipped = Vec::new();
+        let on_cpu = || {
+            let providers = providers::set_up(runtime, Provider::Cpu, options, network, (onnx, shrunk), None);
+            Session::with(runtime, onnx, options, network, providers)
+                .map(|session| Session { shrunk, ..session })
+                .map_err(RuntimeError::Load)
+        };
         for provider in options.device.kind.candidates() {
             let made = match provider {
-                Provider::Cpu => Session::on_cpu(runtime, onnx, options, network)?,
-                gpu => match Session::on_gpu(*gpu, runtime, onnx, options, network) {
+                Provider::Cpu => on_cpu()?,
+                gpu => match Session::on_gpu(*gpu, runtime, onnx, options, network, shrunk) {
                     Ok(session) => session,
                     Err(reason) if options.device.is_named() => {
                         // Where the processor cannot load the network either, it is not the device's fault.
-                        Session::on_cpu(runtime, onnx, options, network)?;
+                        on_cpu()?;
                         return Err(RuntimeError::Device { device: options.device, reason });
                     }
                     Err(reason) => {
@@ -91,47 +120,55 @@ impl Session {
         unreachable!("a named device returns, and the processor ends every other list of candidates")
     }
 
-    fn on_cpu(
-        runtime: &Shared,
-        onnx: &[u8],
-        options: &SessionOptions,
-        network: &NetworkInfo,
-    ) -> Result<Self, RuntimeError> {
-        let providers = providers::set_up(runtime, Provider::Cpu, options, network, onnx, None);
-        Session::with(runtime, onnx, options, providers).map_err(RuntimeError::Load)
-    }
-
-    /// Loads the network on a GPU and runs it once, since some of what a GPU lacks shows only then.
+    /// Loads the network on a GPU and runs it once, since some of what a GPU lacks shows only then. What the GPU has no
+    /// memory for is tried with smaller tiles.
     fn on_gpu(
         provider: Provider,
         runtime: &Shared,
         onnx: &[u8],
         options: &SessionOptions,
         network: &NetworkInfo,
+        shrunk: usize,
     ) -> Result<Self, String> {
         let search = if options.device.is_named() { Search::All } else { Search::First };
         let gpu = providers::check(runtime, provider, options, search)?;
-        let is_built = provider == Provider::TensorRt;
-        let _building = is_built.then(|| tensorrt::BUILDING.lock().unwrap_or_else(PoisonError::into_inner));
-        let providers = providers::set_up(runtime, provider, options, network, onnx, gpu.as_ref());
-        let mut session = Session::with(runtime, onnx, options, providers)?;
-        session.placement.check_used(provider)?;
-        let zeros: Vec<_> = network
-            .tile
-            .iter()
-            .map(|(name, shape)| (name.as_str(), ArrayD::zeros(shape.as_slice())))
-            .collect();
+        let mut tried = Vec::new();
+        for shrunk in shrunk..network.tiles.len().max(shrunk + 1) {
+            let tile = network.tile(shrunk);
+            let building = (provider == Provider::TensorRt)
+                .then(|| Building::begin(runtime, options, network, tile, onnx, gpu.as_ref()));
+            let providers =
+                providers::set_up(runtime, provider, options, network, (onnx, shrunk), gpu.as_ref());
+            let made = Session::with(runtime, onnx, options, network, providers)
+                .and_then(|session| Session { shrunk, ..session }.checked(provider, tile));
+            drop(building);
+            match made {
+                Err(report) if is_want_of_memory(&report) && !tile.is_empty() => {
+                    tried.push(format!("tiles of {}: {report}", tensorrt::shapes(tile)));
+                }
+                made => return made,
+            }
+        }
+        Err(format!("the GPU has too little memory for any size of tiles ({})", tried.join("; ")))
+    }
+
+    /// Checks that a GPU runs some of the network, and runs all of it over one black tile.
+    fn checked(mut self, provider: Provider, tile: &[(String, Vec<usize>)]) -> Result<Self, String> {
+        self.placement.check_used(provider)?;
+        let zeros: Vec<_> =
+            tile.iter().map(|(name, shape)| (name.as_str(), ArrayD::zeros(shape.as_slice()))).collect();
         let inputs: Vec<_> = zeros.iter().map(|(name, array)| (*name, array.view())).collect();
         if !inputs.is_empty() {
-            session.run(&inputs).map_err(|error| error.to_string())?;
+            self.run(&inputs).map_err(|error| error.to_string())?;
         }
-        Ok(session)
+        Ok(self)
     }
 
     fn with(
         runtime: &Shared,
         onnx: &[u8],
         options: &SessionOptions,
+        network: &NetworkInfo,
         providers: Vec<(Provider, ort::ep::ExecutionProviderDispatch)>,
     ) -> Result<Self, String> {
         let problem = |error: ort::Error| one_line(&error.to_string());
@@ -149,7 +186,16 @@ impl Session {
         };
         let inner = configure().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(problem)?;
         let placement = Placement::of(&inner, options.device, registered)?;
-        Ok(Session { inner, placement })
+        let memory = match placement.provider() {
+            Provider::Cpu => network.keeps_buffers.then_some(HostMemory::Ordinary),
+            _ => Some(HostMemory::PageLocked(options.device.id.try_into().unwrap_or(i32::MAX))),
+        };
+        Ok(Session { buffers: memory.map(Buffers::new), inner, placement, shrunk: 0 })
+    }
+
+    /// The number of the largest of the network's tiles that fit, as far as is known.
+    pub(crate) fn shrunk(&self) -> usize {
+        self.shrunk
     }
 
     /// Where the network runs.
@@ -172,27 +218,61 @@ impl Session {
     /// left out.
     ///
     /// # Errors
-    /// When an input is missing or has the wrong shape, or the network fails; the text is ONNX Runtime's.
+    /// [`RuntimeError::Memory`] where there is too little of it. Else when an input is missing or has the wrong shape, or
+    /// the network fails; the text is ONNX Runtime's.
     pub fn run(
         &mut self,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
-        let failed = |error: ort::Error| RuntimeError::Run(one_line(&error.to_string()));
+        if let Some(buffers) = &mut self.buffers {
+            match buffers.run(&mut self.inner, inputs).map(|ran| ran.map_err(failure)) {
+                Some(Ok(outputs)) => return Ok(outputs),
+                Some(Err(RuntimeError::Memory(report))) => return Err(RuntimeError::Memory(report)),
+                // A network whose answers change in size does not fit into what is kept for them.
+                Some(Err(_)) => self.buffers = None,
+                None => {}
+            }
+        }
+        self.run_anew(inputs)
+    }
+
+    /// [`Session::run`] in memory that ONNX Runtime takes for this run.
+    fn run_anew(
+        &mut self,
+        inputs: &[(&str, ArrayViewD<'_, f32>)],
+    ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
         let mut values = Vec::with_capacity(inputs.len());
         for (name, array) in inputs {
             let port = self.inner.inputs().iter().find(|port| port.name() == *name);
             let declared = port.and_then(|port| port.dtype().tensor_type());
-            values.push((*name, elements::encode(array, declared).map_err(failed)?));
+            values.push((*name, elements::encode(array, declared).map_err(failure)?));
         }
-        let outputs = self.inner.run(values).map_err(failed)?;
-        let mut arrays = BTreeMap::new();
+        let outputs = self.inner.run(values).map_err(failure)?;
+        let (mut arrays, mut shapes) = (BTreeMap::new(), Vec::new());
         for (name, value) in outputs.iter() {
             if let Some(array) = elements::decode(&value) {
+                if let (Some(element), Some(shape)) =
+                    (value.dtype().tensor_type(), value.dtype().tensor_shape())
+                {
+                    shapes.push((name.to_owned(), element, shape.to_vec()));
+                }
                 arrays.insert(name.to_owned(), array);
             }
         }
+        drop(outputs);
+        if let Some(buffers) = &mut self.buffers
+            && buffers.keep(&self.inner, inputs, &shapes).is_err()
+        {
+            // They only save time.
+            self.buffers = None;
+        }
         Ok(arrays)
     }
+}
+
+fn failure(error: ort::Error) -> RuntimeError {
+    let report = one_line(&error.to_string());
+    if is_want_of_memory(&report) { RuntimeError::Memory(report) } else { RuntimeError::Run(report) }
 }
 
 #[cfg(test)]

@@ -5,7 +5,8 @@ use std::fmt::Write;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use libloading::{Library, Symbol};
 use ort::ep::{self, ExecutionProviderDispatch};
@@ -14,27 +15,93 @@ use sha2::{Digest, Sha256};
 use super::nvidia::Gpu;
 use super::session::{NetworkInfo, SessionOptions};
 use super::{Shared, foreign};
-use crate::log::Level;
+use crate::log::{Level, Log};
 
 /// Held while TensorRT builds: two builds of one network at a time would do the work twice and disturb the other's
 /// measurements of how fast things are.
-pub(super) static BUILDING: Mutex<()> = Mutex::new(());
+static LOCK: Mutex<()> = Mutex::new(());
 
-/// TensorRT for this network on this GPU.
+/// A session with TensorRT that is being made; the host hears of it where an engine has to be built.
+#[derive(Debug)]
+pub(super) struct Building<'a> {
+    /// The network's name and who hears, where an engine is built.
+    told: Option<(&'a str, &'a Log)>,
+    begin: Instant,
+    _alone: MutexGuard<'static, ()>,
+}
+
+impl<'a> Building<'a> {
+    /// Waits until no other session with TensorRT is being made in this process.
+    pub(super) fn begin(
+        runtime: &Shared,
+        options: &SessionOptions,
+        network: &'a NetworkInfo,
+        tile: &[(String, Vec<usize>)],
+        onnx: &[u8],
+        gpu: Option<&Gpu>,
+    ) -> Self {
+        let alone = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+        let cached = cache(runtime, options, tile, onnx, gpu);
+        Building::tell(network, cached.as_deref().map_err(String::as_str), alone)
+    }
+
+    /// `cached` is the folder in which the engine is kept, or why it cannot be.
+    fn tell(network: &'a NetworkInfo, cached: Result<&Path, &str>, alone: MutexGuard<'static, ()>) -> Self {
+        let (name, log) = (network.name.as_str(), &network.log);
+        let is_built = match cached {
+            Ok(folder) if holds_engine(folder) => false,
+            Ok(_) => {
+                log.say(
+                    Level::Info,
+                    format_args!(
+                        "{name}: TensorRT builds an engine for this GPU, once; that takes up to some minutes"
+                    ),
+                );
+                true
+            }
+            Err(problem) => {
+                log.say(
+                    Level::Warning,
+                    format_args!(
+                        "{name}: TensorRT builds an engine for this GPU, which takes up to some minutes and will be \
+                         done anew at the next start, because it cannot be kept: {problem}"
+                    ),
+                );
+                true
+            }
+        };
+        if is_built {
+            log.builds(name, true);
+        }
+        Building { told: is_built.then_some((name, log)), begin: Instant::now(), _alone: alone }
+    }
+}
+
+impl Drop for Building<'_> {
+    fn drop(&mut self) {
+        if let Some((name, log)) = self.told {
+            let seconds = self.begin.elapsed().as_secs_f32();
+            log.say(Level::Info, format_args!("{name}: TensorRT is done after {seconds:.0} s"));
+            log.builds(name, false);
+        }
+    }
+}
+
+/// TensorRT for this network on this GPU, for tiles of these shapes and no others; of any shape where `tile` is empty.
 pub(super) fn provider(
     runtime: &Shared,
     options: &SessionOptions,
-    network: &NetworkInfo,
+    tile: &[(String, Vec<usize>)],
     onnx: &[u8],
     gpu: Option<&Gpu>,
 ) -> ExecutionProviderDispatch {
     let mut tensorrt = ep::TensorRT::default()
         .with_device_id(options.device.id.try_into().unwrap_or(i32::MAX))
         .with_fp16(options.half_precision);
-    if !network.tile.is_empty() {
+    if !tile.is_empty() {
         // One size and no other: what TensorRT compiles for a range of sizes is slower, and is compiled again for
         // a size that is beyond it.
-        let shapes = shapes(&network.tile);
+        let shapes = shapes(tile);
         tensorrt = tensorrt
             .with_profile_min_shapes(&shapes)
             .with_profile_opt_shapes(&shapes)
@@ -43,38 +110,19 @@ pub(super) fn provider(
     if let Some(bytes) = options.gpu_memory_limit {
         tensorrt = tensorrt.with_max_workspace_size(usize::try_from(bytes).unwrap_or(usize::MAX));
     }
-    match cache(runtime, options, network, onnx, gpu) {
-        Ok(folder) => {
-            if !holds_engine(&folder) {
-                network.log.say(
-                    Level::Info,
-                    format_args!(
-                        "{}: TensorRT builds an engine for this GPU, once; that takes up to some minutes",
-                        network.name
-                    ),
-                );
-            }
-            let path = folder.to_string_lossy();
-            tensorrt = tensorrt
-                .with_engine_cache(true)
-                .with_engine_cache_path(&path)
-                .with_timing_cache(true)
-                .with_timing_cache_path(&path);
-        }
-        Err(problem) => network.log.say(
-            Level::Warning,
-            format_args!(
-                "{}: TensorRT builds an engine for this GPU, which takes up to some minutes and will be done anew at \
-                 the next start, because it cannot be kept: {problem}",
-                network.name
-            ),
-        ),
+    if let Ok(folder) = cache(runtime, options, tile, onnx, gpu) {
+        let path = folder.to_string_lossy();
+        tensorrt = tensorrt
+            .with_engine_cache(true)
+            .with_engine_cache_path(&path)
+            .with_timing_cache(true)
+            .with_timing_cache_path(&path);
     }
     tensorrt.build().error_on_failure()
 }
 
 /// As the provider reads them: `image:1x3x512x512,mask:1x1x512x512`.
-fn shapes(tile: &[(String, Vec<usize>)]) -> String {
+pub(super) fn shapes(tile: &[(String, Vec<usize>)]) -> String {
     let shape = |(name, sides): &(String, Vec<usize>)| {
         let sides: Vec<String> = sides.iter().map(usize::to_string).collect();
         format!("{name}:{}", sides.join("x"))
@@ -86,7 +134,7 @@ fn shapes(tile: &[(String, Vec<usize>)]) -> String {
 fn cache(
     runtime: &Shared,
     options: &SessionOptions,
-    network: &NetworkInfo,
+    tile: &[(String, Vec<usize>)],
     onnx: &[u8],
     gpu: Option<&Gpu>,
 ) -> Result<PathBuf, String> {
@@ -94,7 +142,7 @@ fn cache(
     let version = tensorrt_version().ok_or("the version of TensorRT cannot be found out")?;
     let base = cache_base().ok_or("there is no folder for caches: neither XDG_CACHE_HOME nor HOME is set")?;
     let digest = Sha256::digest(onnx).into();
-    let folder = base.join(folder_name(&digest, gpu, &runtime.version, version, options, &network.tile));
+    let folder = base.join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
     make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
@@ -161,6 +209,8 @@ fn tensorrt_version() -> Option<i32> {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     #[test]
@@ -186,6 +236,29 @@ mod tests {
         assert!(names[0].starts_with("sm90-ort1.31.1-trt101302-fp32-"), "{}", names[0]);
         assert_eq!(names[0], folder_name(&[1; 32], &gpu("A", 0), "1.31.1", 101302, &full, &tile(512)));
         assert_eq!(shapes(&tile(512)), "image:1x3x512x512,mask:1x1x512x512");
+    }
+
+    #[test]
+    fn a_host_hears_when_an_engine_is_built_and_not_when_it_is_kept() {
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let (log, named) = (Arc::clone(&heard), NetworkInfo::unknown());
+        let log = Log::default()
+            .on_building(move |name, begins| log.lock().unwrap().push((name.to_owned(), begins)));
+        let network = NetworkInfo { log, ..named };
+        let folder = tempfile::tempdir().unwrap();
+        let told = |cached| {
+            let alone = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+            let building = Building::tell(&network, cached, alone);
+            let meanwhile = heard.lock().unwrap().len();
+            assert!(LOCK.try_lock().is_err(), "two at a time");
+            drop(building);
+            (meanwhile, std::mem::take(&mut *heard.lock().unwrap()))
+        };
+        let built = vec![(network.name.clone(), true), (network.name.clone(), false)];
+        assert_eq!(told(Ok(folder.path())), (1, built.clone()));
+        assert_eq!(told(Err("no folder")), (1, built));
+        fs::write(folder.path().join("network.engine"), "").unwrap();
+        assert_eq!(told(Ok(folder.path())), (0, vec![]));
     }
 
     #[cfg(unix)]

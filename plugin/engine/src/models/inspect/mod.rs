@@ -90,8 +90,9 @@ pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> 
     let manifest_text = sidecar.or(contents.manifest.as_deref());
     let manifest = Manifest::from_json(manifest_text.ok_or(ModelError::NoManifest)?)?;
     let fixed_size = ports::check(&contents.ports, &manifest).map_err(ModelError::Graph)?;
+    let takes_batches = ports::take_batches(&contents.ports);
     let digest = digest(onnx, sidecar);
-    Ok(Model { manifest, fixed_size, digest })
+    Ok(Model { manifest, fixed_size, takes_batches, digest })
 }
 
 /// SHA-256 of an ONNX file's content and of the manifest beside it.
@@ -121,8 +122,14 @@ mod tests {
         other.name = "other".into();
         let model = inspect(&network.to_onnx(), Some(&other.to_json())).unwrap();
         assert_eq!(model.manifest.name, "other");
-        let fixed = Network { fixed_size: Some((48, 64)), ..network };
+        let fixed = Network { fixed_size: Some((48, 64)), ..network.clone() };
         assert_eq!(inspect(&fixed.to_onnx(), None).unwrap().fixed_size, [Some(48), Some(64)]);
+        assert!(model.takes_batches);
+        let mut single = network.to_model();
+        let output = &mut single.graph.as_mut().unwrap().output[0];
+        let shape = output.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
+        shape.dim[0].value = Some(onnx::dimension::Value::Size(1));
+        assert!(!inspect(&single.encode_to_vec(), None).unwrap().takes_batches);
     }
 
     #[test]

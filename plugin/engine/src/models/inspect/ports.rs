@@ -73,6 +73,15 @@ pub(super) fn check(ports: &Ports, manifest: &Manifest) -> Result<[Option<usize>
     Ok(fixed)
 }
 
+/// Whether all inputs and outputs leave their first dimension open.
+pub(super) fn take_batches(ports: &Ports) -> bool {
+    let is_open = |port: &Port| {
+        let first = port.shape.as_ref().and_then(|shape| shape.first());
+        matches!(first, Some(Dimension::Open(_)))
+    };
+    ports.inputs.iter().chain(&ports.outputs).all(is_open)
+}
+
 /// How many channels an output has.
 pub(crate) fn channels(output: &Output) -> usize {
     match output.role {
