@@ -185,6 +185,13 @@ typedef int32_t derust_status;
  */
 typedef void (*derust_log_callback)(void *user_data, int32_t level, const char *message);
 
+/**
+ * Told when a call begins (1) and ends (0) to wait for TensorRT, which builds an engine for the network of this name;
+ * that can take minutes, once for a network, GPU and version. On the thread of that call; the name, UTF-8, is the
+ * callback's until it returns. It must not throw or jump out, and must not use the engine that is calling it.
+ */
+typedef void (*derust_building_callback)(void *user_data, const char *model, int32_t begins);
+
 /** How an engine is set up. Texts are copied. Begin with DERUST_ENGINE_OPTIONS_INIT. */
 typedef struct derust_engine_options {
     /** sizeof(derust_engine_options). */
@@ -235,6 +242,10 @@ typedef struct derust_engine_options {
     uint32_t reserved;
     /** Bytes of a GPU's memory that ONNX Runtime may hold for each network and session; 0: no limit. */
     uint64_t gpu_memory_limit;
+    /** May be NULL. Not necessarily called by one thread at a time. */
+    derust_building_callback building;
+    /** Handed to building. */
+    void *building_user_data;
 } derust_engine_options;
 
 /** A model file. The texts belong to the list. Begin with DERUST_MODEL_INIT. */
@@ -477,7 +488,7 @@ typedef struct derust_region {
 /** The device that was asked for cannot be used. */
 #define DERUST_ERROR_DEVICE 7
 
-/** The engine's memory limit is too small for this call. */
+/** The engine's memory limit is too small for this call, or the system or the GPU has too little memory for the network. */
 #define DERUST_ERROR_MEMORY 8
 
 /** Stopped by a callback or a cancel handle. What is in the outputs is unspecified; the engine works on. */
@@ -895,7 +906,7 @@ void derust_report_free(derust_report *report);
 /* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */
 
 #define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
-#define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0 }
+#define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
 #define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
@@ -913,7 +924,7 @@ void derust_report_free(derust_report *report);
 #endif
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
 DERUST_SAME_SIZE(derust_image, 80);
-DERUST_SAME_SIZE(derust_engine_options, 88);
+DERUST_SAME_SIZE(derust_engine_options, 104);
 DERUST_SAME_SIZE(derust_model, 64);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);

@@ -231,6 +231,10 @@ using progress = std::function<bool(float done)>;
 /// folders; not by one thread at a time only. What it throws is dropped.
 using log = std::function<void(log_level level, std::string_view text)>;
 
+/// Told when a call begins (true) and ends (false) to wait for TensorRT, which builds an engine for the network of this
+/// name, for up to some minutes; on the thread of that call. What it throws is lost.
+using building = std::function<void(std::string_view model, bool begins)>;
+
 class cancel;
 
 struct engine_options {
@@ -244,6 +248,7 @@ struct engine_options {
     std::string runtime_library;            ///< path of libonnxruntime.so, UTF-8; empty: search
     std::uint64_t memory_limit = 0;         ///< bytes that calls may use beside the caller's pictures; 0: no limit
     derust::log log;
+    derust::building building;
     bool half_precision = false;        ///< a GPU may compute with the precision of float16, which is faster
     std::uint64_t gpu_memory_limit = 0; ///< bytes of a GPU's memory for each network and session; 0: no limit
 };
@@ -343,6 +348,13 @@ private:
     std::mutex mutex_;
     std::exception_ptr thrown_;
 };
+
+inline void on_building(void *user_data, const char *model, std::int32_t begins) noexcept {
+    try {
+        (*static_cast<const building *>(user_data))(model, begins != 0);
+    } catch (...) { // The library cannot carry it on.
+    }
+}
 
 inline void on_log(void *user_data, std::int32_t level, const char *text) noexcept {
     try {
@@ -606,7 +618,8 @@ struct segment_job {
 /// Finds rust and takes it away. One engine serves any number of threads. After fork() the child needs a new one.
 class engine {
 public:
-    explicit engine(const engine_options &options = {}) : log_(options.log ? std::make_unique<log>(options.log) : nullptr) {
+    explicit engine(const engine_options &options = {}) : log_(options.log ? std::make_unique<log>(options.log) : nullptr),
+          building_(options.building ? std::make_unique<building>(options.building) : nullptr) {
         std::vector<const char *> folders;
         for (const auto &folder : options.model_folders) folders.push_back(folder.c_str());
         auto c = detail::sized<derust_engine_options>();
@@ -626,6 +639,10 @@ public:
             c.log = &detail::on_log;
             c.log_user_data = log_.get();
         }
+        if (building_) {
+            c.building = &detail::on_building;
+            c.building_user_data = building_.get();
+        }
         derust_engine *made = nullptr;
         detail::failure failure;
         failure.check(derust_engine_create(&c, &made, failure.out()));
@@ -633,10 +650,11 @@ public:
     }
 
     engine(engine &&) noexcept = default;
-    /// The old engine is freed before its log.
+    /// The old engine is freed before what it calls.
     engine &operator=(engine &&other) noexcept {
         handle_ = std::move(other.handle_);
         log_ = std::move(other.log_);
+        building_ = std::move(other.building_);
         return *this;
     }
 
@@ -811,6 +829,7 @@ private:
 
     // Freed after the handle, whose watching thread may have something to say to the end.
     std::unique_ptr<log> log_;
+    std::unique_ptr<building> building_;
     detail::handle<derust_engine, derust_engine_free> handle_;
 };
 

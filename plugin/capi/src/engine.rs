@@ -194,35 +194,54 @@ unsafe fn engine_options(
         sessions: options.sessions.max(1) as usize,
         memory_limit: (options.memory_limit > 0).then_some(options.memory_limit),
         watch,
-        log: log(home, options.log, options.log_user_data),
+        log: log(home, (options.log, options.log_user_data), (options.building, options.building_user_data)),
     })
 }
 
-/// The caller's log callback as the log of the engine whose home this is.
-fn log(home: Home, callback: LogCallback, user_data: *mut c_void) -> Log {
-    /// What the callback wants to be handed.
-    struct UserData(*mut c_void);
-    // SAFETY: the header tells callers that the callback is called on every thread that uses the engine; this code
-    // only passes the pointer on.
-    unsafe impl Send for UserData {}
-    // SAFETY: as above.
-    unsafe impl Sync for UserData {}
+/// What a callback wants to be handed.
+struct UserData(*mut c_void);
 
-    let Some(callback) = callback else { return Log::default() };
-    let user_data = UserData(user_data);
-    Log::to(move |level, message| {
-        let user_data = &user_data;
-        let level = match level {
-            Level::Error => DERUST_LOG_ERROR,
-            Level::Warning => DERUST_LOG_WARNING,
-            Level::Info => DERUST_LOG_INFO,
-        };
-        let message = text::c_string(message);
-        // The engine may say it while it holds its locks.
-        let _working = home.mark();
-        // SAFETY: the caller gave the function for this user data; the text lives until it returns.
-        unsafe { callback(user_data.0, level, message.as_ptr()) }
-    })
+// SAFETY: the header tells callers that callbacks are called on every thread that uses the engine; this code only passes
+// the pointer on.
+unsafe impl Send for UserData {}
+// SAFETY: as above.
+unsafe impl Sync for UserData {}
+
+/// The caller's callbacks as the log of the engine whose home this is.
+fn log(
+    home: Home,
+    (callback, user_data): (LogCallback, *mut c_void),
+    (building, building_user_data): (BuildingCallback, *mut c_void),
+) -> Log {
+    let mut log = Log::default();
+    if let Some(callback) = callback {
+        let user_data = UserData(user_data);
+        log = Log::to(move |level, message| {
+            let user_data = &user_data;
+            let level = match level {
+                Level::Error => DERUST_LOG_ERROR,
+                Level::Warning => DERUST_LOG_WARNING,
+                Level::Info => DERUST_LOG_INFO,
+            };
+            let message = text::c_string(message);
+            // The engine may say it while it holds its locks.
+            let _working = home.mark();
+            // SAFETY: the caller gave the function for this user data; the text lives until it returns.
+            unsafe { callback(user_data.0, level, message.as_ptr()) }
+        });
+    }
+    if let Some(building) = building {
+        let user_data = UserData(building_user_data);
+        log = log.on_building(move |model, begins| {
+            let user_data = &user_data;
+            let model = text::c_string(model);
+            // As above.
+            let _working = home.mark();
+            // SAFETY: as above.
+            unsafe { building(user_data.0, model.as_ptr(), begins.into()) }
+        });
+    }
+    log
 }
 
 /// # Safety
@@ -243,4 +262,32 @@ unsafe fn folders(folders: *const *const c_char, count: u32) -> Result<Vec<PathB
                 .ok_or_else(|| Failure::argument(format!("{argument} is NULL")))
         })
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ffi::CStr;
+    use std::sync::Mutex;
+
+    use super::*;
+
+    type Heard = Mutex<Vec<(String, i32)>>;
+
+    /// # Safety
+    /// `user_data` is a [`Heard`], and `model` a text.
+    unsafe extern "C" fn hear(user_data: *mut c_void, model: *const c_char, begins: i32) {
+        // SAFETY: the caller's promise.
+        let (heard, model) = unsafe { (&*user_data.cast::<Heard>(), CStr::from_ptr(model)) };
+        heard.lock().unwrap().push((model.to_str().unwrap().to_owned(), begins));
+    }
+
+    #[test]
+    fn what_tensorrt_builds_reaches_the_callback_that_was_given_for_it() {
+        let heard = Heard::default();
+        let user_data = (&raw const heard).cast_mut().cast();
+        let log = log(Home::new(), (None, std::ptr::null_mut()), (Some(hear), user_data));
+        log.builds("rust-finder", true);
+        log.builds("rust-finder", false);
+        assert_eq!(*heard.lock().unwrap(), [("rust-finder".to_owned(), 1), ("rust-finder".to_owned(), 0)]);
+    }
 }

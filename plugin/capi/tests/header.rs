@@ -26,7 +26,11 @@ fn trailer() -> String {
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
     let initialisers: [(&str, &str, &str); 10] = [
         ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"),
-        ("ENGINE_OPTIONS", "engine_options", "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0"),
+        (
+            "ENGINE_OPTIONS",
+            "engine_options",
+            "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL",
+        ),
         ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL"),
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),

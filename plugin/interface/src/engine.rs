@@ -19,6 +19,12 @@ pub type ProgressCallback = Option<unsafe extern "C" fn(user_data: *mut c_void, 
 pub type LogCallback =
     Option<unsafe extern "C" fn(user_data: *mut c_void, level: i32, message: *const c_char)>;
 
+/// Told when a call begins (1) and ends (0) to wait for TensorRT, which builds an engine for the network of this name;
+/// that can take minutes, once for a network, GPU and version. On the thread of that call; the name, UTF-8, is the
+/// callback's until it returns. It must not throw or jump out, and must not use the engine that is calling it.
+pub type BuildingCallback =
+    Option<unsafe extern "C" fn(user_data: *mut c_void, model: *const c_char, begins: i32)>;
+
 /// Something failed, and no call told.
 pub const DERUST_LOG_ERROR: i32 = 1;
 /// Something is not as it should be, and derust works on.
@@ -77,6 +83,10 @@ pub struct EngineOptions {
     pub reserved: u32,
     /// Bytes of a GPU's memory that ONNX Runtime may hold for each network and session; 0: no limit.
     pub gpu_memory_limit: u64,
+    /// May be NULL. Not necessarily called by one thread at a time.
+    pub building: BuildingCallback,
+    /// Handed to building.
+    pub building_user_data: *mut c_void,
 }
 
 impl Default for EngineOptions {
@@ -99,6 +109,8 @@ impl Default for EngineOptions {
             half_precision: 0,
             reserved: 0,
             gpu_memory_limit: 0,
+            building: None,
+            building_user_data: std::ptr::null_mut(),
         }
     }
 }

@@ -34,7 +34,7 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         EngineOptions = "derust_engine_options" {
             struct_size, device, device_id, threads, sessions, model_folder_count, model_folders, only_these_folders,
             watch_milliseconds, runtime_library, memory_limit, log, log_user_data, half_precision, reserved,
-            gpu_memory_limit
+            gpu_memory_limit, building, building_user_data
         };
         Model = "derust_model" {
             struct_size, filter, serves, reserved, name, version, origin, reason, device, placement

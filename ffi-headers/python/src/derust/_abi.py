@@ -73,6 +73,7 @@ OUTPUT_OVERLAY = 3
 # The user data of a progress callback is a Python generator: see `_watch`.
 ProgressCallback = CFUNCTYPE(c_int32, py_object, c_float)
 LogCallback = CFUNCTYPE(None, c_void_p, c_int32, c_char_p)
+BuildingCallback = CFUNCTYPE(None, c_void_p, c_char_p, c_int32)
 
 
 class _Sized(ctypes.Structure):
@@ -121,6 +122,8 @@ class EngineOptions(_Sized):
         ("half_precision", c_uint32),
         ("reserved", c_uint32),
         ("gpu_memory_limit", c_uint64),
+        ("building", BuildingCallback),
+        ("building_user_data", c_void_p),
     ]
 
 

@@ -59,6 +59,8 @@ class Engine:
             that calls the engine, and on the one that watches the folders.
         half_precision: whether a GPU may compute with the precision of float16, which is faster.
         gpu_memory_limit: bytes of a GPU's memory that each network and session may hold; 0: no limit.
+        building: function that is told the name of a network, and `True` when a call begins and `False` when it ends to
+            wait for TensorRT to build an engine for it, for up to some minutes; on the thread of that call.
 
     Raises:
         Error: see its subclasses.
@@ -78,13 +80,17 @@ class Engine:
         log: Optional[Log] = None,
         half_precision: bool = False,
         gpu_memory_limit: int = 0,
+        building: Optional[Callable[[str, bool], None]] = None,
     ) -> None:
         if log is not None and not callable(log):
             raise TypeError(f"log must be a function of a level and a message, not {type(log).__name__}")
         folder_texts = _options.strings(models, "a folder of models")
         kind, device_id = _options.device(device)
         lib = library()
+        if building is not None and not callable(building):
+            raise TypeError(f"building must be a function of a name and a bool, not {type(building).__name__}")
         log_callback = _abi.LogCallback(_log_to(log or _logger.log))
+        building_callback = _abi.BuildingCallback(_building_to(building)) if building else _abi.BuildingCallback()
         options = _abi.EngineOptions(
             device=kind,
             device_id=device_id,
@@ -99,10 +105,11 @@ class Engine:
             log=log_callback,
             half_precision=int(bool(half_precision)),
             gpu_memory_limit=_options.whole(gpu_memory_limit, "gpu_memory_limit", 2**64 - 1),
+            building=building_callback,
         )
         pointer = ctypes.c_void_p()
         call(lib.derust_engine_create, ctypes.byref(options), ctypes.byref(pointer))
-        self._handle = Handle("Engine", pointer, lib.derust_engine_free, keep=log_callback)
+        self._handle = Handle("Engine", pointer, lib.derust_engine_free, keep=(log_callback, building_callback))
 
     def segment(
         self,
@@ -462,5 +469,12 @@ def _segmentation(
 def _log_to(log: Log) -> Callable[[Optional[int], int, Optional[bytes]], None]:
     def callback(_: Optional[int], level: int, message: Optional[bytes]) -> None:
         log(_LEVELS.get(level, logging.INFO), text(message))
+
+    return callback
+
+
+def _building_to(building: Callable[[str, bool], None]) -> Callable[[Optional[int], Optional[bytes], int], None]:
+    def callback(_: Optional[int], model: Optional[bytes], begins: int) -> None:
+        building(text(model), begins != 0)
 
     return callback
