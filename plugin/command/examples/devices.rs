@@ -1,10 +1,10 @@
 //! How fast and how exact each device is: the processor, CUDA, and TensorRT, each GPU also with the precision of float16.
 //!
 //! ```sh
-//! cargo xtask runtime --gpu
-//! ORT_DYLIB_PATH=target/onnxruntime-gpu/libonnxruntime.so.1.31.1 \
-//!     cargo run --release -p derust-command --example devices
+//! cargo xtask runtime --gpu && cargo run --release -p derust-command --example devices
 //! ```
+//!
+//! It takes the ONNX Runtime that the first of these fetched, unless `ORT_DYLIB_PATH` names another.
 //!
 //! Differences are those of the network's answers from the processor's, in steps of 1/255, at the picture's own scale, so
 //! that every device works in the same tiles. Times are those of whole calls: with the way to the GPU and back. A start
@@ -12,7 +12,7 @@
 //! kept. A device that cannot be used is listed with the reason.
 
 use std::error::Error;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Instant;
 
@@ -37,11 +37,26 @@ const ROUNDS: usize = 5;
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
+    let runtime = gpu_runtime();
+    derust_engine::runtime::Runtime::load(runtime.as_deref())?;
     match arguments.iter().map(String::as_str).collect::<Vec<_>>()[..] {
         [] => compare(),
         ["start", device, half] => start(device, half == "true"),
         _ => Err("no arguments are taken".into()),
     }
+}
+
+/// The ONNX Runtime for GPUs that `cargo xtask runtime --gpu` fetched.
+fn gpu_runtime() -> Option<PathBuf> {
+    if std::env::var_os("ORT_DYLIB_PATH").is_some() {
+        return None;
+    }
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../target/onnxruntime-gpu");
+    let files = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.path());
+    let is_library = |path: &PathBuf| {
+        path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("libonnxruntime.so"))
+    };
+    files.into_iter().find(is_library)
 }
 
 /// What the networks answer.
@@ -55,6 +70,11 @@ struct Answer {
 fn compare() -> Result<(), Box<dyn Error>> {
     let picture = rusty_panel(3)?;
     let megapixels = f64::from(picture.width() * picture.height()) / 1e6;
+    let runtime = derust_engine::runtime::Runtime::load(None)?;
+    println!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display());
+    for state in runtime.devices(&SessionOptions::default()) {
+        println!("{}: {}", state.provider, state.problem.as_ref().unwrap_or(&state.name));
+    }
     println!("{} x {} pixels, {megapixels:.1} megapixels\n", picture.width(), picture.height());
     println!(
         "| device | segment ms/MP | remove ms/MP | probability, most n/255 | fill, most n/255 | alpha, most n/255 | \
@@ -62,7 +82,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
     );
     println!("|---|---|---|---|---|---|---|---|---|");
     let mut expected = None;
-    let mut is_off = false;
+    let (mut is_off, mut has_failed) = (false, false);
     for (device, half) in DEVICES {
         let name = if half { format!("{device}, fp16") } else { device.to_owned() };
         let engine = engine(device, half)?;
@@ -70,7 +90,14 @@ fn compare() -> Result<(), Box<dyn Error>> {
             println!("| {name} | | | | | | | | {error} |");
             continue;
         }
-        let (answer, times) = measure(&engine, &picture)?;
+        let (answer, times) = match measure(&engine, &picture) {
+            Ok(measured) => measured,
+            Err(error) => {
+                has_failed = true;
+                println!("| {name} | | | | | | | | {error} |");
+                continue;
+            }
+        };
         let expected = expected.get_or_insert_with(|| answer.clone());
         let off = [
             most(&answer.probability, &expected.probability),
@@ -91,6 +118,9 @@ fn compare() -> Result<(), Box<dyn Error>> {
             starts[1],
             engine.prepare(Kind::SegmentRust, None)?
         );
+    }
+    if has_failed {
+        return Err("a device that looked usable is not; the table says why".into());
     }
     if is_off {
         return Err(

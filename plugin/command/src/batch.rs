@@ -6,7 +6,7 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::mpsc;
+use std::sync::{Arc, OnceLock, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -14,13 +14,14 @@ use anyhow::anyhow;
 use derust_engine::models::{Model, Selector, Store};
 use derust_engine::runtime::SessionOptions;
 use derust_engine::{Control, Engine, EngineOptions, Error, Kind};
+use indicatif::ProgressBar;
 
 use crate::cli::{Files, Work};
 use crate::destination::{Destination, Destinations, Naming};
 use crate::inputs::{self, Input};
 use crate::picture_file::{Format, MEMORY_LIMIT};
 use crate::progress::{self, Share};
-use crate::report::{Done, Report};
+use crate::report::{self, Done, Report};
 use crate::stop;
 use derust_engine::memory::Memory;
 
@@ -84,7 +85,8 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
 
     let threads = verb.work.threads.or_else(|| thread::available_parallelism().ok()).map_or(1, NonZero::get);
     let workers = threads.min(to_do.len()).max(1);
-    let engine = engine(verb.work, workers, threads / workers)?;
+    let shown = Arc::new(OnceLock::new());
+    let engine = engine(verb.work, workers, threads / workers, Arc::clone(&shown))?;
     if !to_do.is_empty() {
         let runtime = engine.runtime()?;
         engine.check_device()?;
@@ -100,6 +102,7 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     }
     let bar = progress::bar(verb.work, to_do.len());
     report.attach(bar.clone());
+    shown.get_or_init(|| bar.clone());
     let memory = Memory::new(MEMORY_LIMIT);
     let desk = Desk { engine: &engine, memory: &memory };
     let mut done = planned.iter().filter(|(_, d)| matches!(d, Ok(Destination::Done(_)))).count();
@@ -166,9 +169,18 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     Ok(report.exit_code())
 }
 
-fn engine(work: &Work, sessions: usize, threads: usize) -> anyhow::Result<Engine> {
+/// `bar` is where progress will be shown.
+fn engine(
+    work: &Work,
+    sessions: usize,
+    threads: usize,
+    bar: Arc<OnceLock<ProgressBar>>,
+) -> anyhow::Result<Engine> {
     check_model_folders(work)?;
     let mut options = EngineOptions { sessions, ..EngineOptions::default() };
+    if !work.quiet {
+        options.log = report::on_building(bar);
+    }
     options.store = Store::new(work.models.as_slice());
     options.session = SessionOptions {
         threads: NonZero::new(threads),

@@ -4,8 +4,10 @@ use std::fmt::Display;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use derust_engine::Log;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
@@ -22,6 +24,20 @@ pub struct Done {
     pub size: (u32, u32),
     /// What a person should know about how the file was read or written.
     pub notes: Vec<String>,
+}
+
+/// Says that TensorRT builds an engine, since it takes minutes in which nothing else is heard; above the `bar`, once
+/// there is one.
+pub fn on_building(bar: Arc<OnceLock<ProgressBar>>) -> Log {
+    Log::default().on_building(move |model, begins| {
+        let hidden = ProgressBar::hidden();
+        bar.get().unwrap_or(&hidden).suspend(|| match begins {
+            true => complain(format_args!(
+                "TensorRT builds an engine of {model} for this GPU, once; that takes up to some minutes"
+            )),
+            false => complain(format_args!("TensorRT is done with {model}")),
+        });
+    })
 }
 
 /// Says what came of each picture and counts failures, while the other pictures are still done.

@@ -4,6 +4,7 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use derust_engine::models::{
@@ -13,7 +14,7 @@ use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
 
 use crate::cli::Adopt;
-use crate::report::say;
+use crate::report::{on_building, say};
 
 /// Guesses a manifest, writes it beside the file, and tries the network with it.
 ///
@@ -119,6 +120,7 @@ fn write(path: &Path, manifest: &Manifest, replace: bool) -> anyhow::Result<()> 
 /// Has an engine run the network on a picture of the size of its tiles.
 fn try_out(onnx: Vec<u8>, manifest: &Manifest) -> anyhow::Result<Trial> {
     let model = inspect(&onnx, Some(&manifest.to_json()))?;
-    let engine = Engine::new(EngineOptions::default());
+    let log = on_building(Arc::default());
+    let engine = Engine::new(EngineOptions { log, ..Default::default() });
     Ok(engine.try_out(model, onnx, 1)?)
 }

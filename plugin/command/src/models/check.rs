@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::process::ExitCode;
+use std::sync::Arc;
 use std::time::Duration;
 
 use derust_engine::models::{
@@ -12,7 +13,7 @@ use derust_engine::{Engine, EngineOptions, Error, Manifest, Trial};
 use serde_json::{Map, Value, json};
 
 use crate::cli::Check;
-use crate::report::say;
+use crate::report::{on_building, say};
 
 /// Runs of the network that are timed after the first one.
 const TIMED_RUNS: usize = 5;
@@ -66,7 +67,8 @@ fn examine_and_try(path: &Path, file: ModelFile, arguments: &Check) -> Outcome {
         Err(problem) => (Some(problem), None),
         Ok(model) => {
             let session = SessionOptions { device: arguments.device, ..Default::default() };
-            let engine = Engine::new(EngineOptions { session, ..Default::default() });
+            let log = on_building(Arc::default());
+            let engine = Engine::new(EngineOptions { session, log, ..Default::default() });
             (None, Some(engine.try_out(model, file.onnx, TIMED_RUNS)))
         }
     };
