@@ -34,11 +34,8 @@ mod random;
 mod run;
 mod runtime;
 mod segment;
-#[allow(dead_code, reason = "its export follows")]
-mod segment_classes;
 mod sheet;
 mod table;
-mod unpaired;
 mod whole_file;
 
 use std::process::ExitCode;

@@ -9,6 +9,7 @@ use crate::data::SampleOptions;
 use crate::data::batches::Samples;
 use crate::data::mix::Mix;
 use crate::data::source::DataOptions;
+use crate::derust::Source;
 use crate::segment::LONG_SIDE;
 use crate::sheet::{Group, contact_sheet, picture_of};
 use crate::whole_file;
@@ -56,7 +57,7 @@ pub fn write(options: &PreviewOptions) -> Result<()> {
         }
         Training::Derust => {
             let recipe = options.samples.choose(Mix::DERUST)?;
-            Box::new(crate::derust::Pairs::for_training(photos, side, seed, recipe))
+            Box::new(crate::derust::Pairs::for_training(Source::Photos(photos), side, seed, recipe))
         }
     };
     let groups: Vec<Group> = (0..options.count)

@@ -41,23 +41,30 @@ const NEIGHBOURS: usize = 8;
 impl PhotoSet {
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
     pub fn divide(self, fraction: f64, seed: u64) -> (PhotoSet, PhotoSet) {
-        let neighbours = NEIGHBOURS.min(self.photos.len() / 10).max(1);
-        let groups = self.photos.len().div_ceil(neighbours);
-        // Something to learn from, and to measure on where that is wanted.
-        let least = usize::from(fraction > 0.0);
-        let aside = ((groups as f64 * fraction).round() as usize).max(least).min(groups.saturating_sub(1));
-        let mut order: Vec<usize> = (0..groups).collect();
-        let mut random = stream(seed, Purpose::Division, 0);
-        for i in (1..groups).rev() {
-            order.swap(i, index(&mut random, i + 1));
-        }
-        let held_out: std::collections::HashSet<usize> = order.into_iter().take(aside).collect();
+        let aside = division(self.photos.len(), fraction, seed);
         let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
         let mut sets = (empty(), empty());
-        for (i, photo) in self.photos.into_iter().enumerate() {
-            let set = if held_out.contains(&(i / neighbours)) { &mut sets.1 } else { &mut sets.0 };
+        for (photo, aside) in self.photos.into_iter().zip(aside) {
+            let set = if aside { &mut sets.1 } else { &mut sets.0 };
             set.photos.push(photo);
         }
         sets
     }
+}
+
+/// Which of so many pictures, in the order of their names, are set aside: about `fraction` of them, in groups of
+/// neighbours.
+pub fn division(count: usize, fraction: f64, seed: u64) -> Vec<bool> {
+    let neighbours = NEIGHBOURS.min(count / 10).max(1);
+    let groups = count.div_ceil(neighbours);
+    // Something to learn from, and to measure on where that is wanted.
+    let least = usize::from(fraction > 0.0);
+    let aside = ((groups as f64 * fraction).round() as usize).max(least).min(groups.saturating_sub(1));
+    let mut order: Vec<usize> = (0..groups).collect();
+    let mut random = stream(seed, Purpose::Division, 0);
+    for i in (1..groups).rev() {
+        order.swap(i, index(&mut random, i + 1));
+    }
+    let held_out: std::collections::HashSet<usize> = order.into_iter().take(aside).collect();
+    (0..count).map(|i| held_out.contains(&(i / neighbours))).collect()
 }

@@ -253,6 +253,9 @@ impl Course {
         for (name, value) in measurement.figures.iter() {
             figures.set(name, value);
         }
+        if !measurement.score.is_nan() {
+            figures.set("score", measurement.score);
+        }
         figures.set("learning_rate", moment.learning_rate);
         let line = figures.line(self.step, self.seconds());
         folder.add_metrics(&line)?;

@@ -17,7 +17,6 @@ use crate::data::plane::Plane;
 pub struct PhotoPair {
     /// The rusty one; labelled where the two differ.
     pub rusty: Photo,
-    #[allow(dead_code, reason = "for trainings on pairs")]
     /// `r, g, b` per pixel of the clean one, of the same size.
     pub clean: Vec<u8>,
 }

@@ -27,7 +27,7 @@ use serde::Serialize;
 
 use crate::data::photos::{Photo, PhotoSet};
 use classes::Classes;
-pub use folders::{load_paired, load_unpaired};
+pub use folders::{PhotoPair, load_paired, load_unpaired};
 use listing::has_ending;
 use picture::Picture;
 pub use report::{Reason, Report, Size, Unusable};

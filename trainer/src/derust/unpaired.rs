@@ -10,6 +10,7 @@ use std::sync::Arc;
 use anyhow::{Result, ensure};
 use tch::{Device, Kind, Tensor};
 
+use super::DerustOptions;
 use crate::adversary::Adversary;
 use crate::architectures::{PatchDiscriminator, discriminator, translator};
 use crate::checkpoint::Checkpoint;
@@ -20,7 +21,6 @@ use crate::data::mix::Mix;
 use crate::data::recolour::recolour;
 use crate::data::source::{ReadingOptions, load_unpaired};
 use crate::data::{Photo, PhotoSet, Plane};
-use crate::derust::DerustOptions;
 use crate::distance::patch_distance;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, index, stream};
@@ -31,10 +31,6 @@ use crate::sheet::sheet_of_planes;
 
 const GEOMETRY: GeometryRange =
     GeometryRange { long_side: [256.0, 512.0], stretch: 1.2, turn: 10.0, ..GeometryRange::FREE };
-/// Weight of coming back to where one began, beside the adversarial terms, as in the paper.
-const CYCLE: f64 = 10.0;
-/// Weight of leaving alone what is of the wanted kind already.
-const IDENTITY: f64 = 5.0;
 /// Pictures of either kind that are measured.
 const MEASURED: u64 = 24;
 const SHOWN: usize = 12;
@@ -154,7 +150,7 @@ impl Task for Cycle {
             + l1(&make(&self.to_clean.network, &rusted), clean);
         let same =
             l1(&make(&self.to_clean.network, clean), clean) + l1(&make(&self.to_rusty.network, rusty), rusty);
-        let mut loss = &back * CYCLE + &same * IDENTITY;
+        let mut loss = &back * self.options.cycle + &same * self.options.identity;
         let mut figures =
             Figures::from([("cycle", back.double_value(&[])), ("identity", same.double_value(&[]))]);
         if moment.progress >= self.options.adversarial_from {

@@ -1,5 +1,7 @@
 //! Trains the segmentation network.
 
+mod classes;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,6 +11,7 @@ use image::RgbImage;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor, nn};
 
+use self::classes::ClassSegmentation;
 use crate::architectures::{class_segmenter, segmenter};
 use crate::backbone;
 use crate::calibrate::{self, CalibrateOptions};
@@ -24,7 +27,6 @@ use crate::measure::detect;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream};
 use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
-use crate::segment_classes::ClassSegmentation;
 use crate::sheet::sheet_of_planes;
 
 /// Long side at which photos are kept in memory.

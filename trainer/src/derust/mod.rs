@@ -1,5 +1,8 @@
 //! Trains the generator of the derust network as a conditional adversarial network on made pairs.
 
+mod samples;
+mod unpaired;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,31 +12,22 @@ use clap::builder::ArgPredicate;
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
+pub use self::samples::{Pairs, Source};
 use crate::adversary::{AdversarialOptions, Adversary};
 use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
-use crate::data::geometry::GeometryRange;
-use crate::data::mix::{Mix, Origin};
-use crate::data::recolour::recolour;
-use crate::data::{Photo, Plane, Recipe, SampleOptions, pairs, rendered};
+use crate::data::mix::Mix;
+use crate::data::{Plane, SampleOptions};
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::psnr;
 use crate::network::{Mode, Network};
-use crate::random::{Purpose, Random, chance, index, stream, uniform};
 use crate::run::collapse::DISCRIMINATOR;
 use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
-use crate::segment::LONG_SIDE;
 use crate::sheet::sheet_of_planes;
-use crate::unpaired;
 
-/// Around the scale at which the segmentation network, and so this one, sees photos.
-const GEOMETRY: GeometryRange =
-    GeometryRange { long_side: [300.0, 640.0], stretch: 1.4, turn: 15.0, ..GeometryRange::FREE };
-/// Part of the masks that get spots where there is no rust. With 0.3 the generator learned to keep rust as well.
-const SPOTTED: f32 = 0.1;
 /// Pairs on which a run is measured.
 const MEASURED: u64 = 96;
 /// Pairs on a sample sheet.
@@ -42,7 +36,10 @@ const SHOWN: u64 = 16;
 /// Options of `train derust`.
 #[derive(Args, Clone, Debug, Serialize)]
 #[command(mut_arg("data", |data| {
-    data.required_unless_present("unpaired").required(false).default_value_if("unpaired", ArgPredicate::IsPresent, "-")
+    data.required_unless_present_any(["unpaired", "paired"]).required(false).default_value_ifs([
+        ("unpaired", ArgPredicate::IsPresent, "-"),
+        ("paired", ArgPredicate::IsPresent, "-"),
+    ])
 }))]
 #[serde(rename_all = "kebab-case")]
 pub struct DerustOptions {
@@ -59,6 +56,16 @@ pub struct DerustOptions {
     /// Learn from two folders of any pictures, rusty and clean, of which none belong together.
     #[arg(long, num_args = 2, value_names = ["RUSTY", "CLEAN"])]
     pub unpaired: Vec<PathBuf>,
+    /// Learn from two folders of the same pictures with and without rust, RUSTY/NAME and CLEAN/NAME, in place of pairs made
+    /// from photos.
+    #[arg(long, num_args = 2, value_names = ["RUSTY", "CLEAN"], conflicts_with = "unpaired")]
+    pub paired: Vec<PathBuf>,
+    /// `--unpaired`: weight of coming back to where one began (Zhu et al. 2017).
+    #[arg(long, default_value_t = 10.0)]
+    pub cycle: f64,
+    /// `--unpaired`: weight of leaving alone what is of the wanted kind already.
+    #[arg(long, default_value_t = 5.0)]
+    pub identity: f64,
     /// What the generator is built like.
     #[arg(long, value_enum, default_value = "unet")]
     pub generator: Family,
@@ -77,15 +84,6 @@ pub struct DerustOptions {
     #[command(flatten)]
     #[serde(flatten)]
     pub game: AdversarialOptions,
-}
-
-/// Samples of five planes; see [`PairBatch`].
-pub struct Pairs {
-    photos: Vec<Photo>,
-    side: usize,
-    seed: u64,
-    purpose: Purpose,
-    recipe: Recipe,
 }
 
 /// One batch of pairs, each `[n, c, h, w]`.
@@ -110,95 +108,6 @@ impl PairBatch {
     }
 }
 
-impl Samples for Pairs {
-    fn sample(&self, number: u64) -> Vec<Plane> {
-        let mut random = stream(self.seed, self.purpose, number);
-        let pair = match self.recipe.mix.origin(&mut random) {
-            Origin::Rendered => rendered::random_pair(self.side, &mut random),
-            Origin::Negative => {
-                let host = rendered::random_negative(self.side, &mut random);
-                self.pasted(host, &mut random)
-            }
-            Origin::Photo => {
-                let geometry = self.recipe.augment.geometry(GEOMETRY);
-                let host = pairs::pick(&self.photos, self.side, &geometry, 0.0..=0.5, &mut random);
-                self.pasted(host, &mut random)
-            }
-        };
-        let mut known = pair.own.clone();
-        known.dilate(4);
-        for value in &mut known.values {
-            *value = 1.0 - *value;
-        }
-        let mask = match self.purpose {
-            Purpose::Training => told_mask(&pair, &mut random),
-            _ => exact_mask(&pair),
-        };
-        vec![pair.rusty, pair.target, mask, pair.pasted, known]
-    }
-}
-
-impl Pairs {
-    /// The samples that the network learns from.
-    pub fn for_training(photos: Vec<Photo>, side: usize, seed: u64, recipe: Recipe) -> Self {
-        Pairs { photos, side, seed, purpose: Purpose::Training, recipe }
-    }
-
-    /// A host with rust of one or two donors.
-    fn pasted(&self, mut host: (Plane, Plane), random: &mut Random) -> pairs::Pair {
-        let geometry = self.recipe.augment.geometry(GEOMETRY);
-        recolour(&mut host.0, &self.recipe.augment, random);
-        let donors: Vec<(Plane, Plane)> = (0..1 + index(random, 2))
-            .map(|_| {
-                self.recipe.donor(self.side, random, |random| {
-                    pairs::pick(&self.photos, self.side, &geometry, 0.05..=1.0, random)
-                })
-            })
-            .collect();
-        pairs::paste(host, &donors, random)
-    }
-}
-
-/// Everything that is rust, a little widened.
-fn exact_mask(pair: &pairs::Pair) -> Plane {
-    let mut mask = pair.own.clone();
-    for (value, pasted) in mask.values.iter_mut().zip(&pair.pasted.values) {
-        if *pasted >= 0.1 {
-            *value = 1.0;
-        }
-    }
-    mask.dilate(2);
-    mask
-}
-
-/// A mask such as a detector or a hurried person makes: too wide, too narrow, with spots where there is no rust. There
-/// the generator learns to leave things as they are.
-fn told_mask(pair: &pairs::Pair, random: &mut Random) -> Plane {
-    let mut mask = exact_mask(pair);
-    match index(random, 5) {
-        0 => mask.erode(1 + index(random, 2)),
-        1 => {}
-        _ => mask.dilate(index(random, 6)),
-    }
-    if chance(random, SPOTTED) {
-        let (side, spots) = (mask.width as f32, 1 + index(random, 3));
-        for _ in 0..spots {
-            let centre = [uniform(random, 0.0, side), uniform(random, 0.0, side)];
-            let radius = uniform(random, 3.0, side / 6.0);
-            for (i, value) in mask.values.iter_mut().enumerate() {
-                let (x, y) = ((i % side as usize) as f32 - centre[0], (i / side as usize) as f32 - centre[1]);
-                if x * x + y * y < radius * radius {
-                    *value = 1.0;
-                }
-            }
-        }
-    }
-    if chance(random, 0.5) {
-        mask.box_blur(1);
-    }
-    mask
-}
-
 /// Trains until the budget is spent and leaves the best weights in the run's folder.
 ///
 /// # Errors
@@ -214,8 +123,8 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
         import::segmentation(segment_run).context("the generator learns beside a segmentation network")?;
     let backbone = FrozenBackbone::new(&segmentation, device)?;
     let recipe = options.samples.choose(Mix::DERUST)?;
-    let (learn, held_out) = options.run.photos(LONG_SIDE)?;
-    println!("{} photos to make pairs of, {} held out", learn.photos.len(), held_out.photos.len());
+    let (learn, held_out) = Source::read(options)?;
+    println!("{} {} to learn from, {} held out", learn.len(), learn.what(), held_out.len());
     let side = options.run.side;
     let about = |name, averaged| LearnerOptions {
         name,
@@ -232,17 +141,11 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
         generator: Learner::new(generator(options.generator, 1.0, backbone.width), &about("generator", true)),
         adversary,
         backbone,
-        measured: Pairs {
-            photos: held_out.photos,
-            side,
-            seed: 0,
-            purpose: Purpose::Measuring,
-            recipe: Recipe::standard(Mix::DERUST),
-        },
+        measured: Pairs::for_measuring(held_out, side),
         options: options.clone(),
         device,
     };
-    let samples = Pairs::for_training(learn.photos, side, seed, recipe);
+    let samples = Pairs::for_training(learn, side, seed, recipe);
     fit(&mut task, Arc::new(samples), device, &options.run, options)
 }
 
@@ -295,6 +198,9 @@ impl Task for Removal {
     }
 
     fn measure(&mut self) -> Result<Measurement> {
+        if self.measured.is_empty() {
+            return Ok(Measurement::unknown());
+        }
         Ok(self.measure_pairs())
     }
 
