@@ -29,13 +29,14 @@ fn start_and_end(photos: &Photos, rows: &Rows, own: &[&str], seed: u64, more: &[
     let name = format!("{}{}{seed}{}", rows.shared[0], own.join(""), more.join(""));
     let run = photos.folder().join(name.replace(['/', '.'], ""));
     let seed = seed.to_string();
-    let [rusty, clean] = ["rusty", "clean"].map(|name| photos.folder().join(name));
+    let [rusty, clean, severity] = ["rusty", "clean", "severity"].map(|name| photos.folder().join(name));
     let fixed = ["--run", text(&run), "--seed", &seed, "--held-out", "0.4", "--every", "1000"];
     let mut arguments = vec!["train"];
     let replaced = |argument: &&&str| more == FROZEN && argument.starts_with("--learning-rate");
     for argument in rows.shared.iter().chain(own).filter(|argument| !replaced(argument)) {
         match *argument {
             "PHOTOS" => arguments.extend(["--data", text(photos.folder())]),
+            "CLASSES" => arguments.extend(["--data", text(&severity), "--classes=light=100,heavy=200"]),
             "FINDER" => arguments.extend(["--segment-run", text(photos.finder())]),
             "UNPAIRED" => arguments.extend(["--unpaired", text(&rusty), text(&clean)]),
             argument => arguments.push(argument),
@@ -154,5 +155,15 @@ fn generators_learn_from_pictures_that_do_not_belong_together() {
         figure: "score",
         higher: true,
         own: &[(true, &["--learning-rate=2e-3", "--adversarial-loss=least-squares", "--image-pool=8"])],
+    });
+}
+
+#[test]
+fn several_classes_are_told_apart() {
+    must_learn(&Rows {
+        shared: &["segment", "CLASSES", "--side=64", "--batch=4", "--width=0.25", "--average-decay=0.9"],
+        figure: "steps.loss",
+        higher: false,
+        own: &[(true, &["--steps=40"])],
     });
 }

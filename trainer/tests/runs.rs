@@ -154,3 +154,32 @@ fn a_full_disk_is_said_in_one_line_and_leaves_no_broken_checkpoint() {
         left.filter(|name| name.contains("partial") || name.ends_with("safetensors")).collect();
     assert!(left.is_empty(), "{left:?}");
 }
+
+#[test]
+fn a_killed_run_leaves_a_whole_checkpoint() {
+    let data = data(4, 64);
+    let run = data.path().join("run");
+    let fixed = ["train", "segment", "--data", text(data.path()), "--run", text(&run)];
+    let fixed =
+        [&fixed[..], &["--side=32", "--batch=1", "--width=0.25", "--every=1", "--held-out=0.3"]].concat();
+    for delay in [0, 7, 23] {
+        let before = metrics(&run).len();
+        let goes_on: &[&str] = if before > 0 { &["--resume"] } else { &[] };
+        let mut child = Command::new(env!("CARGO_BIN_EXE_derust-trainer"))
+            .args([&fixed[..], goes_on, &["--steps=100000"]].concat())
+            .stdout(Stdio::null())
+            .spawn()
+            .unwrap();
+        let begun = Instant::now();
+        while metrics(&run).len() < before + 3 {
+            assert!(begun.elapsed() < Duration::from_secs(120), "the run never saved");
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        // Somewhere between two checkpoints, or in one.
+        std::thread::sleep(Duration::from_millis(delay));
+        child.kill().unwrap();
+        child.wait().unwrap();
+    }
+    // Over as soon as it has begun, since it has more steps behind it than these.
+    succeed(&[&fixed[..], &["--resume", "--steps=1"]].concat());
+}

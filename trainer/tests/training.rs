@@ -56,7 +56,11 @@ fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
 fn a_resumed_run_ends_as_an_uninterrupted_one() {
     let data = data(16, 160);
     let finder = finder(&data);
-    for (kind, own) in [("segment", ["--width", "0.25"]), ("derust", ["--segment-run", text(&finder)])] {
+    // What a discriminator remembers and draws goes on too.
+    let game =
+        ["--image-pool=4", "--instance-noise=0.1", "--adversarial-from=0", "--adversarial-loss=wasserstein"];
+    let derust = [&["--segment-run", text(&finder)], &game[..]].concat();
+    for (kind, own) in [("segment", vec!["--width", "0.25", "--schedule=plateau"]), ("derust", derust)] {
         let budget = [&["--steps", "8", "--every", "4"], &own[..]].concat();
         let whole = train(kind, &data, &format!("{kind}-whole"), &budget);
         let parts = format!("{kind}-parts");

@@ -59,13 +59,15 @@ pub struct Photos {
 }
 
 /// Photos of corroded metal where `DERUST_DATA` names some, otherwise rendered ones, at most `side` pixels wide and high;
-/// beside them `rusty/` and `clean/`, crops with much rust and with none.
+/// beside them `rusty/` and `clean/`, crops with much rust and with none,
+/// and `severity/`, with rust of two classes.
 pub fn photos(count: u64, side: u32) -> Photos {
     let folder = match std::env::var_os("DERUST_DATA") {
         Some(data) => reduced(&Path::new(&data).join("corrosion").join("train"), count as usize, side),
         None => data(count, side),
     };
     crops(folder.path());
+    severities(folder.path());
     Photos { folder, finder: std::cell::OnceCell::new() }
 }
 
@@ -106,6 +108,29 @@ fn reduced(source: &Path, count: usize, side: u32) -> TempDir {
         }
     }
     folder
+}
+
+/// The same photos in `severity/`, their rust in two classes: grey value 100 where it is bright, 200 where it is dark.
+fn severities(folder: &Path) {
+    let severity = folder.join("severity");
+    for name in ["images", "masks"] {
+        std::fs::create_dir_all(severity.join(name)).unwrap();
+    }
+    for entry in std::fs::read_dir(folder.join("images")).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap();
+        let light = image::open(&path).unwrap().blur(2.0).into_luma8();
+        let mut mask = image::open(folder.join("masks").join(name)).unwrap().into_luma8();
+        for (label, light) in mask.pixels_mut().zip(light.pixels()) {
+            label.0[0] = match (label.0[0] >= 128, light.0[0] > 90) {
+                (false, _) => 0,
+                (true, true) => 100,
+                (true, false) => 200,
+            };
+        }
+        std::fs::copy(&path, severity.join("images").join(name)).unwrap();
+        mask.save(severity.join("masks").join(name)).unwrap();
+    }
 }
 
 /// Quarters of the photos: those that are mostly rust, and those without any.
