@@ -35,6 +35,8 @@ pub struct Adversary {
     loss: AdversarialLoss,
     cures: CureOptions,
     pool: ImagePool,
+    /// Whether each made picture should look like the true one of the same number, for feature matching.
+    pub paired: bool,
     /// Sets its random numbers apart from those of another discriminator in the same run.
     number: u64,
 }
@@ -53,14 +55,23 @@ impl Adversary {
         options: &AdversarialOptions,
         number: u64,
     ) -> Result<Self> {
+        let learner = Learner::new(graph, about);
+        Adversary::with_learner(learner, options, number)
+    }
+
+    /// With weights as they are.
+    ///
+    /// # Errors
+    /// When the options do not go together.
+    pub fn with_learner(mut learner: Learner, options: &AdversarialOptions, number: u64) -> Result<Self> {
         options.cures.check(options.adversarial_loss)?;
-        let mut learner = Learner::new(graph, about);
         learner.rate = options.cures.discriminator_rate;
         Ok(Adversary {
             learner,
             loss: options.adversarial_loss,
             cures: options.cures.clone(),
             pool: ImagePool::new(options.cures.image_pool),
+            paired: false,
             number,
         })
     }
@@ -107,7 +118,8 @@ impl Adversary {
         let mut loss = self.loss.generator(Scores { values: &score, weight });
         if self.cures.feature_matching > 0.0 {
             let wanted = tch::no_grad(|| self.learner.forward(&[real])).split_off(1);
-            loss += losses::feature_matching(&wanted, &seen) * self.cures.feature_matching;
+            let compare = if self.paired { losses::feature_matching } else { losses::feature_means };
+            loss += compare(&wanted, &seen) * self.cures.feature_matching;
         }
         let mean = match weight {
             Some(weight) => losses::weighted_mean(&score, weight),

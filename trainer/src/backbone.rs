@@ -178,6 +178,20 @@ pub fn restore_pretrained(store: &nn::VarStore, file: &Path) -> Result<()> {
     Ok(())
 }
 
+/// Copies the backbone of a segmentation run's best weights into a network's.
+///
+/// # Errors
+/// When the weights are another network's.
+pub fn restore_from_run(store: &nn::VarStore, segmentation: &Checkpoint) -> Result<()> {
+    for (name, mut variable) in store.variables() {
+        if name.starts_with(&format!("{PREFIX}/")) {
+            let saved = segmentation.get("weights", &name)?;
+            tch::no_grad(|| variable.f_copy_(&saved))?;
+        }
+    }
+    Ok(())
+}
+
 /// `blocks/3/project_norm.weight` is `_blocks.3._bn2.weight` there.
 fn pretrained_name(own: &str) -> Result<String> {
     let parts: Vec<&str> = own.split(['/', '.']).collect();

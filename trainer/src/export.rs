@@ -9,16 +9,20 @@ use derust_manifest::{Input, InputRole, Kind, Manifest, Output, OutputRole, SCHE
 use semver::Version;
 use tch::{Device, nn};
 
-use crate::architectures::{AlphaRamp, Family, SIZE_MULTIPLE, derust, names, segmenter};
+use crate::architectures::{
+    AlphaRamp, Family, SIZE_MULTIPLE, derust, grader, names, segmenter, texture_generator,
+};
 use crate::backbone;
 use crate::checkpoint::Checkpoint;
 use crate::fold::{FoldedNetwork, WeightStorage};
+use crate::grade;
 use crate::import;
 use crate::network::Network;
 use crate::onnx::encode;
 use crate::parity;
 use crate::run::files;
 use crate::segment::LONG_SIDE;
+use crate::texture;
 
 /// What to export.
 #[derive(Subcommand, Clone, Debug)]
@@ -49,6 +53,22 @@ pub enum ExportCommand {
         /// by a small scale than a mask does.
         #[arg(long)]
         long_side: Option<u32>,
+        #[command(flatten)]
+        about: About,
+    },
+    /// A rust-texture model from a texture run: it makes textures of noise.
+    Texture {
+        /// The run's folder.
+        #[arg(long)]
+        run: PathBuf,
+        #[command(flatten)]
+        about: About,
+    },
+    /// A rust-grade model from a grading run.
+    Grade {
+        /// The run's folder.
+        #[arg(long)]
+        run: PathBuf,
         #[command(flatten)]
         about: About,
     },
@@ -89,7 +109,8 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             let network = Network::new(&store.root(), segmenter(width_of(&best)?));
             best.restore_store("weights", &store)?;
             let outputs = vec![Output::new(names::PROBABILITY, OutputRole::Probability)];
-            let working = Working { long_side: long_side_of(&best)?, threshold: threshold_of(&best, about)? };
+            let working =
+                Working { long_side: Some(long_side_of(&best)?), threshold: threshold_of(&best, about)? };
             write(&network, about, Kind::SegmentRust, outputs, working)
         }
         ExportCommand::Derust { segment_run, run, ramp, change, long_side, about } => {
@@ -108,22 +129,48 @@ pub fn export(command: &ExportCommand) -> Result<()> {
                 Some(long_side) => *long_side,
                 None => long_side_of(&find)?,
             };
-            let working = Working { long_side, threshold };
+            let working = Working { long_side: Some(long_side), threshold };
             write(&network, about, Kind::Derust, outputs, working)
+        }
+        ExportCommand::Texture { run, about } => {
+            let best = best_weights(run)?;
+            let network = Network::new(&store.root(), texture_generator(texture::size_of(&best)?));
+            best.restore_store("weights", &store)?;
+            let outputs = vec![Output::new(names::TEXTURE, OutputRole::Rgb)];
+            write(&network, about, Kind::RustTexture, outputs, Working::default())
+        }
+        ExportCommand::Grade { run, about } => {
+            let best = best_weights(run)?;
+            let (width, side) = grade::sizes_of(&best)?;
+            let network = Network::new(&store.root(), grader(width, grade::GRADES.len() as i64));
+            best.restore_store("weights", &store)?;
+            // The roles of a manifest are about pixels; a grade is about the whole picture.
+            let working = Working { long_side: Some(side), ..Default::default() };
+            write(&network, about, Kind::RustGrade, vec![], working)
         }
     }
 }
 
 /// At which scale a network works, and from where on it counts rust.
 struct Working {
-    long_side: u32,
+    /// None where the network takes no picture.
+    long_side: Option<u32>,
     threshold: f32,
+}
+
+impl Default for Working {
+    fn default() -> Self {
+        Working { long_side: None, threshold: 0.5 }
+    }
 }
 
 fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, working: Working) -> Result<()> {
     let inputs = network.graph.inputs().map(|id| {
-        let role =
-            if network.graph.nodes[id].name == names::MASK { InputRole::Mask } else { InputRole::Image };
+        let role = match network.graph.nodes[id].name.as_str() {
+            names::MASK => InputRole::Mask,
+            names::NOISE => InputRole::Noise,
+            _ => InputRole::Image,
+        };
         Input::new(network.graph.nodes[id].name.clone(), role)
     });
     let manifest = Manifest {
@@ -137,7 +184,7 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, wor
         inputs: inputs.collect(),
         outputs,
         tile: Tile { size: LONG_SIDE, overlap: LONG_SIDE / 4, multiple: SIZE_MULTIPLE },
-        long_side: Some(working.long_side),
+        long_side: working.long_side,
         threshold: working.threshold,
     };
     manifest.check()?;
@@ -150,15 +197,15 @@ fn write(network: &Network, about: &About, kind: Kind, outputs: Vec<Output>, wor
     std::fs::rename(&partial, &about.output)
         .with_context(|| format!("cannot write {}", about.output.display()))?;
     println!(
-        "{}: {} {}, {:.1} MB, {:.1} GFLOP per megapixel, at {} px, threshold {}, ONNX Runtime agrees within \
-         {difference:.1e}",
+        "{}: {} {}, {:.1} MB, {:.1} GFLOP per megapixel{}, ONNX Runtime agrees within {difference:.1e}",
         about.output.display(),
         about.name,
         about.version,
         bytes.len() as f64 / 1e6,
         network.graph.operations_per_pixel() / 1e3,
-        working.long_side,
-        working.threshold
+        working
+            .long_side
+            .map_or(String::new(), |side| format!(", at {side} px, threshold {}", working.threshold))
     );
     Ok(())
 }

@@ -16,6 +16,7 @@ mod distance;
 mod evaluate;
 mod export;
 mod fold;
+mod grade;
 mod graph;
 mod html;
 mod import;
@@ -35,7 +36,9 @@ mod run;
 mod runtime;
 mod segment;
 mod sheet;
+mod speed;
 mod table;
+mod texture;
 mod whole_file;
 
 use std::process::ExitCode;
@@ -73,6 +76,9 @@ enum Command {
     Pairs(evaluate::PairsOptions),
     /// Write a fixed list of pictures without rust: rendered ones, and clean parts of photos.
     RustFree(evaluate::RustFreeOptions),
+    /// Measure how many pictures a second a network learns from; `trainer/benchmarks/speed.py` calls this.
+    #[command(hide = true)]
+    Speed(speed::SpeedOptions),
     /// Measure model files through the `derust` command.
     #[command(subcommand, visible_alias = "eval")]
     Evaluate(evaluate::EvaluateCommand),
@@ -85,9 +91,14 @@ enum TrainCommand {
     Segment(segment::SegmentOptions),
     /// The network that fills the place of rust.
     Derust(derust::DerustOptions),
+    /// A network that makes rust textures of noise.
+    Texture(texture::TextureOptions),
+    /// The network that grades pictures by their rust: none, light, moderate, severe.
+    Grade(grade::GradeOptions),
 }
 
 fn main() -> ExitCode {
+    runtime::keep_memory();
     match parse().and_then(run) {
         Ok(exit_code) => exit_code,
         Err(error) => {
@@ -115,6 +126,8 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let outcome = match *command {
                 TrainCommand::Segment(options) => segment::train(&options)?,
                 TrainCommand::Derust(options) => derust::train(&options)?,
+                TrainCommand::Texture(options) => texture::train(&options)?,
+                TrainCommand::Grade(options) => grade::train(&options)?,
             };
             return Ok(match outcome {
                 Outcome::Finished | Outcome::Stopped => ExitCode::SUCCESS,
@@ -129,6 +142,7 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),
         Command::RustFree(options) => evaluate::write_rust_free(&options),
+        Command::Speed(options) => speed::measure(&options),
         Command::Evaluate(command) => evaluate::evaluate(&command),
     }?;
     Ok(ExitCode::SUCCESS)

@@ -194,7 +194,6 @@ impl Network {
     }
 
     /// Draws the weights of all convolutions and dense layers again, normal with this standard deviation.
-    #[allow(dead_code, reason = "the training of textures will use it")]
     pub fn draw_weights(&self, deviation: f64) {
         let _no_grad = tch::no_grad_guard();
         for (node, parameters) in self.graph.nodes.iter().zip(&self.parameters) {

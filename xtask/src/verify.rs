@@ -20,7 +20,8 @@ const LEAST_GAIN: f64 = 3.4;
 /// Pairs on which that gain is measured.
 const PAIRS: &str = "200";
 
-/// Runs all tests strictly, then measures the shipped networks on photos with known rust.
+/// Runs all tests strictly, then every training that the tests know, then measures the shipped networks on photos with
+/// known rust.
 pub fn run(workspace: &Workspace) -> Result<ExitCode> {
     let photos = photos::validation()?;
     let tests = test::run(workspace, true)?;
@@ -38,7 +39,7 @@ pub fn run(workspace: &Workspace) -> Result<ExitCode> {
 /// The short trainings of which the tests run only a few: every kind, optimiser, loss and cure, from three seeds.
 fn train_every_row(workspace: &Workspace) -> Result<()> {
     let mut tests = process::cargo(workspace);
-    tests.args(["test", "--release", "--package", "derust-trainer", "--test", "rows"]);
+    tests.args(["test", "--release", "--package", "derust-trainer", "--test", "rows", "--test", "textures"]);
     tests.env("DERUST_EVERY_ROW", "1").env("GOMP_SPINCOUNT", "0");
     process::run(&mut tests, "training everything that can be trained, for a short while")
 }

@@ -136,7 +136,8 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     };
     let cures = &options.game.cures;
     let judge = PatchDiscriminator { spectral: cures.spectral_norm, ..Default::default() };
-    let adversary = Adversary::new(discriminator(judge), &about(DISCRIMINATOR, false), &options.game, 0)?;
+    let mut adversary = Adversary::new(discriminator(judge), &about(DISCRIMINATOR, false), &options.game, 0)?;
+    adversary.paired = true;
     let mut task = Removal {
         generator: Learner::new(generator(options.generator, 1.0, backbone.width), &about("generator", true)),
         adversary,
