@@ -77,7 +77,11 @@ fn run_short(mut network: Network, more: u64, picture: &Array3<f32>) -> (Result<
     let options = SessionOptions { threads: std::num::NonZero::new(1), ..SessionOptions::default() };
     network.load(&runtime, &options).unwrap();
     limit_memory(more);
-    let found = network.run(&runtime, &options, picture.view(), None, Control::default());
+    let told = Mutex::new(Vec::new());
+    let hear = |done: f32| told.lock().unwrap().push(done);
+    let found = network.run(&runtime, &options, picture.view(), None, Control::new(Some(&hear), None));
+    let told = told.into_inner().unwrap();
+    assert!(told.is_sorted() && found.is_ok() == (told.last() == Some(&1.0)), "{told:?}");
     let heard = std::mem::take(&mut *heard.lock().unwrap());
     (found, heard)
 }
