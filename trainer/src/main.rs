@@ -10,7 +10,6 @@ mod checkpoint;
 mod compare;
 mod data;
 mod derust;
-#[allow(dead_code, reason = "its export follows")]
 mod detector;
 mod distance;
 mod evaluate;
@@ -30,6 +29,7 @@ mod onnx;
 mod optimiser;
 mod parity;
 mod plot;
+mod precision;
 mod preview;
 mod random;
 mod run;

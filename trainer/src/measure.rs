@@ -1,5 +1,6 @@
 //! Figures of merit.
 
+use anyhow::Result;
 use tch::{Device, Kind, Tensor};
 
 use crate::data::Photo;
@@ -219,6 +220,25 @@ pub fn detect(network: &Network, photos: &[Photo], long_side: u32, device: Devic
     detection
 }
 
+/// The same with anything that makes a probability `[1, 1, h, w]` of an image `[1, 3, h, w]`.
+///
+/// # Errors
+/// Those of what makes the probability.
+pub fn detect_by(
+    mut probability: impl FnMut(Tensor) -> Result<Tensor>,
+    photos: &[Photo],
+    long_side: u32,
+) -> Result<Detection> {
+    let mut detection = Detection::default();
+    for photo in photos {
+        let (image, mask) = photo_tensors(photo);
+        let own = [photo.height as i64, photo.width as i64];
+        let found = probability(reduced(&image, long_side))?;
+        detection.add(&found.upsample_bilinear2d(own, false, None, None), &mask);
+    }
+    Ok(detection)
+}
+
 /// Runs a network of several classes over whole photos as [`detect`] does, and counts for each class, the background
 /// first, where it is likeliest.
 pub fn classify(
@@ -249,13 +269,17 @@ pub fn classify(
 
 /// What a network makes of a photo reduced to a long side, at the photo's own size.
 fn analyse(network: &Network, photo: &Photo, long_side: u32, device: Device) -> Tensor {
-    let image = photo_tensors(photo).0;
-    let own = [photo.height as i64, photo.width as i64];
-    let scale = (f64::from(long_side) / photo.height.max(photo.width) as f64).min(1.0);
-    let reduced = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
-    let image = image.internal_upsample_bilinear2d_aa(reduced, false, None, None);
+    let image = reduced(&photo_tensors(photo).0, long_side);
     let answer = network.forward(&[&image.to_device(device)], Mode::Evaluate).remove(0);
-    answer.upsample_bilinear2d(own, false, None, None)
+    answer.upsample_bilinear2d([photo.height as i64, photo.width as i64], false, None, None)
+}
+
+/// A picture `[1, c, h, w]` with a long side of at most so many pixels.
+pub fn reduced(picture: &Tensor, long_side: u32) -> Tensor {
+    let own = [picture.size()[2], picture.size()[3]];
+    let scale = (f64::from(long_side) / own[0].max(own[1]) as f64).min(1.0);
+    let sides = own.map(|side| ((side as f64 * scale).round() as i64).max(1));
+    picture.internal_upsample_bilinear2d_aa(sides, false, None, None)
 }
 
 /// Peak signal-to-noise ratio in dB of values in 0 to 1 with this mean squared error.

@@ -59,6 +59,14 @@ impl Network {
         self
     }
 
+    /// A network that shares the parameters and whose results are what other nodes compute.
+    pub fn showing(&self, nodes: impl Iterator<Item = usize>) -> Network {
+        let mut graph = self.graph.clone();
+        graph.outputs = nodes.map(|id| (graph.nodes[id].name.clone(), id)).collect();
+        let shared = |own: &Parameters| own.iter().map(|(name, one)| (*name, one.shallow_clone())).collect();
+        Network::with_parameters(graph, self.parameters.iter().map(shared).collect())
+    }
+
     /// Parameters of a node.
     pub fn parameters(&self, node: usize) -> &Parameters {
         &self.parameters[node]

@@ -10,11 +10,30 @@ use tch::{Kind, Tensor};
 
 use crate::fold::{FoldedNetwork, WeightStorage};
 use crate::graph::{Extent, Graph, NodeId, Op};
+use crate::precision::{Activation, Quantisation, WholeNumbers, WholeParameter};
+
+/// In what numbers a model file computes.
+#[derive(Clone, Copy)]
+pub enum Form<'a> {
+    /// All in float32.
+    Float32,
+    /// All in float16 but what goes in and comes out, which stays float32.
+    Float16,
+    /// Convolutions and what lies between them in whole numbers of eight bits.
+    Int8(&'a Quantisation),
+}
 
 /// The model file's bytes, with the manifest inside.
-pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
+pub fn encode(network: &FoldedNetwork, form: Form, manifest: &Manifest) -> Vec<u8> {
     let _no_grad = tch::no_grad_guard();
-    let mut writer = Writer { network, names: HashMap::new(), nodes: vec![], initializers: BTreeMap::new() };
+    let mut writer = Writer {
+        network,
+        form,
+        names: HashMap::new(),
+        shapes: HashMap::new(),
+        nodes: vec![],
+        initializers: BTreeMap::new(),
+    };
     writer.write_nodes();
     let graph = &network.network.graph;
     let extents = graph.extents();
@@ -48,8 +67,11 @@ pub fn encode(network: &FoldedNetwork, manifest: &Manifest) -> Vec<u8> {
 
 struct Writer<'a> {
     network: &'a FoldedNetwork,
+    form: Form<'a>,
     /// Name of each node's result.
     names: HashMap<NodeId, String>,
+    /// Name of something of the shape of a node's result.
+    shapes: HashMap<NodeId, String>,
     nodes: Vec<Node>,
     initializers: BTreeMap<String, onnx::Tensor>,
 }
@@ -59,10 +81,51 @@ impl Writer<'_> {
         let graph = &self.network.network.graph;
         for (id, node) in graph.nodes.iter().enumerate() {
             let named = graph.outputs.iter().find(|(_, output)| *output == id).map(|(name, _)| name.clone());
+            let is_result = named.is_some();
             let name = named.unwrap_or_else(|| node.name.clone());
-            self.names.insert(id, name);
-            self.write_node(graph, id);
+            self.names.insert(id, name.clone());
+            self.shapes.insert(id, name.clone());
+            match self.form {
+                Form::Float16 => self.write_half(graph, id, &name, is_result),
+                _ => self.write_node(graph, id),
+            }
+            if let Form::Int8(quantisation) = self.form
+                && let Some(activation) = quantisation.activations.get(&id)
+            {
+                self.quantise(id, &name, *activation);
+            }
         }
+    }
+
+    /// A node in float16: what goes into the graph is narrowed, and what comes out widened.
+    fn write_half(&mut self, graph: &Graph, id: NodeId, name: &str, is_result: bool) {
+        let half = format!("{name}.half");
+        let to = |data_type: i32| vec![Attribute::int("to", data_type.into())];
+        let is_input = graph.nodes[id].op.is_input();
+        if is_input {
+            self.push_named(&half, "Cast", vec![name.into()], to(onnx::data_type::FLOAT16));
+        }
+        if is_input || is_result {
+            self.names.insert(id, half.clone());
+        }
+        self.write_node(graph, id);
+        if is_result {
+            self.push_named(name, "Cast", vec![half], to(onnx::data_type::FLOAT));
+        }
+    }
+
+    /// Rounds a node's result to eight bits; its readers take it from there.
+    fn quantise(&mut self, id: NodeId, name: &str, activation: Activation) {
+        let [scale, zero_point, whole, rounded] =
+            ["scale", "zero_point", "whole", "rounded"].map(|part| format!("{name}.{part}"));
+        self.initializers.insert(scale.clone(), onnx::Tensor::floats(&scale, &[], &[activation.scale]));
+        let zero = onnx::Tensor::unsigned_byte(&zero_point, activation.zero_point);
+        self.initializers.insert(zero_point.clone(), zero);
+        let inputs = |value: &str| vec![value.into(), scale.clone(), zero_point.clone()];
+        self.push_named(&whole, "QuantizeLinear", inputs(name), vec![]);
+        self.push_named(&rounded, "DequantizeLinear", inputs(&whole), vec![]);
+        self.names.insert(id, rounded);
+        self.shapes.insert(id, whole);
     }
 
     fn write_node(&mut self, graph: &Graph, id: NodeId) {
@@ -151,8 +214,10 @@ impl Writer<'_> {
         let name = self.network.network.graph.nodes[id].name.clone();
         let at = |part: &str| format!("{name}.{part}");
         let [zero, two, four] = [0, 2, 4].map(|value| self.index(value));
-        self.push_named(&at("shape"), "Shape", vec![inputs[0].clone()], vec![]);
-        self.push_named(&at("like"), "Shape", vec![inputs[1].clone()], vec![]);
+        let [own, other] =
+            [0, 1].map(|i| self.shapes[&self.network.network.graph.nodes[id].inputs[i]].clone());
+        self.push_named(&at("shape"), "Shape", vec![own], vec![]);
+        self.push_named(&at("like"), "Shape", vec![other], vec![]);
         self.push_named(&at("channels"), "Slice", vec![at("shape"), zero, two.clone()], vec![]);
         self.push_named(&at("sides"), "Slice", vec![at("like"), two, four], vec![]);
         self.push_named(
@@ -172,6 +237,14 @@ impl Writer<'_> {
     /// A layer's inputs, and behind them its weight and its bias.
     fn with_parameters(&mut self, id: NodeId, mut inputs: Vec<String>) -> Vec<String> {
         let node = &self.network.network.graph.nodes[id].name;
+        if let Form::Int8(quantisation) = self.form
+            && let Some(layer) = quantisation.layers.get(&id)
+        {
+            for (name, whole) in [("weight", &layer.weight), ("bias", &layer.bias)] {
+                inputs.push(self.whole_parameter(&format!("{node}.{name}"), whole));
+            }
+            return inputs;
+        }
         for name in ["weight", "bias"] {
             if let Some(tensor) = self.network.network.parameters(id).get(name) {
                 inputs.push(self.parameter(&format!("{node}.{name}"), tensor));
@@ -180,20 +253,43 @@ impl Writer<'_> {
         inputs
     }
 
+    /// Stores whole numbers and returns the name under which nodes read the values that they stand for.
+    fn whole_parameter(&mut self, name: &str, parameter: &WholeParameter) -> String {
+        let [whole, scale, zero_point] =
+            ["whole", "scale", "zero_point"].map(|part| format!("{name}.{part}"));
+        let count = parameter.scales.len();
+        let stored = |name: &str, numbers: &WholeNumbers| match numbers {
+            WholeNumbers::Bytes(dims, values) => onnx::Tensor::bytes(name, dims, values),
+            WholeNumbers::Ints(values) => onnx::Tensor::short_ints(name, values),
+        };
+        let zeros = parameter.numbers.zeros(count);
+        self.initializers.insert(whole.clone(), stored(&whole, &parameter.numbers));
+        self.initializers.insert(zero_point.clone(), stored(&zero_point, &zeros));
+        let scales = onnx::Tensor::floats(&scale, &[count as i64], &parameter.scales);
+        self.initializers.insert(scale.clone(), scales);
+        let axis = vec![Attribute::int("axis", 0)];
+        self.push_named(name, "DequantizeLinear", vec![whole, scale, zero_point], axis);
+        name.into()
+    }
+
     /// Stores a parameter and returns the name under which nodes read it.
     fn parameter(&mut self, name: &str, tensor: &Tensor) -> String {
         let dims = tensor.size();
         let flat = tensor.to_kind(Kind::Float).contiguous().view([-1]);
         let values = Vec::<f32>::try_from(flat).expect("a flat float tensor on the CPU");
+        let halves = || values.iter().map(|v| f16::from_f32(*v).to_bits()).collect::<Vec<u16>>();
         match self.network.storage {
+            _ if matches!(self.form, Form::Float16) => {
+                self.initializers.insert(name.into(), onnx::Tensor::halves(name, &dims, &halves()));
+                name.into()
+            }
             WeightStorage::Float32 => {
                 self.initializers.insert(name.into(), onnx::Tensor::floats(name, &dims, &values));
                 name.into()
             }
             WeightStorage::Float16 => {
-                let bits: Vec<u16> = values.iter().map(|v| f16::from_f32(*v).to_bits()).collect();
                 let stored = format!("{name}.half");
-                self.initializers.insert(stored.clone(), onnx::Tensor::halves(&stored, &dims, &bits));
+                self.initializers.insert(stored.clone(), onnx::Tensor::halves(&stored, &dims, &halves()));
                 let to = Attribute::int("to", onnx::data_type::FLOAT.into());
                 self.push_named(name, "Cast", vec![stored], vec![to]);
                 name.into()
@@ -203,7 +299,10 @@ impl Writer<'_> {
 
     fn scalar(&mut self, value: f64) -> String {
         let name = format!("scalar.{value}");
-        let tensor = onnx::Tensor::floats(&name, &[], &[value as f32]);
+        let tensor = match self.form {
+            Form::Float16 => onnx::Tensor::halves(&name, &[], &[f16::from_f64(value).to_bits()]),
+            _ => onnx::Tensor::floats(&name, &[], &[value as f32]),
+        };
         self.initializers.insert(name.clone(), tensor);
         name
     }

@@ -10,6 +10,7 @@ use prost::Message;
 pub mod data_type {
     pub const FLOAT: i32 = 1;
     pub const UINT8: i32 = 2;
+    pub const INT8: i32 = 3;
     pub const INT32: i32 = 6;
     pub const INT64: i32 = 7;
     pub const FLOAT16: i32 = 10;
@@ -151,6 +152,21 @@ impl Tensor {
     pub fn halves(name: &str, dims: &[i64], bits: &[u16]) -> Self {
         let raw_data = bits.iter().flat_map(|v| v.to_le_bytes()).collect();
         Tensor { name: name.into(), dims: dims.into(), data_type: data_type::FLOAT16, raw_data }
+    }
+
+    /// `values` are whole numbers of eight bits with a sign.
+    pub fn bytes(name: &str, dims: &[i64], values: &[i8]) -> Self {
+        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Tensor { name: name.into(), dims: dims.into(), data_type: data_type::INT8, raw_data }
+    }
+
+    pub fn unsigned_byte(name: &str, value: u8) -> Self {
+        Tensor { name: name.into(), dims: vec![], data_type: data_type::UINT8, raw_data: vec![value] }
+    }
+
+    pub fn short_ints(name: &str, values: &[i32]) -> Self {
+        let raw_data = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+        Tensor { name: name.into(), dims: vec![values.len() as i64], data_type: data_type::INT32, raw_data }
     }
 
     pub fn ints(name: &str, values: &[i64]) -> Self {

@@ -15,7 +15,7 @@ use super::folder::RunFolder;
 use super::learner::Learner;
 use super::progress::Progress;
 use super::schedule::Schedule;
-use super::{RunOptions, config, files, interrupt};
+use super::{METRICS, RunOptions, config, files, interrupt};
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Batches, Samples};
 use crate::import::FirstBatches;
@@ -269,7 +269,10 @@ impl Course {
         }
         if measurement.score.is_nan() || measurement.score > self.best {
             self.best = measurement.score;
-            folder.save_best(&task.best())?;
+            let mut best = task.best();
+            let kept = measurement.figures.iter();
+            best.put(METRICS, kept.map(|(name, value)| (name.into(), Tensor::from_slice(&[value]))));
+            folder.save_best(&best)?;
         }
         Ok(())
     }

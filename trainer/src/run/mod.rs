@@ -129,6 +129,9 @@ impl RunOptions {
     }
 }
 
+/// Section of the best weights that says what was measured of them.
+pub const METRICS: &str = "metrics";
+
 /// File names inside a run's folder.
 pub mod files {
     /// The settings as used.

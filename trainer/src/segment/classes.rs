@@ -101,7 +101,6 @@ fn put_classes(best: &mut Checkpoint, classes: &[String]) {
 ///
 /// # Errors
 /// When the names are no text.
-#[allow(dead_code, reason = "its export follows")]
 pub fn classes_of(best: &Checkpoint) -> Result<Vec<String>> {
     let Ok(names) = best.get("run", CLASSES) else { return Ok(vec![]) };
     let bytes = Vec::<u8>::try_from(names).context("the names of the run's classes cannot be read")?;

@@ -1,6 +1,6 @@
 //! Trains the segmentation network.
 
-mod classes;
+pub mod classes;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
