@@ -112,3 +112,52 @@ fn eight_bits_need_photos() {
     assert!(said.contains("images/NAME.jpg") && said.trim_end().lines().count() == 1, "{said}");
     assert!(!refused.status.success() && !output.exists());
 }
+
+#[test]
+fn runs_of_several_classes_and_without_pairs_become_models_too() {
+    let data = data(16, 128);
+    let masks = data.path().join("masks");
+    for (number, file) in std::fs::read_dir(&masks).unwrap().enumerate() {
+        let file = file.unwrap().path();
+        let mut mask = image::open(&file).unwrap().into_luma8();
+        let value = if number % 2 == 0 { 255 } else { 128 };
+        mask.pixels_mut().for_each(|pixel| pixel.0[0] = if pixel.0[0] >= 128 { value } else { 0 });
+        mask.save(&file).unwrap();
+    }
+    let photos = ["--data", text(data.path())];
+    let (classes, unpaired) = (data.path().join("classes"), data.path().join("unpaired"));
+    let short = ["--steps", "2", "--batch", "2", "--side", "64", "--run"];
+    let kinds = ["train", "segment", "--width", "0.25", "--classes", "light=128,heavy=255"];
+    succeed(&[&kinds[..], &photos, &short, &[text(&classes)]].concat());
+    let images = data.path().join("images");
+    let games = ["train", "derust", "--unpaired", text(&images), text(&images), "--generator", "resnet"];
+    succeed(&[&games[..], &short, &[text(&unpaired)]].concat());
+
+    let folder = data.path().join("models");
+    std::fs::create_dir(&folder).unwrap();
+    let photo = data.path().join("images/000.png");
+    let export = |arguments: &[&str], file: &str| -> derust_manifest::Manifest {
+        let file = folder.join(file);
+        succeed(&[&["export"], arguments, &["-o", text(&file), "--name", "tiny"]].concat());
+        let manifest = derust_engine::models::inspect(&std::fs::read(&file).unwrap(), None).unwrap().manifest;
+        if manifest.kind == derust_manifest::Kind::SegmentRust {
+            assert_eq!(probability(&folder, &photo).len(), 128 * 128);
+        }
+        manifest
+    };
+    let of_classes = export(&["segment", "--run", text(&classes), "--rust", "heavy"], "classes.onnx");
+    assert_eq!(of_classes.outputs[0].classes, ["background", "light", "heavy"]);
+    assert_eq!(of_classes.outputs[0].rust, ["heavy"]);
+    assert!(of_classes.metrics.contains_key("mean_iou"), "{:?}", of_classes.metrics);
+    let run = ["--run", text(&unpaired)];
+    let detector = export(&[&["detector"], &run[..], &photos].concat(), "detector.onnx");
+    assert!(detector.metrics.contains_key("iou_on_photos_fitted_on"));
+    // It takes a picture alone; what to treat it leaves to the models that find.
+    export(&[&["derust"], &run[..]].concat(), "derust.onnx");
+    assert_eq!(removed(&folder, &photo).0.len(), 128 * 128 * 3);
+
+    let rounded =
+        ["export", "segment", "--run", text(&classes), "-o", "x.onnx", "--name", "x", "--precision", "int8"];
+    let refused = trainer(&[&rounded[..], &photos].concat());
+    assert!(String::from_utf8_lossy(&refused.stderr).contains("int8 is for networks that"));
+}

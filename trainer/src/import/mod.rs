@@ -210,9 +210,8 @@ pub fn segmentation(path: &Path) -> Result<Checkpoint> {
     if path.is_file() {
         return Weights::read(path, Part::Find)?.as_segmentation_run();
     }
-    Checkpoint::load(&path.join(files::BEST)).context(
-        "neither a segmentation run nor a segment-rust or derust model; train a segmentation network first",
-    )
+    Checkpoint::load(&path.join(files::BEST))
+        .context("neither a segmentation run with weights nor a segment-rust or derust model; train first")
 }
 
 /// The convolutions of a graph in the order in which they are computed.
