@@ -161,4 +161,22 @@ mod tests {
             assert!(distance(WeightStorage::Float16) > 0.0);
         }
     }
+
+    #[test]
+    fn a_convolution_that_others_read_too_keeps_its_own_weights() {
+        tch::manual_seed(3);
+        let mut graph = Graph::default();
+        let image = graph.input("image", 2);
+        let convolved = graph.conv(image, 3, 3);
+        let normal = graph.push(Op::BatchNorm, &[convolved]);
+        let sum = graph.push(Op::Add, &[convolved, normal]);
+        graph.output("sum", sum);
+        let store = nn::VarStore::new(Device::Cpu);
+        let network = Network::new(&store.root(), graph);
+        let picture = Tensor::rand([2, 2, 9, 7], (Kind::Float, Device::Cpu));
+        tch::no_grad(|| network.forward(&[&picture], Mode::Train));
+        let folded = FoldedNetwork::new(&network, WeightStorage::Float32).network;
+        let of = |network: &Network| network.forward(&[&picture], Mode::Evaluate).remove(0);
+        assert!((of(&folded) - of(&network)).abs().max().double_value(&[]) < 1e-5);
+    }
 }
