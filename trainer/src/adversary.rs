@@ -95,8 +95,8 @@ impl Adversary {
         let (real, fake) = (noisy(real, deviation, &mut random), noisy(&fake, deviation, &mut random));
         let (real_score, fake_score) = (self.score(&real), self.score(&fake));
         let mut loss = self.loss.discriminator(
-            Scores { values: &real_score, weight: real_weight },
-            Scores { values: &fake_score, weight: weight.as_ref() },
+            Scores::new(&real_score, real_weight),
+            Scores::new(&fake_score, weight.as_ref()),
             self.cures.label_smoothing,
         );
         let played = loss.double_value(&[]);
@@ -115,7 +115,7 @@ impl Adversary {
     pub fn judge(&self, real: &Tensor, fake: &Tensor, weight: Option<&Tensor>) -> (Tensor, f64) {
         let mut seen = self.learner.forward(&[fake]);
         let score = seen.remove(0);
-        let mut loss = self.loss.generator(Scores { values: &score, weight });
+        let mut loss = self.loss.generator(Scores::new(&score, weight));
         if self.cures.feature_matching > 0.0 {
             let wanted = tch::no_grad(|| self.learner.forward(&[real])).split_off(1);
             let compare = if self.paired { losses::feature_matching } else { losses::feature_means };

@@ -1,7 +1,6 @@
 //! `derust-trainer`: trains the networks of derust and writes them as ONNX models.
 
 mod adversary;
-#[allow(dead_code, unused_imports, reason = "some networks have no training yet")]
 mod architectures;
 mod average;
 mod backbone;
@@ -21,7 +20,6 @@ mod html;
 mod import;
 mod layers;
 mod lettering;
-#[allow(dead_code, unused_imports, reason = "some losses have no training yet")]
 mod losses;
 mod measure;
 mod network;

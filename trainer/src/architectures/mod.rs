@@ -5,7 +5,7 @@ mod generators;
 mod grader;
 mod textures;
 
-pub use discriminators::{DETECTOR_PREFIX, PatchDiscriminator, detector, discriminator};
+pub use discriminators::{DETECTOR_PREFIX, PatchDiscriminator, SCORE_STRIDE, detector, discriminator};
 pub use generators::{Family, generator, translator};
 pub use grader::grader;
 pub use textures::{TextureSize, texture_discriminator, texture_encoder, texture_generator};

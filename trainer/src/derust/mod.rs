@@ -14,7 +14,7 @@ use tch::{Device, Kind, Tensor};
 
 pub use self::samples::{Pairs, Source};
 use crate::adversary::{AdversarialOptions, Adversary};
-use crate::architectures::{Family, PatchDiscriminator, discriminator, generator};
+use crate::architectures::{Family, PatchDiscriminator, SCORE_STRIDE, discriminator, generator};
 use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
@@ -294,5 +294,5 @@ impl Removal {
 
 /// A map brought to the size of the discriminator's scores.
 fn patches(map: &Tensor) -> Tensor {
-    map.avg_pool2d([8, 8], [8, 8], [0, 0], true, false, None::<i64>)
+    map.avg_pool2d([SCORE_STRIDE; 2], [SCORE_STRIDE; 2], [0, 0], true, false, None::<i64>)
 }

@@ -21,7 +21,7 @@ use crate::data::mix::Mix;
 use crate::data::recolour::recolour;
 use crate::data::source::{ReadingOptions, load_unpaired};
 use crate::data::{Photo, PhotoSet, Plane};
-use crate::distance::patch_distance;
+use crate::distance::sliced_wasserstein;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, index, stream};
 use crate::run::collapse::DISCRIMINATOR;
@@ -184,7 +184,7 @@ impl Task for Cycle {
         let cleaned = run(&self.to_clean, rusty);
         let rusted = run(&self.to_rusty, clean);
         let cycle = l1(&run(&self.to_rusty, &cleaned), rusty).double_value(&[]);
-        let (to_clean, to_rusty) = (patch_distance(&cleaned, clean), patch_distance(&rusted, rusty));
+        let (to_clean, to_rusty) = (sliced_wasserstein(clean, &cleaned), sliced_wasserstein(rusty, &rusted));
         let figures = Figures::from([
             ("cycle_held_out", cycle),
             ("distance_clean", to_clean),

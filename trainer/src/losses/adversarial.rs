@@ -17,14 +17,9 @@ pub struct Scores<'a> {
 }
 
 impl<'a> Scores<'a> {
-    /// Scores that all count the same.
-    pub fn new(values: &'a Tensor) -> Self {
-        Scores { values, weight: None }
-    }
-
-    /// Scores under weights.
-    pub fn weighted(values: &'a Tensor, weight: &'a Tensor) -> Self {
-        Scores { values, weight: Some(weight) }
+    /// Scores under weights, or without.
+    pub fn new(values: &'a Tensor, weight: Option<&'a Tensor>) -> Self {
+        Scores { values, weight }
     }
 
     /// Mean of what a function makes of the scores.
@@ -89,11 +84,6 @@ impl AdversarialLoss {
             AdversarialLoss::LeastSquares => fake.mean(|score| (score - 1.0).square()) * 0.5,
             AdversarialLoss::Hinge | AdversarialLoss::Wasserstein => -fake.mean(Tensor::shallow_clone),
         }
-    }
-
-    /// The score from which on a discriminator that has learned takes a picture for true.
-    pub fn middle(self) -> f64 {
-        if self == AdversarialLoss::LeastSquares { 0.5 } else { 0.0 }
     }
 }
 

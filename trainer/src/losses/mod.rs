@@ -14,4 +14,4 @@ pub use adversarial::{AdversarialLoss, Scores, gradient_penalty};
 pub use cures::CureOptions;
 pub use pool::ImagePool;
 pub use reconstruction::{feature_matching, feature_means, gradient_difference, weighted_mean};
-pub use segmentation::{UNLABELLED, class_segmentation, cross_entropy, segmentation};
+pub use segmentation::{class_segmentation, cross_entropy, segmentation};

@@ -93,18 +93,18 @@ fn every_adversarial_loss_agrees_with_pytorch() {
             let (discriminator, generator) = (&case["discriminator"], &case["generator"]);
             if discriminator["inputs"].get("real_weight").is_none() {
                 compare(&of("discriminator"), discriminator, &["real", "fake"], |x| {
-                    loss.discriminator(Scores::new(&x[0]), Scores::new(&x[1]), smoothing)
+                    loss.discriminator(Scores::new(&x[0], None), Scores::new(&x[1], None), smoothing)
                 });
-                compare(&of("generator"), generator, &["fake"], |x| loss.generator(Scores::new(&x[0])));
+                compare(&of("generator"), generator, &["fake"], |x| loss.generator(Scores::new(&x[0], None)));
                 continue;
             }
             let names = ["real", "fake", "real_weight", "fake_weight"];
             compare(&of("discriminator"), discriminator, &names, |x| {
-                let (real, fake) = (Scores::weighted(&x[0], &x[2]), Scores::weighted(&x[1], &x[3]));
+                let (real, fake) = (Scores::new(&x[0], Some(&x[2])), Scores::new(&x[1], Some(&x[3])));
                 loss.discriminator(real, fake, smoothing)
             });
             compare(&of("generator"), generator, &["fake", "fake_weight"], |x| {
-                loss.generator(Scores::weighted(&x[0], &x[1]))
+                loss.generator(Scores::new(&x[0], Some(&x[1])))
             });
         }
     }

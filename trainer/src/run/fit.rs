@@ -81,7 +81,6 @@ pub struct Moment {
     /// The learning rate.
     pub learning_rate: f64,
     /// The run's seed.
-    #[allow(dead_code, reason = "for tasks that draw noise")]
     pub seed: u64,
 }
 

@@ -1,7 +1,6 @@
 //! Trains networks that make rust textures of noise: an adversarial one, or a variational autoencoder of the same size.
 
 mod autoencoder;
-mod distance;
 mod duel;
 
 use std::path::{Path, PathBuf};
@@ -18,6 +17,7 @@ use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
 use crate::data::geometry::{Geometry, GeometryRange};
 use crate::data::{Photo, Plane};
+use crate::distance::sliced_wasserstein;
 use crate::graph::Graph;
 use crate::losses::cures::StepRandom;
 use crate::network::{Mode, Network};
@@ -189,7 +189,7 @@ impl Bench {
     fn measure(&self, generator: &Network) -> Measurement {
         let _no_grad = tch::no_grad_guard();
         let made = generator.forward(&[&self.noise], Mode::Evaluate).remove(0);
-        let distance = distance::sliced_wasserstein(&self.real, &made);
+        let distance = sliced_wasserstein(&self.real, &made);
         let variety = |pictures: &Tensor| {
             let deviation = pictures.std_dim([0i64].as_slice(), true, false);
             deviation.mean(Kind::Float).double_value(&[])
