@@ -336,4 +336,35 @@ mod tests {
         assert!(!optimiser.step(0.1));
         assert_eq!(weight.double_value(&[0]), 1.0);
     }
+
+    #[test]
+    fn each_rule_takes_the_steps_that_pytorch_takes() {
+        use crate::losses::reference::{reference, tensor};
+        let all = &reference()["optimisers"];
+        for (name, after) in all["after"].as_object().unwrap() {
+            let decays = name.ends_with("-decay") || name == "adamw";
+            let kind = OptimiserKind::from_str(name.trim_end_matches("-decay"), false).unwrap();
+            let (beta1, beta2) = if name == "adam-decay" { (0.5, 0.99) } else { (0.9, 0.999) };
+            let beta2 = if kind == OptimiserKind::Rmsprop { 0.99 } else { beta2 };
+            let weight_decay = if decays { 0.05 } else { 0.0 };
+            let settings = OptimiserSettings { beta1, beta2, momentum: 0.9, weight_decay, ..settings(kind) };
+            let store = nn::VarStore::new(Device::Cpu);
+            let parameters: Vec<Tensor> =
+                (0..2).map(|i| store.root().var_copy(&format!("p{i}"), &tensor(&all["start"][i]))).collect();
+            let mut optimiser = Optimiser::new(&store, settings, |_| 1.0);
+            let slow = matches!(kind, OptimiserKind::Sgd | OptimiserKind::Momentum);
+            for (gradients, after) in
+                all["gradients"].as_array().unwrap().iter().zip(after.as_array().unwrap())
+            {
+                let products = (0..2).map(|i| (&parameters[i] * tensor(&gradients[i])).sum(Kind::Float));
+                products.sum::<Tensor>().backward();
+                assert!(optimiser.step(if slow { 0.1 } else { 0.01 }));
+                // Ours spares vectors, biases and gains, from decay; PyTorch was told no such thing.
+                for i in 0..if decays { 1 } else { 2 } {
+                    let difference = (&parameters[i] - tensor(&after[i])).abs().max().double_value(&[]);
+                    assert!(difference < 1e-5, "{name} differs by {difference}");
+                }
+            }
+        }
+    }
 }

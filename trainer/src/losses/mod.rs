@@ -8,7 +8,7 @@ mod segmentation;
 pub mod variational;
 
 #[cfg(test)]
-mod reference;
+pub mod reference;
 
 pub use adversarial::{AdversarialLoss, Scores, gradient_penalty};
 pub use cures::CureOptions;
