@@ -183,3 +183,18 @@ fn a_killed_run_leaves_a_whole_checkpoint() {
     // Over as soon as it has begun, since it has more steps behind it than these.
     succeed(&[&fixed[..], &["--resume", "--steps=1"]].concat());
 }
+
+#[test]
+fn a_training_that_diverges_is_named_and_leaves_what_was_good() {
+    let data = data(4, 64);
+    let run = data.path().join("run");
+    let fixed = ["train", "segment", "--data", text(data.path()), "--run", text(&run), "--held-out=0.3"];
+    let wild = ["--side=32", "--batch=2", "--width=0.25", "--steps=40", "--every=1", "--optimiser=sgd"];
+    let rate = ["--learning-rate=1e30", "--clip-norm=0", "--warm-up=0"];
+    let output = trainer(&[&fixed[..], &wild, &rate].concat());
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{said}");
+    assert!(said.contains("the training diverged") && said.contains("--learning-rate"), "{said}");
+    assert_eq!(said.trim_end().lines().count(), 1, "{said}");
+    assert!(run.join("best.safetensors").is_file() && run.join("last.safetensors").is_file());
+}

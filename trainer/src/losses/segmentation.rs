@@ -9,7 +9,10 @@ pub const UNLABELLED: i64 = 255;
 /// the first makes every pixel's probability right, the second weighs the rare rust up.
 pub fn segmentation(probability: &Tensor, mask: &Tensor) -> Tensor {
     let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
-    let cross_entropy = clamped.binary_cross_entropy::<Tensor>(mask, None, Reduction::Mean);
+    // Written out, since libtorch's own breaks off where a diverged network's probabilities are no numbers.
+    let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
+    let likelihood = mask * clamped.log() + clean * unlikely.log();
+    let cross_entropy = -likelihood.mean(Kind::Float);
     let common = (probability * mask).sum(Kind::Float);
     let all = probability.sum(Kind::Float) + mask.sum(Kind::Float);
     cross_entropy + 1.0 - (common * 2.0 + 1.0) / (all + 1.0)
