@@ -103,7 +103,7 @@ fn every_optimiser_and_schedule_learns() {
             "PHOTOS",
             "--side=64",
             "--batch=4",
-            "--steps=40",
+            "--steps=70",
             "--width=0.25",
             "--average-decay=0.9",
         ],
