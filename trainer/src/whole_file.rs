@@ -35,7 +35,7 @@ fn share(_: &std::fs::File) -> std::io::Result<()> {
 /// Writes a picture as PNG, whatever the file is called.
 ///
 /// # Errors
-/// As [`write`].
+/// As [`fn@write`].
 pub fn write_png(path: &Path, picture: impl Into<DynamicImage>) -> Result<()> {
     write(path, &encoded(&picture.into(), ImageFormat::Png)?)
 }
@@ -43,7 +43,7 @@ pub fn write_png(path: &Path, picture: impl Into<DynamicImage>) -> Result<()> {
 /// Writes a picture in the format that the file's ending names.
 ///
 /// # Errors
-/// When the ending names no format that can be written, and as [`write`].
+/// When the ending names no format that can be written, and as [`fn@write`].
 pub fn write_picture(path: &Path, picture: impl Into<DynamicImage>) -> Result<()> {
     let format = ImageFormat::from_path(path).ok().filter(ImageFormat::writing_enabled);
     let format = format.with_context(|| format!("{} must end in .png or .jpg", path.display()))?;

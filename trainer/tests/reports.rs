@@ -44,8 +44,23 @@ fn model(folder: &TempDir, name: &str, network: &Network) -> String {
     text(&path).to_owned()
 }
 
+/// The `derust` command. `cargo xtask test` has built it beside the trainer; on its own this test builds it first.
 fn derust() -> String {
-    text(&derust_test_support::prefix().join("bin/derust")).to_owned()
+    static BUILT: std::sync::Once = std::sync::Once::new();
+    if std::env::var_os("DERUST_PREFIX").is_none() {
+        BUILT.call_once(|| {
+            let cargo = std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into());
+            let built = std::process::Command::new(cargo)
+                .current_dir(derust_test_support::checkout())
+                .env("CARGO_TARGET_DIR", derust_test_support::build_folder())
+                .args(["build", "--quiet", "--package", "derust-command"])
+                .status();
+            assert!(built.unwrap().success(), "the derust command cannot be built");
+        });
+    }
+    let command = derust_test_support::build_folder().join("debug").join("derust");
+    assert!(command.is_file(), "{} is missing", command.display());
+    text(&command).to_owned()
 }
 
 /// Runs `evaluate` and answers with its JSON file and its page.
