@@ -52,6 +52,7 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             model: unsafe { selector(options.model) }?,
             mask_mode,
             scale: scale(options.scale)?,
+            plain_fill: false,
         },
         mask,
         strength: strength(options.strength)?,

@@ -270,6 +270,9 @@ pub struct Remove {
     /// Whether the mask limits what is found, or stands in for it
     #[arg(long, value_name = "MODE", value_enum, default_value_t = MaskMode::Limit, requires_if("replace", "mask"))]
     pub mask_mode: MaskMode,
+    /// Leave the fill as the network made it, without texture from the clean parts of the picture
+    #[arg(long)]
+    pub plain_fill: bool,
     /// JPEG quality, 1 to 100 [default: that of the input, or 95]
     #[arg(long, value_name = "Q", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: Option<u8>,

@@ -60,8 +60,12 @@ fn remove(
         cli::MaskMode::Limit => MaskMode::Limit,
         cli::MaskMode::Replace => MaskMode::Replace,
     };
-    let options =
-        RemoveOptions { model: arguments.work.model.clone(), mask_mode, scale: arguments.work.scale.into() };
+    let options = RemoveOptions {
+        model: arguments.work.model.clone(),
+        mask_mode,
+        scale: arguments.work.scale.into(),
+        plain_fill: arguments.plain_fill,
+    };
     let mask = mask.map(PictureFile::picture).transpose()?;
     let removal = desk.engine.analyse_removal(&file.picture()?, mask.as_ref(), &options, control)?;
     let mut result = file.clone();

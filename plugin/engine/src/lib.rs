@@ -32,9 +32,11 @@ pub mod runtime;
 mod serving;
 pub mod survey;
 mod tensor;
+mod texture;
 mod tiles;
 mod trial;
 mod watch;
+mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;

@@ -168,7 +168,7 @@ fn a_generator_fills_where_another_network_finds_rust_or_the_mask_is_white() {
     let composed = |mask: Option<&[u8]>, mask_mode| {
         let mask_layout = Layout { ..Layout::packed(WIDTH as u32, HEIGHT as u32, Channels::Gray, Depth::U8) };
         let mask = mask.map(|mask| Picture::new(mask, mask_layout).unwrap());
-        let options = RemoveOptions { mask_mode, ..Default::default() };
+        let options = RemoveOptions { mask_mode, plain_fill: true, ..Default::default() };
         let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
         let mut result = data.clone();
         let mut target = PictureMut::new(&mut result, layout()).unwrap();
@@ -215,7 +215,7 @@ fn the_network_that_gives_the_alpha_works_at_the_scale_that_it_knows() {
     let data = [200, 0, 0].repeat(WIDTH * HEIGHT);
     let picture = Picture::new(&data, layout()).unwrap();
     let alpha_size = |scale| {
-        let options = RemoveOptions { scale, ..Default::default() };
+        let options = RemoveOptions { scale, plain_fill: true, ..Default::default() };
         let removal = engine.analyse_removal(&picture, None, &options, Control::default()).unwrap();
         assert_eq!(removal.fill().dim(), (3, HEIGHT, WIDTH));
         removal.alpha().unwrap().dim()

@@ -46,7 +46,17 @@ fn a_generator_of_one_size_is_adopted_and_fills_what_another_network_finds() {
     rusty(100, 60).save(desk.at("a.png")).unwrap();
     let said = desk.succeed(&["models", "adopt", "new/generator-unit.onnx", "--name", "paint"]);
     assert!(said.contains("`kind` is derust") && said.contains("48 x 32"), "{said}");
-    desk.succeed(&["remove", "a.png", "--models", "new", "--model", "paint", "--scale", "native"]);
+    desk.succeed(&[
+        "remove",
+        "a.png",
+        "--models",
+        "new",
+        "--model",
+        "paint",
+        "--scale",
+        "native",
+        "--plain-fill",
+    ]);
     let result = open(&desk.at("a-derusted.png")).into_rgb8();
     // It answers with (green, (green + blue) / 2, red / 2), and the network of the desk finds red.
     assert_eq!(result[(5, 5)].0, [10, 15, 125]);

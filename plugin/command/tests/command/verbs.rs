@@ -85,13 +85,24 @@ fn remove_obeys_strength_and_masks() {
         let picture = open(&desk.at(name)).into_rgb8();
         [picture[(0, 0)].0[0], picture[(15, 0)].0[0]]
     };
-    desk.succeed(&["remove", "p.png", "-o", "full.png"]);
-    desk.succeed(&["remove", "p.png", "-o", "half.png", "--strength", "0.5"]);
-    desk.succeed(&["remove", "p.png", "-o", "none.png", "--strength", "0"]);
-    desk.succeed(&["remove", "p.png", "-o", "limited.png", "--mask", "m.png"]);
-    desk.succeed(&["remove", "p.png", "-o", "replaced.png", "--mask", "m.png", "--mask-mode", "replace"]);
+    let remove = |name: &str, more: &[&str]| {
+        desk.succeed(&[&["remove", "p.png", "--plain-fill", "-o", name], more].concat());
+    };
+    remove("full.png", &[]);
+    remove("half.png", &["--strength", "0.5"]);
+    remove("none.png", &["--strength", "0"]);
+    remove("limited.png", &["--mask", "m.png"]);
+    remove("replaced.png", &["--mask", "m.png", "--mask-mode", "replace"]);
     let [full, _] = red("full.png");
     assert_eq!(full, 29, "250 + 235 / 255 * (10 - 250)");
+    desk.succeed(&["remove", "p.png", "-o", "textured.png"]);
+    let [plain, textured] = ["full.png", "textured.png"].map(|name| open(&desk.at(name)).into_rgb8());
+    let kinds = |picture: &RgbImage| {
+        let reds = (0..15).flat_map(|y| (0..15).map(move |x| (x, y))).map(|at| picture[at].0[0]);
+        reds.collect::<std::collections::HashSet<u8>>().len()
+    };
+    assert_eq!(kinds(&plain), 1, "the fill is even");
+    assert!(kinds(&textured) > 10, "and what surrounds it is not");
     assert!(red("half.png")[0].abs_diff(139) <= 1, "half of the way");
     assert_eq!(open(&desk.at("none.png")).into_rgb8(), rusty(40, 40));
     assert_eq!(red("limited.png"), [full, 250]);

@@ -5,9 +5,12 @@
 //! coefficients are enlarged and applied to the picture at full size. Where the plane is flat the coefficients vanish
 //! and it stays flat; an exact zero with only zeros around it stays an exact zero.
 
+use std::borrow::Cow;
+
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 
 use super::upsample::Upsampler;
+use crate::window::window_mean;
 
 /// Half the side of a window, in pixels at the working scale.
 const RADIUS: usize = 2;
@@ -34,6 +37,20 @@ impl GuidedPlane {
     /// [height, width] at the working scale.
     pub(crate) fn plane(&self) -> &Array2<f32> {
         &self.plane
+    }
+
+    /// [height, width] for a picture of width and height `size`, without regard to edges.
+    pub(crate) fn at(&self, size: (u32, u32)) -> Cow<'_, Array2<f32>> {
+        let (height, width) = self.plane.dim();
+        if (width as u32, height as u32) == size {
+            return Cow::Borrowed(&self.plane);
+        }
+        let upsampler = Upsampler::new((width as u32, height as u32), size);
+        let mut plane = Array2::zeros((size.1 as usize, size.0 as usize));
+        for (y, mut row) in plane.outer_iter_mut().enumerate() {
+            upsampler.read([self.plane.view()], y as u32, |x, [value]| row[x] = value);
+        }
+        Cow::Owned(plane)
     }
 
     /// Reads rows as if the plane had width and height `size`.
@@ -69,10 +86,10 @@ impl GuidedReader<'_> {
 /// The linear function of the colours that explains the plane around every pixel: [4, height, width].
 fn coefficients(plane: ArrayView2<'_, f32>, colours: ArrayView3<'_, f32>) -> Array3<f32> {
     let colour = |c: usize| colours.index_axis(Axis(0), c);
-    let mean_plane = window_mean(plane.to_owned());
-    let means: Vec<Array2<f32>> = (0..3).map(|c| window_mean(colour(c).to_owned())).collect();
+    let mean_plane = window_mean(plane.to_owned(), RADIUS);
+    let means: Vec<Array2<f32>> = (0..3).map(|c| window_mean(colour(c).to_owned(), RADIUS)).collect();
     let covariance = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, ma: &Array2<f32>, mb: &Array2<f32>| {
-        let mut covariance = window_mean(&a * &b);
+        let mut covariance = window_mean(&a * &b, RADIUS);
         Zip::from(&mut covariance).and(ma).and(mb).for_each(|product, ma, mb| *product -= ma * mb);
         covariance
     };
@@ -98,7 +115,7 @@ fn coefficients(plane: ArrayView2<'_, f32>, colours: ArrayView3<'_, f32>) -> Arr
         }
     }
     for c in 0..4 {
-        let mean = window_mean(coefficients.index_axis(Axis(0), c).to_owned());
+        let mean = window_mean(coefficients.index_axis(Axis(0), c).to_owned(), RADIUS);
         coefficients.index_axis_mut(Axis(0), c).assign(&mean);
     }
     coefficients
@@ -116,45 +133,6 @@ fn solve([xx, xy, xz, yy, yz, zz]: [f32; 6], [x, y, z]: [f32; 3]) -> [f32; 3] {
     let f = xx * yy - xy * xy;
     let determinant = (xx * a + xy * b + xz * c).max(SMOOTHNESS.powi(3) * 0.5);
     [a * x + b * y + c * z, b * x + d * y + e * z, c * x + e * y + f * z].map(|sum| sum / determinant)
-}
-
-/// Mean over the window around every pixel, as far as it lies inside. Summed anew for every pixel: running sums would
-/// leave traces of distant values where everything is zero.
-fn window_mean(plane: Array2<f32>) -> Array2<f32> {
-    mean_along(&mean_along(&plane, Axis(0)), Axis(1))
-}
-
-fn mean_along(plane: &Array2<f32>, axis: Axis) -> Array2<f32> {
-    let (height, width) = plane.dim();
-    let mut mean = Array2::zeros((height, width));
-    let source = plane.as_slice().expect("planes lie row by row");
-    let target = mean.as_slice_mut().expect("planes lie row by row");
-    let window = |i: usize, length: usize| i.saturating_sub(RADIUS)..(i + RADIUS + 1).min(length);
-    for (y, out) in target.chunks_mut(width.max(1)).enumerate() {
-        if axis == Axis(0) {
-            let rows = window(y, height);
-            let part = 1.0 / rows.len() as f32;
-            for row in rows {
-                let values = &source[row * width..][..width];
-                out.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-            }
-            out.iter_mut().for_each(|sum| *sum *= part);
-        } else {
-            let row = &source[y * width..][..width];
-            // Away from the borders every window has the same width, and whole rows can be added at once.
-            let inner = RADIUS..width.saturating_sub(RADIUS).max(RADIUS.min(width));
-            for offset in 0..=2 * RADIUS {
-                let Some(shifted) = row.get(offset..offset + inner.len()) else { break };
-                out[inner.clone()].iter_mut().zip(shifted).for_each(|(sum, value)| *sum += value);
-            }
-            out[inner.clone()].iter_mut().for_each(|sum| *sum *= 1.0 / (2 * RADIUS + 1) as f32);
-            for x in (0..inner.start.min(width)).chain(inner.end..width) {
-                let window = window(x, width);
-                out[x] = row[window.clone()].iter().sum::<f32>() / window.len() as f32;
-            }
-        }
-    }
-    mean
 }
 
 #[cfg(test)]

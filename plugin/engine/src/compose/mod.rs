@@ -1,19 +1,21 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
 mod guided;
+mod hysteresis;
 mod upsample;
 
 use ndarray::{Array2, Array3, Axis};
 
 use crate::control::Control;
 use crate::error::Error;
-use crate::pixels::luma;
-use crate::pixels::{Picture, PictureMut, PixelsError};
+use crate::pixels::{Picture, PictureMut, PixelsError, luma};
+use crate::texture::{Texture, TextureReader};
 pub(crate) use guided::GuidedPlane;
+pub(crate) use hysteresis::without_faint_traces;
 pub(crate) use upsample::Upsampler;
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.
-const SMALLEST_ALPHA: f32 = 1.0 / 255.0;
+pub(crate) const SMALLEST_ALPHA: f32 = 1.0 / 255.0;
 
 /// How far, in luma, the picture's own fine detail may move a fill that is coarser than the picture.
 const DETAIL: f32 = 0.03;
@@ -48,17 +50,24 @@ pub(crate) struct Fill {
     colours: Array3<f32>,
     /// The luma of the picture that it was made from, [height, width]; absent where both scales are the same.
     luma: Option<Array2<f32>>,
+    /// What it lacks in texture; absent where there is none to be had.
+    texture: Option<Texture>,
 }
 
 impl Fill {
     /// `fill` was made from `picture`, both [3, height, width] at the working scale of a picture of width and height
     /// `size`.
-    pub(crate) fn new(fill: Array3<f32>, picture: &Array3<f32>, size: (u32, u32)) -> Self {
+    pub(crate) fn new(
+        fill: Array3<f32>,
+        picture: &Array3<f32>,
+        size: (u32, u32),
+        texture: Option<Texture>,
+    ) -> Self {
         let (_, height, width) = fill.dim();
         let same_scale = (size.1 as usize, size.0 as usize) == (height, width);
         let luma = (!same_scale)
             .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])));
-        Fill { colours: fill, luma }
+        Fill { colours: fill, luma, texture }
     }
 
     /// [3, height, width].
@@ -66,28 +75,61 @@ impl Fill {
         &self.colours
     }
 
-    /// Row `y` at the scale of `upsampler`; where the fill is coarser than the picture, the picture's own fine detail
-    /// (what reducing took away from `picture_row`) is laid over it, so that grain, edges and print survive.
-    /// Where `amount` is zero, `out` stays as it is.
+    /// To read at the scale of a picture of this width and height.
+    fn reader(&self, size: (u32, u32)) -> FillReader<'_> {
+        let (_, height, width) = self.colours.dim();
+        FillReader {
+            fill: self,
+            upsampler: Upsampler::new((width as u32, height as u32), size),
+            texture: self.texture.as_ref().map(|texture| texture.reader(size)),
+        }
+    }
+}
+
+/// Reads rows of a [`Fill`] at the picture's scale.
+struct FillReader<'a> {
+    fill: &'a Fill,
+    upsampler: Upsampler,
+    texture: Option<TextureReader<'a>>,
+}
+
+impl FillReader<'_> {
+    /// Row `y`, with the texture that it lacks laid over it. Where the fill is coarser than the picture, and does not
+    /// lack texture, that is the picture's own fine detail (what reducing took away from `picture_row`), so that grain,
+    /// edges and print survive. Where `amount` is zero, `out` stays as it is.
     fn read(
         &self,
-        upsampler: &Upsampler,
+        picture: &Picture<'_>,
         y: u32,
         (picture_row, amount): (&[[f32; 3]], &[f32]),
         out: &mut [[f32; 3]],
     ) {
-        let [red, green, blue] = std::array::from_fn(|c| self.colours.index_axis(Axis(0), c));
-        let Some(reduced) = &self.luma else {
-            upsampler.read([red, green, blue], y, |x, colour| out[x] = colour);
-            return;
-        };
-        upsampler.read([red, green, blue, reduced.view()], y, |x, [red, green, blue, smooth]| {
+        let [red, green, blue] = std::array::from_fn(|c| self.fill.colours.index_axis(Axis(0), c));
+        let mut put = |x: usize, colour: [f32; 3], reduced: Option<f32>| {
             if amount[x] == 0.0 {
                 return;
             }
-            let detail = DETAIL * ((luma(picture_row[x]) - smooth) / DETAIL).tanh();
-            out[x] = [red, green, blue].map(|value| (value + detail).clamp(0.0, 1.0));
-        });
+            let (texture, lack) = match &self.texture {
+                Some(texture) => texture.read(picture, x as u32, y),
+                None => ([0.0; 3], 0.0),
+            };
+            let own = reduced.map_or(0.0, |reduced| {
+                (1.0 - lack) * DETAIL * ((luma(picture_row[x]) - reduced) / DETAIL).tanh()
+            });
+            out[x] = std::array::from_fn(|c| (colour[c] + own + texture[c]).clamp(0.0, 1.0));
+        };
+        match &self.fill.luma {
+            None => self.upsampler.read([red, green, blue], y, |x, colour| put(x, colour, None)),
+            Some(reduced) => {
+                self.upsampler.read(
+                    [red, green, blue, reduced.view()],
+                    y,
+                    |x, [red, green, blue, reduced]| {
+                        put(x, [red, green, blue], Some(reduced));
+                    },
+                );
+            }
+        }
     }
 }
 
@@ -106,8 +148,7 @@ pub(crate) fn removal(
     if let AlphaSource::Limited(_, mask) | AlphaSource::Mask(mask) = alpha {
         same_size("mask", mask.size(), target.size())?;
     }
-    let (_, fill_height, fill_width) = fill.colours.dim();
-    let upsampler = Upsampler::new((fill_width as u32, fill_height as u32), target.size());
+    let reader = fill.reader(target.size());
     let found = match alpha {
         AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())),
         AlphaSource::Mask(_) => None,
@@ -135,7 +176,7 @@ pub(crate) fn removal(
         if amount.iter().all(|alpha| *alpha == 0.0) {
             continue;
         }
-        fill.read(&upsampler, y, (&picture_row, &amount), &mut colours);
+        reader.read(&target.as_picture(), y, (&picture_row, &amount), &mut colours);
         target.blend(y, &amount, &colours);
     }
     Ok(control.step(1, 1)?)
@@ -199,7 +240,7 @@ mod tests {
 
     #[test]
     fn alphas_below_one_step_are_zeros() {
-        let fill = Fill::new(Array3::ones((3, 1, 3)), &Array3::zeros((3, 1, 3)), (3, 1));
+        let fill = Fill::new(Array3::ones((3, 1, 3)), &Array3::zeros((3, 1, 3)), (3, 1), None);
         let alpha = arr2(&[[0.0, 0.003, 0.5]]);
         let alpha = GuidedPlane::new(alpha, Array3::zeros((3, 1, 3)).view(), (3, 1));
         let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
@@ -214,7 +255,7 @@ mod tests {
     fn what_is_said_to_be_done_is_final() {
         const ROWS: usize = 200;
         let size = (2, ROWS as u32);
-        let fill = Fill::new(Array3::ones((3, ROWS, 2)), &Array3::zeros((3, ROWS, 2)), size);
+        let fill = Fill::new(Array3::ones((3, ROWS, 2)), &Array3::zeros((3, ROWS, 2)), size, None);
         let alpha = Array2::from_shape_fn((ROWS, 2), |(y, _)| 0.2 + 0.003 * y as f32);
         let alpha = GuidedPlane::new(alpha, Array3::zeros((3, ROWS, 2)).view(), size);
         let layout = Layout::packed(2, ROWS as u32, Channels::Gray, Depth::U8);
@@ -247,7 +288,7 @@ mod tests {
         let stripes: Vec<u8> = (0..32).map(|x| [100, if x < 16 { 104 } else { 240 }][x % 2]).collect();
         let reduced = arr2(&[[102.0 / 255.0; 8], [170.0 / 255.0; 8]]).into_shape_with_order((1, 16)).unwrap();
         let reduced = reduced.broadcast((3, 1, 16)).unwrap().to_owned();
-        let fill = Fill::new(Array3::from_elem((3, 1, 16), 0.5), &reduced, (32, 1));
+        let fill = Fill::new(Array3::from_elem((3, 1, 16), 0.5), &reduced, (32, 1), None);
         let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1));
         let mut data: Vec<u8> = stripes.iter().flat_map(|value| [*value; 3]).collect();
         let mut target = PictureMut::new(&mut data, Layout::packed(32, 1, Channels::Rgb, Depth::U8)).unwrap();

@@ -12,6 +12,7 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
+use crate::texture::Texture;
 use crate::{Engine, tensor};
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
@@ -26,6 +27,8 @@ pub struct RemoveOptions {
     pub mask_mode: MaskMode,
     /// The scale at which the picture is analysed.
     pub scale: Scale,
+    /// Whether the fill stays as the network made it. It gets texture from the clean parts of the picture otherwise.
+    pub plain_fill: bool,
 }
 
 /// What is to be removed from a picture, and what takes its place.
@@ -67,6 +70,7 @@ impl Engine {
         }
         let network = self.network(Kind::Derust, options.model.as_ref())?;
         let manifest = &network.model.manifest;
+        let (control, texturing) = (control.part(0.0, 0.9), control.part(0.9, 1.0));
         let has_alpha =
             [OutputRole::Alpha, OutputRole::Rgba].iter().any(|role| manifest.output(*role).is_some());
         let finder = if has_alpha || replacing { None } else { self.finder(mask.is_some())? };
@@ -111,10 +115,23 @@ impl Engine {
             }
             Some((_, finder)) => Some(self.alpha_from_segmentation(&finder, &colours, size, finding)?),
             None => {
-                found.alpha.filter(|_| !replacing).map(|alpha| GuidedPlane::new(alpha, colours.view(), size))
+                let found = found.alpha.filter(|_| !replacing).map(compose::without_faint_traces);
+                found.map(|alpha| GuidedPlane::new(alpha, colours.view(), size))
             }
         };
-        Ok(Removal { fill: Fill::new(fill, &colours, size), alpha, size })
+        let texture = match (&alpha, mask) {
+            _ if options.plain_fill => None,
+            (Some(alpha), _) => {
+                let plane = alpha.at(working);
+                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))?
+            }
+            (None, Some(mask)) => {
+                let plane = tensor::coverage(mask, working, texturing.part(0.0, 0.1))?;
+                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))?
+            }
+            (None, None) => None,
+        };
+        Ok(Removal { fill: Fill::new(fill, &colours, size, texture), alpha, size })
     }
 
     /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand
@@ -145,7 +162,8 @@ impl Engine {
             model: manifest.name.clone(),
             problem: "it gives no probability".into(),
         })?;
-        Ok(GuidedPlane::new(probability.mapv_into(soft), colours.view(), size))
+        let alpha = compose::without_faint_traces(probability.mapv_into(soft));
+        Ok(GuidedPlane::new(alpha, colours.view(), size))
     }
 }
 

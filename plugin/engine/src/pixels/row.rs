@@ -15,6 +15,19 @@ impl Picture<'_> {
         }
     }
 
+    /// One pixel of such a row.
+    pub(crate) fn colour(&self, x: u32, y: u32) -> [f32; 3] {
+        let layout = &self.grid.layout;
+        let bytes = &self.data[self.grid.row(y)][x as usize * layout.pixel_stride..];
+        let mut out = [[0.0; 3]];
+        match layout.depth {
+            Depth::U8 => read_colours::<u8>(layout, bytes, &mut out),
+            Depth::U16 => read_colours::<u16>(layout, bytes, &mut out),
+            Depth::F32 => read_colours::<f32>(layout, bytes, &mut out),
+        }
+        out[0]
+    }
+
     /// Row `y` of the region of a mask: the stored value of gray, or the luma of a colour, from 0 to 1.
     pub(crate) fn read_coverage(&self, y: u32, out: &mut [f32]) {
         let bytes = &self.data[self.grid.row(y)];
