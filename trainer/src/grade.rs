@@ -20,7 +20,7 @@ use crate::import;
 use crate::losses;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream};
-use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
+use crate::run::{Figures, Learner, Measurement, Moment, Outcome, RunOptions, Task, fit};
 use crate::segment::LONG_SIDE;
 use crate::sheet::{Group, contact_sheet, picture_of};
 
@@ -80,8 +80,6 @@ const GEOMETRY: GeometryRange =
 const TRIES: usize = 12;
 /// Pictures on which a run is measured.
 const MEASURED: u64 = 128;
-/// Factor on the learning rate of a backbone that has learned before, so that it does not forget at once.
-const LEARNED_RATE: f64 = 0.3;
 
 /// Crops of photos and their grades, each grade as often where the photos have it.
 pub struct GradeSamples {
@@ -150,16 +148,9 @@ pub fn train(options: &GradeOptions) -> Result<Outcome> {
         backbone::restore_from_run(&store, best)?;
     }
     if options.backbone.is_some() || segmentation.is_some() {
-        rate = |name| if name.starts_with(backbone::PREFIX) { LEARNED_RATE } else { 1.0 };
+        rate = backbone::gentle_rate;
     }
-    let about = LearnerOptions {
-        name: "grader",
-        device,
-        kind,
-        optimiser: &options.run.optimiser,
-        adversarial: false,
-        averaged: true,
-    };
+    let about = options.run.learner("grader", (device, kind));
     let learner = Learner::with_network(network, store, &about, rate);
     let side = options.run.side;
     let of = |photos, seed, purpose, augment| GradeSamples { photos, side, seed, purpose, augment };
@@ -216,16 +207,9 @@ impl Task for Grading {
         Ok(Measurement { figures, score: -loss, samples: Some(self.samples(&logits)) })
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.learner.put_weights(&mut best, "weights");
+    fn describe(&self, best: &mut Checkpoint) {
         best.put(SECTION, [("width".into(), Tensor::from_slice(&[self.width]))]);
         best.put(SECTION, [("side".into(), Tensor::from_slice(&[self.side as i64]))]);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.learner.start_from(weights, "weights")
     }
 }
 

@@ -127,12 +127,9 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     println!("{} {} to learn from, {} held out", learn.len(), learn.what(), held_out.len());
     let side = options.run.side;
     let about = |name, averaged| LearnerOptions {
-        name,
-        device,
-        kind,
-        optimiser: &options.run.optimiser,
         adversarial: true,
         averaged,
+        ..options.run.learner(name, (device, kind))
     };
     let cures = &options.game.cures;
     let judge = PatchDiscriminator { spectral: cures.spectral_norm, ..Default::default() };
@@ -205,18 +202,9 @@ impl Task for Removal {
         Ok(self.measure_pairs())
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.generator.put_weights(&mut best, "weights");
-        self.adversary.learner.put_weights(&mut best, DISCRIMINATOR);
+    fn describe(&self, best: &mut Checkpoint) {
         best.put("run", [("family".into(), Tensor::from_slice(&[self.options.generator as i64]))]);
-        self.backbone.sign(&mut best);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.generator.start_from(weights, "weights")?;
-        self.adversary.learner.start_from(weights, DISCRIMINATOR)
+        self.backbone.sign(best);
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) {

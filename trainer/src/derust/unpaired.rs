@@ -79,12 +79,9 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     let samples = samples(rusty.photos, clean.photos, options.run.seed, Purpose::Training);
 
     let about = |name, averaged| LearnerOptions {
-        name,
-        device,
-        kind,
-        optimiser: &options.run.optimiser,
         adversarial: true,
         averaged,
+        ..options.run.learner(name, (device, kind))
     };
     let judge = PatchDiscriminator { inputs: 3, spectral: options.game.cures.spectral_norm, norm: false };
     let adversary =
@@ -199,22 +196,9 @@ impl Task for Cycle {
         Ok(Measurement { figures, score: -to_clean - cycle, samples })
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.to_clean.put_weights(&mut best, "weights");
-        self.to_rusty.put_weights(&mut best, "to_rusty");
-        self.clean_judge.learner.put_weights(&mut best, DISCRIMINATOR);
-        self.rusty_judge.learner.put_weights(&mut best, "rusty_discriminator");
+    fn describe(&self, best: &mut Checkpoint) {
         best.put("run", [("family".into(), Tensor::from_slice(&[self.options.generator as i64]))]);
         best.put("run", [("unpaired".into(), Tensor::from_slice(&[1i64]))]);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.to_clean.start_from(weights, "weights")?;
-        self.to_rusty.start_from(weights, "to_rusty")?;
-        self.clean_judge.learner.start_from(weights, DISCRIMINATOR)?;
-        self.rusty_judge.learner.start_from(weights, "rusty_discriminator")
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) {

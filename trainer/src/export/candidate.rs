@@ -16,6 +16,7 @@ use crate::precision::{
     Precision, PrecisionOptions, calibration_inputs, prove_derust, prove_segment, quantise,
 };
 use crate::segment::LONG_SIDE;
+use crate::whole_file;
 
 /// A network that is to become a model.
 pub struct Candidate {
@@ -73,13 +74,7 @@ impl Candidate {
         if matches!(self.kind, Kind::SegmentRust | Kind::Derust) {
             inspect(&bytes, None).context("derust would not run the model; no file was written")?;
         }
-        let partial = about.output.with_extension("onnx.tmp");
-        let written =
-            std::fs::write(&partial, &bytes).and_then(|()| std::fs::rename(&partial, &about.output));
-        if written.is_err() {
-            let _ = std::fs::remove_file(&partial);
-        }
-        written.with_context(|| format!("cannot write {}", about.output.display()))?;
+        whole_file::write(&about.output, &bytes)?;
         let scale = self.long_side.map(|side| format!(", at {side} px, threshold {}", self.threshold));
         println!(
             "{}: {} {}, {:.1} MB, {:.1} GFLOP per megapixel{}, {proof}",

@@ -23,7 +23,7 @@ use crate::plot;
 
 /// What one kind of training does; [`fit`] does the rest.
 pub trait Task {
-    /// The networks that learn, always in the same order.
+    /// The networks that learn, always in the same order; the one that is exported comes first.
     fn learners(&mut self) -> Vec<&mut Learner>;
 
     /// Learns from a batch, one tensor `[batch, channels, height, width]` per plane of a sample. The figures are shown
@@ -39,14 +39,8 @@ pub trait Task {
     /// When that cannot be done.
     fn measure(&mut self) -> Result<Measurement>;
 
-    /// The averaged weights, and all that an export wants to know beside them.
-    fn best(&self) -> Checkpoint;
-
-    /// Begins with another run's best weights.
-    ///
-    /// # Errors
-    /// When they are another network's.
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()>;
+    /// Adds to the best weights what an export wants to know beside them.
+    fn describe(&self, best: &mut Checkpoint);
 
     /// Begins with the weights of a model file.
     ///
@@ -132,7 +126,7 @@ pub fn fit(
         if other.is_file() {
             task.start_from_model(other, &FirstBatches::new(&*samples, options.batch, device))?;
         } else {
-            task.start_from(&Checkpoint::load(&other.join(files::BEST))?)?;
+            start_from(task, &Checkpoint::load(&other.join(files::BEST))?)?;
         }
     }
     let mut folder = RunFolder::open(&options.run, course.step, options.keep)?;
@@ -178,6 +172,31 @@ pub fn fit(
         }
     }
     Ok(outcome)
+}
+
+/// Section of the best weights that holds those of the network that is exported; others have their own names.
+const EXPORTED: &str = "weights";
+
+fn section(order: usize, learner: &Learner) -> &'static str {
+    if order == 0 { EXPORTED } else { learner.name }
+}
+
+/// The averaged weights, and all that an export wants to know beside them.
+fn best_weights(task: &mut dyn Task) -> Checkpoint {
+    let mut best = Checkpoint::default();
+    for (order, learner) in task.learners().into_iter().enumerate() {
+        learner.put_weights(&mut best, section(order, learner));
+    }
+    task.describe(&mut best);
+    best
+}
+
+/// Begins with another run's best weights.
+fn start_from(task: &mut dyn Task, weights: &Checkpoint) -> Result<()> {
+    for (order, learner) in task.learners().into_iter().enumerate() {
+        learner.start_from(weights, section(order, learner))?;
+    }
+    Ok(())
 }
 
 /// Where a run stands.
@@ -268,7 +287,7 @@ impl Course {
         }
         if measurement.score.is_nan() || measurement.score > self.best {
             self.best = measurement.score;
-            let mut best = task.best();
+            let mut best = best_weights(task);
             let kept = measurement.figures.iter();
             best.put(METRICS, kept.map(|(name, value)| (name.into(), Tensor::from_slice(&[value]))));
             folder.save_best(&best)?;

@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::files;
 use crate::checkpoint::Checkpoint;
+use crate::whole_file;
 
 /// The folder of a run that is going on.
 pub struct RunFolder {
@@ -48,8 +49,7 @@ impl RunFolder {
     /// # Errors
     /// When the file cannot be written.
     pub fn write_settings(&self, text: &str) -> Result<()> {
-        let path = self.file(files::SETTINGS);
-        fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))
+        whole_file::write(&self.file(files::SETTINGS), text.as_bytes())
     }
 
     /// Adds a step's figures.
@@ -119,8 +119,7 @@ impl RunFolder {
         let folder = self.file(files::SAMPLES);
         fs::create_dir_all(&folder)
             .with_context(|| format!("cannot make the folder {}", folder.display()))?;
-        let path = folder.join(format!("{step:07}.jpg"));
-        samples.save(&path).with_context(|| format!("cannot write {}", path.display()))
+        whole_file::write_picture(&folder.join(format!("{step:07}.jpg")), samples.clone())
     }
 }
 
@@ -133,7 +132,7 @@ fn open_lines(path: &Path, is_kept: impl Fn(u64) -> bool) -> Result<BufWriter<Fi
     if !text.is_empty() {
         text.push('\n');
     }
-    fs::write(path, text).with_context(|| format!("cannot write {}", path.display()))?;
+    whole_file::write(path, text.as_bytes())?;
     let file = OpenOptions::new().append(true).open(path);
     Ok(BufWriter::new(file.with_context(|| format!("cannot write {}", path.display()))?))
 }

@@ -57,18 +57,11 @@ impl Task for ClassSegmentation {
         Ok(Measurement { figures, score: mean, samples: Some(self.samples()) })
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.learner.put_weights(&mut best, "weights");
+    fn describe(&self, best: &mut Checkpoint) {
         best.put("run", [("width".into(), Tensor::from_slice(&[self.width]))]);
         best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
         best.put("run", [("threshold".into(), Tensor::from_slice(&[0.5f32]))]);
-        put_classes(&mut best, &self.classes);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.learner.start_from(weights, "weights")
+        put_classes(best, &self.classes);
     }
 }
 

@@ -26,7 +26,7 @@ use crate::losses;
 use crate::measure::detect;
 use crate::network::{Mode, Network};
 use crate::random::{Purpose, Random, chance, index, stream};
-use crate::run::{Figures, Learner, LearnerOptions, Measurement, Moment, Outcome, RunOptions, Task, fit};
+use crate::run::{Figures, Learner, Measurement, Moment, Outcome, RunOptions, Task, fit};
 use crate::sheet::sheet_of_planes;
 
 /// Long side at which photos are kept in memory.
@@ -35,8 +35,6 @@ pub const LONG_SIDE: u32 = 512;
 pub const MEASURED_SIDE: u32 = 448;
 /// Side of the squares on a sample sheet in pixels.
 pub const SHOWN_SIDE: usize = 128;
-/// Factor on the learning rate of weights that are pretrained, so that they do not forget at once.
-const PRETRAINED_RATE: f64 = 0.3;
 
 /// Options of `train segment`.
 #[derive(Args, Clone, Debug, Serialize)]
@@ -141,16 +139,9 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let mut rate: fn(&str) -> f64 = |_| 1.0;
     if let Some(file) = &options.backbone {
         backbone::restore_pretrained(&store, file)?;
-        rate = |name| if name.starts_with(backbone::PREFIX) { PRETRAINED_RATE } else { 1.0 };
+        rate = backbone::gentle_rate;
     }
-    let about = LearnerOptions {
-        name: "segmenter",
-        device,
-        kind,
-        optimiser: &options.run.optimiser,
-        adversarial: false,
-        averaged: true,
-    };
+    let about = options.run.learner("segmenter", (device, kind));
     let learner = Learner::with_network(network, store, &about, rate);
     let measurable = !held_out.photos.is_empty() && classes.len() == 1;
     let held_out = held_out.photos;
@@ -214,17 +205,10 @@ impl Task for Segmentation {
         Ok(Measurement { figures, score: iou, samples: Some(self.samples()) })
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.learner.put_weights(&mut best, "weights");
+    fn describe(&self, best: &mut Checkpoint) {
         best.put("run", [("threshold".into(), Tensor::from_slice(&[self.threshold]))]);
         best.put("run", [("width".into(), Tensor::from_slice(&[self.width]))]);
         best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.learner.start_from(weights, "weights")
     }
 
     fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {

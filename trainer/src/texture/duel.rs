@@ -63,17 +63,8 @@ impl Task for Duel {
         Ok(self.bench.measure(self.generator.averaged()))
     }
 
-    fn best(&self) -> Checkpoint {
-        let mut best = Checkpoint::default();
-        self.generator.put_weights(&mut best, "weights");
-        self.adversary.learner.put_weights(&mut best, DISCRIMINATOR);
-        self.bench.sign(&mut best);
-        best
-    }
-
-    fn start_from(&mut self, weights: &Checkpoint) -> Result<()> {
-        self.generator.start_from(weights, "weights")?;
-        self.adversary.learner.start_from(weights, DISCRIMINATOR)
+    fn describe(&self, best: &mut Checkpoint) {
+        self.bench.sign(best);
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) {

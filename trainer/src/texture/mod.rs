@@ -135,12 +135,9 @@ pub fn train(options: &TextureOptions) -> Result<Outcome> {
     let of = |photos, purpose, seed| TextureSamples { photos, side, seed, purpose };
     let bench = Bench::new(&of(held_out, Purpose::Measuring, 0), options, device);
     let about = |name, adversarial, averaged| LearnerOptions {
-        name,
-        device,
-        kind,
-        optimiser: &options.run.optimiser,
         adversarial,
         averaged,
+        ..options.run.learner(name, (device, kind))
     };
     let samples = Arc::new(of(learn, Purpose::Training, options.run.seed));
     let outcome = match options.model {
