@@ -20,6 +20,7 @@ pub struct Network {
     parameters: Vec<Parameters>,
     last_reader: Vec<usize>,
     training_kind: Kind,
+    fixed_statistics: bool,
 }
 
 /// How a network is run.
@@ -49,13 +50,19 @@ impl Network {
         for (_, id) in &graph.outputs {
             last_reader[*id] = usize::MAX;
         }
-        Network { graph, parameters, last_reader, training_kind: Kind::Float }
+        Network { graph, parameters, last_reader, training_kind: Kind::Float, fixed_statistics: false }
     }
 
     /// Trains with convolutions in this kind of number, float32 unless told otherwise; weights, heads and evaluation
     /// stay in float32 (mixed precision, Micikevicius et al. 2018, arXiv:1710.03740; bfloat16 needs no loss scaling).
     pub fn training_in(mut self, kind: Kind) -> Self {
         self.training_kind = kind;
+        self
+    }
+
+    /// Normalises by the statistics that are there in training too, and leaves them as they are.
+    pub fn with_fixed_statistics(mut self) -> Self {
+        self.fixed_statistics = true;
         self
     }
 
@@ -131,7 +138,7 @@ impl Network {
                 parameter("bias"),
                 parameter("running_mean"),
                 parameter("running_var"),
-                train,
+                train && !self.fixed_statistics,
                 NORM_MOMENTUM,
                 NORM_EPSILON,
                 true,
@@ -275,6 +282,24 @@ mod tests {
     use super::*;
     use crate::architectures::{Family, generator};
     use crate::losses::cures::StepRandom;
+
+    #[test]
+    fn fixed_statistics_serve_in_training_and_stay() {
+        tch::manual_seed(3);
+        let store = nn::VarStore::new(tch::Device::Cpu);
+        let network = Network::new(&store.root(), crate::architectures::segmenter(0.5));
+        let picture = Tensor::rand([2, 3, 64, 64], (Kind::Float, tch::Device::Cpu));
+        let run = |network: &Network, mode| network.forward(&[&picture], mode).remove(0);
+        let largest = |difference: Tensor| difference.abs().max().double_value(&[]);
+        tch::no_grad(|| {
+            let by_batch = run(&network, Mode::Train);
+            let evaluated = run(&network, Mode::Evaluate);
+            assert!(largest(by_batch - &evaluated) > 1e-3);
+            let network = network.with_fixed_statistics();
+            assert_eq!(largest(run(&network, Mode::Train) - &evaluated), 0.0);
+            assert_eq!(largest(run(&network, Mode::Evaluate) - &evaluated), 0.0);
+        });
+    }
 
     #[test]
     fn low_precision_changes_results_and_gradients_little() {

@@ -5,7 +5,7 @@ use tch::{Device, Kind, Tensor};
 use super::{convolutions, norm_of};
 use crate::data::batches::{Samples, stack};
 use crate::graph::NodeId;
-use crate::network::{Mode, NORM_EPSILON, Network};
+use crate::network::{Mode, NORM_EPSILON, Network, Parameters};
 
 /// Passes over the batches. The first sees the network as it is evaluated; in the second the layers before a
 /// normalisation compute as in training too, from which its statistics follow.
@@ -34,6 +34,27 @@ pub fn restore_statistics(network: &Network, batches: &[Vec<Tensor>]) {
             of_norm("running_var").copy_(&variance);
         }
     }
+    for &(convolution, norm) in &normalised {
+        rescale(network.parameters(convolution), network.parameters(norm));
+    }
+}
+
+/// Brings every filter to the spread with which weights begin (He et al. 2015, arXiv:1502.01852). The normalisation after
+/// it makes a filter's scale meaningless, but not the pace at which it learns: folding made filters many times
+/// smaller, and steps that were fit for the original ones would undo them.
+fn rescale(convolution: &Parameters, norm: &Parameters) {
+    let weight = &convolution["weight"];
+    let fan_in: i64 = weight.size()[1..].iter().product();
+    let spread = (2.0 / fan_in as f64).sqrt();
+    let over = [1, 2, 3].as_slice();
+    let own = (weight * weight).mean_dim(over, false, None).sqrt();
+    let factor = (own.clamp_min(1e-6).reciprocal() * spread).clamp(1e-3, 1e3);
+    let _ = weight.shallow_clone().f_mul_(&factor.view([-1, 1, 1, 1])).expect("one factor per filter");
+    let of_norm = |name: &str| norm[name].shallow_clone();
+    let variance = of_norm("running_var") * &factor * &factor;
+    of_norm("weight").copy_(&((&variance + NORM_EPSILON).sqrt() / &factor));
+    of_norm("running_mean").copy_(&(of_norm("running_mean") * &factor));
+    of_norm("running_var").copy_(&variance);
 }
 
 /// Mean and variance of each channel of each output, averaged over batches.

@@ -107,10 +107,22 @@ fn an_exported_segmenter_comes_back_and_computes_the_same_in_training_too() {
     assert!(exported < 1e-3, "{exported}");
     let in_training = largest(&run(&imported, &batch, Mode::Train), &expected);
     assert!(in_training < 1e-2, "{in_training}");
+    assert_filters_learn_at_the_pace_of_fresh_ones(&imported);
 
     let taken = segmentation(&file).unwrap();
     assert_eq!(taken.get("run", "threshold").unwrap().double_value(&[0]), 0.375);
     assert_eq!(taken.get("run", "long_side").unwrap().int64_value(&[0]), 320);
+}
+
+/// Steps have the same size whatever a weight's, so filters have to be as large as those that training begins with.
+fn assert_filters_learn_at_the_pace_of_fresh_ones(network: &Network) {
+    for (id, _) in convolutions(&network.graph).filter(|(id, _)| norm_of(&network.graph, *id).is_some()) {
+        let filters = &network.parameters(id)["weight"];
+        let fan_in: i64 = filters.size()[1..].iter().product();
+        let sizes = (filters * filters).mean_dim([1, 2, 3].as_slice(), false, None) * (fan_in as f64 / 2.0);
+        let (least, most) = (sizes.min().double_value(&[]), sizes.max().double_value(&[]));
+        assert!(least > 0.99 && most < 1.01, "{}: {least} to {most}", network.graph.nodes[id].name);
+    }
 }
 
 #[test]

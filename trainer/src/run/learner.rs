@@ -33,6 +33,7 @@ struct Average {
 }
 
 /// How a [`Learner`] is made.
+#[derive(Clone, Copy)]
 pub struct LearnerOptions<'a> {
     /// Name in checkpoints and messages.
     pub name: &'static str,
@@ -46,6 +47,8 @@ pub struct LearnerOptions<'a> {
     pub adversarial: bool,
     /// Whether its weights are averaged: those of a network that is measured and exported.
     pub averaged: bool,
+    /// Whether it normalises by the statistics that it begins with.
+    pub fixed_statistics: bool,
 }
 
 impl Learner {
@@ -63,6 +66,7 @@ impl Learner {
         options: &LearnerOptions,
         rate: impl Fn(&str) -> f64,
     ) -> Self {
+        let network = if options.fixed_statistics { network.with_fixed_statistics() } else { network };
         let decay = options.optimiser.average_decay;
         let average = (options.averaged && decay > 0.0).then(|| {
             let averaged_store = nn::VarStore::new(options.device);

@@ -12,7 +12,7 @@ pub mod schedule;
 
 use std::path::PathBuf;
 
-use anyhow::Result;
+use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 use tch::{Device, Kind};
@@ -82,6 +82,10 @@ pub struct RunOptions {
     /// network, or to teach it your own photos.
     #[arg(long)]
     pub start_from: Option<PathBuf>,
+    /// Normalise by the statistics of the network begun with, also in training, in place of each batch's: to refine a
+    /// network, above all with small batches, whose statistics are as much chance as rust.
+    #[arg(long, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
+    pub fixed_statistics: bool,
     /// Threads of libtorch.
     #[arg(long, default_value_t = 1)]
     pub threads: i32,
@@ -114,10 +118,27 @@ impl RunOptions {
     /// # Errors
     /// When the device is unknown or not there, or the precision is unknown.
     pub fn prepare(&self, coarsest: Kind) -> Result<(Device, Kind)> {
+        ensure!(
+            !self.fixed_statistics || self.start_from.is_some(),
+            "--fixed-statistics needs the statistics of a network to begin with: name it with --start-from"
+        );
         tch::set_num_threads(self.threads);
         tch::manual_seed(self.seed as i64);
         let device = crate::runtime::choose(&self.device)?;
         Ok((device, crate::runtime::precision(&self.precision, coarsest, device)?))
+    }
+
+    /// How a network of this run learns: by itself, and averaged.
+    pub fn learner(&self, name: &'static str, (device, kind): (Device, Kind)) -> LearnerOptions<'_> {
+        LearnerOptions {
+            name,
+            device,
+            kind,
+            optimiser: &self.optimiser,
+            adversarial: false,
+            averaged: true,
+            fixed_statistics: self.fixed_statistics,
+        }
     }
 
     /// The photos to learn from, and those set aside.
