@@ -61,9 +61,15 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     process::run(&mut command, "training the segmentation network")?;
     // Wider views, for longer: what looks like rust close up may be brick or wood.
     let second = Leg { batch: "6", side: "352", rate: "6e-4", ..first };
-    let mut command = training(workspace, &photos, options, &second, &segment);
+    let mut command = training(workspace, &photos, options, &second, &out.join("segment-second"));
     start_from(&mut command, &out.join("segment-first"));
     process::run(&mut command, "refining the segmentation network")?;
+    // Nearly whole photos, so few at a time that their statistics would be chance.
+    let third = Leg { batch: "4", side: "416", rate: "8e-5", ..first };
+    let mut command = training(workspace, &photos, options, &third, &segment);
+    command.args(["--fixed-statistics", "--average-decay", "0.996", "--augment-jpeg", "0.2"]);
+    start_from(&mut command, &out.join("segment-second"));
+    process::run(&mut command, "refining the segmentation network on whole photos")?;
 
     let first = Leg { kind: "derust", steps: &options.derust_steps, batch: "8", side: "192", rate: "1e-3" };
     let mut command = training(workspace, &photos, options, &first, &out.join("derust-first"));

@@ -11,6 +11,7 @@
 //! | `serving`    | that one is tried out, used, and replaced when a better one comes             |
 //! | [`runtime`]  | ONNX Runtime is found and loaded; sessions run networks                       |
 //! | `analysis`   | a network runs over the picture: probability, fill, alpha                     |
+//! | `texture`    | a fill gets the texture that it lacks from the clean parts of the picture     |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
 //! | [`filters`]  | the recipes: [`Engine::segment`] and [`Engine::analyse_removal`]              |
 //! | [`survey`]   | areas, patches and grades of what was found                                   |

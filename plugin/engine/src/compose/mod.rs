@@ -51,7 +51,7 @@ pub(crate) struct Fill {
     /// The luma of the picture that it was made from, [height, width]; absent where both scales are the same.
     luma: Option<Array2<f32>>,
     /// What it lacks in texture; absent where there is none to be had.
-    texture: Option<Texture>,
+    texture: Option<Box<Texture>>,
 }
 
 impl Fill {
@@ -67,7 +67,7 @@ impl Fill {
         let same_scale = (size.1 as usize, size.0 as usize) == (height, width);
         let luma = (!same_scale)
             .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])));
-        Fill { colours: fill, luma, texture }
+        Fill { colours: fill, luma, texture: texture.map(Box::new) }
     }
 
     /// [3, height, width].

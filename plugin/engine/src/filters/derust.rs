@@ -88,7 +88,9 @@ impl Engine {
         let working = working_size(&network);
         let finder = finder.map(|finder| (working_size(&finder), finder));
         let needed_to_find = finder.as_ref().map_or(0, |(size, finder)| finder.bytes_needed(*size));
-        let _share = self.share_memory(network.bytes_needed(working) + needed_to_find)?;
+        let needed_for_texture = if options.plain_fill { 0 } else { Texture::bytes_needed(working) };
+        let needed = network.bytes_needed(working) + needed_to_find + needed_for_texture;
+        let _share = self.share_memory(needed)?;
         let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {

@@ -28,6 +28,8 @@ const COLOUR: f32 = 5.0;
 const FEWEST: usize = 400;
 /// Pixels at the working scale above which a fill is left as it is: networks that work on so many see fine detail.
 const MOST: usize = 1 << 21;
+/// What the search holds for a pixel at the working scale: layers and features of two pictures, sources, prices.
+const BYTES_PER_PIXEL: u64 = 140;
 
 /// The detail that a fill lacks, and where it is to be had.
 #[derive(Clone, Debug)]
@@ -41,6 +43,12 @@ pub(crate) struct Texture {
 }
 
 impl Texture {
+    /// About how many bytes [`Texture::find`] holds for a picture of this width and height at the working scale.
+    pub(crate) fn bytes_needed((width, height): (u32, u32)) -> u64 {
+        let pixels = u64::from(width) * u64::from(height);
+        if pixels > MOST as u64 { 0 } else { pixels * BYTES_PER_PIXEL }
+    }
+
     /// For a `fill` of a `picture`, both [3, height, width], where `alpha` [height, width] is not zero. None where
     /// nothing is filled, or too little of the picture is clean.
     pub(crate) fn find(
