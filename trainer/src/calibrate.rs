@@ -51,7 +51,7 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     for long_side in LONG_SIDES {
         let detection = detect(&network, &held_out.photos, long_side, Device::Cpu);
         let iou = detection.best_threshold().1;
-        let threshold = detection.steady_threshold(THRESHOLD_TOLERANCE);
+        let threshold = detection.steady_threshold(TOLERANCE);
         let error = detection.calibration_error();
         println!(
             "{long_side} px: IoU {iou:.3} at best, nearly so from {threshold:.3} on, calibration error {error:.3}"
@@ -66,18 +66,15 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     Ok(())
 }
 
-/// IoU that a smaller working scale may lose: the cost of a scale grows with its square, but small spots of rust in
-/// large photos need every pixel.
-const TOLERANCE: f64 = 0.0005;
+/// IoU that a larger working scale may lose, and a threshold closer to one half: what a hundred photos cannot tell apart.
+/// Small spots of rust in large photos need every pixel, and thresholds far from one half fit these photos only.
+const TOLERANCE: f64 = 0.005;
 
-/// IoU that a threshold closer to one half may lose.
-const THRESHOLD_TOLERANCE: f64 = 0.005;
-
-/// Of (IoU, long side, threshold) the smallest long side that comes close to the best IoU, and its threshold.
+/// Of (IoU, long side, threshold) the largest long side that comes close to the best IoU, and its threshold.
 fn choose(measured: &[(f64, u32, f32)]) -> (u32, f32) {
     let best = measured.iter().map(|one| one.0).fold(0.0, f64::max);
     let close = measured.iter().filter(|one| one.0 >= best - TOLERANCE);
-    close.min_by_key(|one| one.1).map_or((LONG_SIDE, 0.5), |one| (one.1, one.2))
+    close.max_by_key(|one| one.1).map_or((LONG_SIDE, 0.5), |one| (one.1, one.2))
 }
 
 #[cfg(test)]
@@ -85,8 +82,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_smallest_scale_that_comes_close_is_chosen() {
-        assert_eq!(choose(&[(0.40, 192, 0.7), (0.4296, 256, 0.6), (0.43, 384, 0.5)]), (256, 0.6));
+    fn the_largest_scale_that_comes_close_is_chosen() {
+        assert_eq!(choose(&[(0.42, 192, 0.7), (0.43, 256, 0.6), (0.426, 384, 0.5)]), (384, 0.5));
         assert_eq!(choose(&[(0.50, 192, 0.7), (0.40, 384, 0.5)]), (192, 0.7));
     }
 }
