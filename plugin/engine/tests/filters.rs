@@ -341,3 +341,25 @@ fn a_network_that_answers_nonsense_is_named() {
     let error = engine.segment(&picture, &unknown, Control::default()).unwrap_err().to_string();
     assert!(error.contains("named `unknown`"), "{error}");
 }
+
+#[test]
+fn progress_ends_at_one_with_and_without_texture() {
+    let engine = engine(&[Network::red_is_rust(), Network::red_to_gray()]);
+    // Too small for texture, and large enough.
+    for side in [4, 64] {
+        let inside = |at: u32| at < side / 3;
+        let pixels = (0..side).flat_map(|y| (0..side).map(move |x| (x, y)));
+        let data: Vec<u8> = pixels
+            .flat_map(|(x, y)| if inside(x) && inside(y) { [250, 10, 10] } else { [90 + (x % 5) as u8; 3] })
+            .collect();
+        for plain_fill in [false, true] {
+            let told = Mutex::new(vec![]);
+            let progress = |part: f32| told.lock().unwrap().push(part);
+            let options = RemoveOptions { plain_fill, ..Default::default() };
+            let picture = Picture::new(&data, rgb(side, side)).unwrap();
+            engine.analyse_removal(&picture, None, &options, Control::new(Some(&progress), None)).unwrap();
+            let told = told.into_inner().unwrap();
+            assert!(told.is_sorted() && told.last() == Some(&1.0), "{side}, {plain_fill}: {told:?}");
+        }
+    }
+}

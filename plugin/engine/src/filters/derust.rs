@@ -133,6 +133,7 @@ impl Engine {
             }
             (None, None) => None,
         };
+        texturing.step(1, 1)?;
         Ok(Removal { fill: Fill::new(fill, &colours, size, texture), alpha, size })
     }
 
