@@ -1,4 +1,4 @@
-//! Means over windows of a plane.
+//! What lies around the pixels of a plane.
 
 use ndarray::{Array2, Axis};
 
@@ -40,6 +40,14 @@ fn mean_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
         }
     }
     mean
+}
+
+/// Row and column of the eight pixels around one; some may lie outside.
+pub(crate) fn neighbours((y, x): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
+    let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dy, dx)));
+    around
+        .filter(|step| *step != (0, 0))
+        .map(move |(dy, dx)| (y.wrapping_add_signed(dy), x.wrapping_add_signed(dx)))
 }
 
 #[cfg(test)]

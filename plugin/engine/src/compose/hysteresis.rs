@@ -3,6 +3,7 @@
 use ndarray::Array2;
 
 use super::SMALLEST_ALPHA;
+use crate::window::neighbours;
 
 /// An alpha from which on something was found for sure.
 const SURE: f32 = 0.5;
@@ -13,9 +14,8 @@ pub(crate) fn without_faint_traces(mut alpha: Array2<f32>) -> Array2<f32> {
     let mut kept = alpha.mapv(|alpha| alpha >= SURE);
     let mut open: Vec<(usize, usize)> =
         kept.indexed_iter().filter(|(_, sure)| **sure).map(|(at, _)| at).collect();
-    while let Some((y, x)) = open.pop() {
-        for (dy, dx) in [(-1, 0), (1, 0), (0, -1), (0, 1), (-1, -1), (-1, 1), (1, -1), (1, 1)] {
-            let next = (y.wrapping_add_signed(dy), x.wrapping_add_signed(dx));
+    while let Some(pixel) = open.pop() {
+        for next in neighbours(pixel) {
             if alpha.get(next).is_some_and(|alpha| *alpha >= SMALLEST_ALPHA) && !kept[next] {
                 kept[next] = true;
                 open.push(next);

@@ -1,5 +1,6 @@
 //! derust: picture -> picture without rust. Analysing runs the networks; composing from the analysis does not.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 
 use derust_manifest::{InputRole, Kind, OutputRole};
@@ -97,12 +98,11 @@ impl Engine {
             Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
             None => None,
         };
-        let coverage = coverage.as_ref().map(|plane| plane.view());
         let found = network.run(
             &self.runtime()?,
             self.session_options(),
             colours.view(),
-            coverage,
+            coverage.as_ref().map(|plane| plane.view()),
             main.part(0.1, 1.0),
         )?;
         let fill = found.fill.ok_or_else(|| Error::Answer {
@@ -121,17 +121,21 @@ impl Engine {
                 found.map(|alpha| GuidedPlane::new(alpha, colours.view(), size))
             }
         };
-        let texture = match (&alpha, mask) {
-            _ if options.plain_fill => None,
-            (Some(alpha), _) => {
-                let plane = alpha.at(working);
-                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))?
-            }
-            (None, Some(mask)) => {
-                let plane = tensor::coverage(mask, working, texturing.part(0.0, 0.1))?;
-                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))?
-            }
-            (None, None) => None,
+        let texture = if options.plain_fill {
+            None
+        } else {
+            let filled = match (&alpha, coverage, mask) {
+                (Some(alpha), ..) => Some(alpha.at(working)),
+                (None, Some(coverage), _) => Some(Cow::Owned(coverage)),
+                (None, None, Some(mask)) => {
+                    Some(Cow::Owned(tensor::coverage(mask, working, texturing.part(0.0, 0.1))?))
+                }
+                (None, None, None) => None,
+            };
+            let find = |plane: Cow<'_, Array2<f32>>| {
+                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))
+            };
+            filled.map(find).transpose()?.flatten()
         };
         texturing.step(1, 1)?;
         Ok(Removal { fill: Fill::new(fill, &colours, size, texture), alpha, size })

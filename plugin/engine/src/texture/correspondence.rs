@@ -7,6 +7,7 @@
 use ndarray::Array2;
 
 use crate::control::{Cancelled, Control};
+use crate::window::neighbours;
 
 /// Half the side of the patches that are compared, in pixels.
 pub(super) const RADIUS: usize = 3;
@@ -42,11 +43,11 @@ pub(super) struct Search<'a> {
 }
 
 impl Search<'_> {
-    /// Finds a source for every pixel of the hole. `shape` says what detail a pixel, given as row and column, has once it has
-    /// the source at that row and column.
+    /// Finds a source for every pixel of the hole. `lack` says how much of the detail at a source, given as row and column, a
+    /// pixel takes over.
     pub(super) fn run(
         mut self,
-        shape: impl Fn((usize, usize), (usize, usize)) -> f32,
+        lack: impl Fn((usize, usize), (usize, usize)) -> f32,
         control: Control<'_>,
     ) -> Result<Offsets, Cancelled> {
         let mut random = Random(0x5EED);
@@ -62,12 +63,13 @@ impl Search<'_> {
             ring.iter().for_each(|pixel| open[*pixel] = false);
             self.improve(&mut offsets, &ring, ROUNDS[0], &mut random);
             let mut next = vec![];
-            for &(y, x) in &ring {
-                let [dx, dy] = offsets[[y, x]];
-                let source = (y.wrapping_add_signed(dy as isize), x.wrapping_add_signed(dx as isize));
-                self.wanted[[y, x]][0] = shape((y, x), source);
-                self.trust[[y, x]] = 1.0;
-                next.extend(neighbours((y, x)).filter(|next| open.get(*next) == Some(&true)));
+            for &pixel in &ring {
+                let source = source(pixel, offsets[pixel]);
+                let lack = lack(pixel, source);
+                let shape = &mut self.wanted[pixel][0];
+                *shape = (1.0 - lack) * *shape + lack * self.offered[source][0];
+                self.trust[pixel] = 1.0;
+                next.extend(neighbours(pixel).filter(|next| open.get(*next) == Some(&true)));
             }
             next.sort_unstable();
             next.dedup();
@@ -174,12 +176,9 @@ impl Search<'_> {
     }
 }
 
-/// Row and column of the eight pixels around one; some may lie outside.
-fn neighbours((y, x): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
-    let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (dy, dx)));
-    around
-        .filter(|step| *step != (0, 0))
-        .map(move |(dy, dx)| (y.wrapping_add_signed(dy), x.wrapping_add_signed(dx)))
+/// Row and column of a pixel's source.
+pub(super) fn source((y, x): (usize, usize), [dx, dy]: [i32; 2]) -> (usize, usize) {
+    (y.wrapping_add_signed(dy as isize), x.wrapping_add_signed(dx as isize))
 }
 
 /// Numbers that are the same in every run (xorshift; Marsaglia 2003, Journal of Statistical Software 8(14)).

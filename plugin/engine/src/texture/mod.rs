@@ -77,30 +77,25 @@ impl Texture {
         }
         let filled = Layers::new(filled);
         let features = offered.features();
-        let wanted = filled.features();
         // Where nothing is filled the detail is the picture's own; elsewhere it tells as much as there is of it.
         let trust = Array2::from_shape_fn(hole.dim(), |at| {
             if hole[at] { filled.variance[at] / (filled.variance[at] + TELLING * TELLING) } else { 1.0 }
         });
-        let shape = |pixel: (usize, usize), source: (usize, usize)| {
-            let lack = lack(filled.variance[pixel], offered.variance[source]);
-            (1.0 - lack) * wanted[pixel][0] + lack * features[source][0]
+        let lack = |pixel: (usize, usize), source: (usize, usize)| {
+            lack(filled.variance[pixel], offered.variance[source])
         };
         let search = Search {
-            wanted: wanted.clone(),
+            wanted: filled.features(),
             trust,
             offered: &features,
             hole: &hole,
             usable: &usable,
             places: &places,
         };
-        let offsets = search.run(shape, control)?;
-        let lack = Array2::from_shape_fn(hole.dim(), |(y, x)| match offsets[[y, x]] {
+        let offsets = search.run(lack, control)?;
+        let lack = Array2::from_shape_fn(hole.dim(), |pixel| match offsets[pixel] {
             correspondence::NONE => 0.0,
-            [dx, dy] => {
-                let source = (y.wrapping_add_signed(dy as isize), x.wrapping_add_signed(dx as isize));
-                lack(filled.variance[[y, x]], offered.variance[source])
-            }
+            offset => lack(pixel, correspondence::source(pixel, offset)),
         });
         Ok(Some(Texture { offsets, lack, smooth: offered.smooth }))
     }
