@@ -23,6 +23,12 @@ impl Upsampler {
         Upsampler { columns: places(from.0, to.0), rows: places(from.1, to.1) }
     }
 
+    /// The rows and the columns between which pixel (x, y) lies, with their parts.
+    pub(crate) fn around(&self, x: u32, y: u32) -> [[(usize, f32); 2]; 2] {
+        let parts = |place: Between| [(place.first, 1.0 - place.fraction), (place.second, place.fraction)];
+        [parts(self.rows[y as usize]), parts(self.columns[x as usize])]
+    }
+
     /// Row `y` of `N` planes of one size.
     pub(crate) fn read<const N: usize>(
         &self,

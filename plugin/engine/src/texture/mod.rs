@@ -9,6 +9,7 @@ mod correspondence;
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, Zip, s};
 
+use crate::compose::{SMALLEST_ALPHA, Upsampler};
 use crate::control::{Cancelled, Control};
 use crate::pixels::{Picture, luma};
 use crate::window::window_mean;
@@ -57,7 +58,7 @@ impl Texture {
         alpha: ArrayView2<'_, f32>,
         control: Control<'_>,
     ) -> Result<Option<Texture>, Cancelled> {
-        let hole = alpha.mapv(|alpha| alpha >= crate::compose::SMALLEST_ALPHA);
+        let hole = alpha.mapv(|alpha| alpha >= SMALLEST_ALPHA);
         if hole.len() > MOST || !hole.iter().any(|hole| *hole) {
             return Ok(None);
         }
@@ -105,6 +106,7 @@ impl Texture {
         let (height, width) = self.lack.dim();
         TextureReader {
             texture: self,
+            upsampler: Upsampler::new((width as u32, height as u32), size),
             size,
             scale: [size.0 as f32 / width as f32, size.1 as f32 / height as f32],
         }
@@ -115,6 +117,7 @@ impl Texture {
 #[derive(Debug)]
 pub(crate) struct TextureReader<'a> {
     texture: &'a Texture,
+    upsampler: Upsampler,
     size: (u32, u32),
     /// Pixels of the picture in one at the working scale.
     scale: [f32; 2],
@@ -125,8 +128,7 @@ impl TextureReader<'_> {
     /// Between sources it passes gradually, and is as strong there as elsewhere (Heitz and Neyret 2018, Proceedings of
     /// the ACM on Computer Graphics and Interactive Techniques 1(2)).
     pub(crate) fn read(&self, picture: &Picture<'_>, x: u32, y: u32) -> ([f32; 3], f32) {
-        let (height, width) = self.texture.lack.dim();
-        let [columns, rows] = [between(x, self.scale[0], width), between(y, self.scale[1], height)];
+        let [rows, columns] = self.upsampler.around(x, y);
         let mut found: [([i32; 2], f32); 4] = [([0, 0], 0.0); 4];
         let (mut count, mut lack) = (0, 0.0);
         for (row, part_of_row) in rows {
@@ -169,8 +171,7 @@ impl TextureReader<'_> {
 
     /// The picture without its detail at a place of the picture.
     fn smooth(&self, (x, y): (u32, u32)) -> [f32; 3] {
-        let (height, width) = self.texture.lack.dim();
-        let [columns, rows] = [between(x, self.scale[0], width), between(y, self.scale[1], height)];
+        let [rows, columns] = self.upsampler.around(x, y);
         let mut sum = [0.0; 3];
         for (row, part_of_row) in rows {
             for (column, part_of_column) in columns {
@@ -180,14 +181,6 @@ impl TextureReader<'_> {
         }
         sum
     }
-}
-
-/// The two pixels at the working scale between which a pixel of the picture lies, and their parts.
-fn between(at: u32, scale: f32, length: usize) -> [(usize, f32); 2] {
-    let centre = ((at as f32 + 0.5) / scale - 0.5).clamp(0.0, (length - 1) as f32);
-    let first = centre as usize;
-    let part = centre - first as f32;
-    [(first, 1.0 - part), ((first + 1).min(length - 1), part)]
 }
 
 /// Pixels with only clean ones around them, as far as a patch and the windows of its detail reach.
