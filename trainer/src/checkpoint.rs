@@ -5,7 +5,7 @@ use std::fs::File;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use tch::{Device, Tensor, nn};
+use tch::{Device, Kind, Tensor, nn};
 
 /// Counts up whenever older checkpoints can no longer be read.
 const FORMAT: i64 = 1;
@@ -72,6 +72,30 @@ impl Checkpoint {
         })
     }
 
+    /// The mean of a section's tensors over several checkpoints; the other sections are those of the first.
+    ///
+    /// # Errors
+    /// When a tensor is missing from one, or has another shape there.
+    pub fn with_mean(mut self, section: &str, others: &[Checkpoint]) -> Result<Self> {
+        let own: Vec<(String, Tensor)> =
+            self.section(section).into_iter().map(|(name, own)| (name.into(), own.shallow_clone())).collect();
+        for (name, own) in own {
+            let mut sum = own.to_kind(Kind::Double);
+            for other in others {
+                let other = other.get(section, &name)?;
+                // A single value would be spread over all.
+                ensure!(
+                    other.size() == own.size(),
+                    "{section}/{name} has another shape in the other checkpoint: only networks that are alike have a mean"
+                );
+                sum += other;
+            }
+            let mean = (sum / (others.len() + 1) as f64).to_kind(own.kind());
+            self.put(section, [(name, mean)]);
+        }
+        Ok(self)
+    }
+
     /// Writes the file beside its final name and moves it into place, so that it is never half there.
     ///
     /// # Errors
@@ -110,5 +134,31 @@ impl Checkpoint {
             format.map_or("0".to_string(), |format| format.to_string())
         );
         Ok(Checkpoint { tensors })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn checkpoint(weights: &[f32], steps: i64) -> Checkpoint {
+        let mut checkpoint = Checkpoint::default();
+        checkpoint.put("weights", [("filter".into(), Tensor::from_slice(weights))]);
+        checkpoint.put("run", [("steps".into(), Tensor::from_slice(&[steps]))]);
+        checkpoint
+    }
+
+    #[test]
+    fn a_mean_is_that_of_one_section_of_checkpoints_that_are_alike() {
+        let others = [checkpoint(&[2.0, 8.0], 5), checkpoint(&[3.0, -3.0], 6)];
+        let mean = checkpoint(&[1.0, 4.0], 4).with_mean("weights", &others).unwrap();
+        assert_eq!(Vec::<f32>::try_from(mean.get("weights", "filter").unwrap()).unwrap(), [2.0, 3.0]);
+        assert_eq!(mean.get("run", "steps").unwrap().int64_value(&[0]), 4);
+        let alone = mean.with_mean("weights", &[]).unwrap();
+        assert_eq!(Vec::<f32>::try_from(alone.get("weights", "filter").unwrap()).unwrap(), [2.0, 3.0]);
+        // One value would be spread over all by libtorch's rules.
+        for other in [checkpoint(&[1.0], 4), checkpoint(&[1.0, 2.0, 3.0], 4), Checkpoint::default()] {
+            assert!(checkpoint(&[1.0, 4.0], 4).with_mean("weights", &[other]).is_err());
+        }
     }
 }

@@ -18,6 +18,8 @@ pub enum Purpose {
     Division,
     /// Noise and choices of an adversarial step.
     Adversarial,
+    /// The part of the photos to learn from.
+    Draw,
 }
 
 /// The stream for one sample.

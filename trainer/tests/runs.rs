@@ -198,3 +198,69 @@ fn a_training_that_diverges_is_named_and_leaves_what_was_good() {
     assert_eq!(said.trim_end().lines().count(), 1, "{said}");
     assert!(run.join("best.safetensors").is_file() && run.join("last.safetensors").is_file());
 }
+
+#[test]
+fn runs_that_began_alike_are_averaged_and_refined_on_every_photo() {
+    let data = data(16, 96);
+    let tiny = ["--side", "64", "--batch", "4", "--width", "0.25", "--data", text(data.path())];
+    let train = |name: &str, more: &[&str]| {
+        let run = data.path().join(name);
+        let said = succeed(&[&["train", "segment", "--run", text(&run)], &tiny[..], more].concat());
+        (run, said)
+    };
+    let (first, said) = train("first", &["--steps", "3", "--every", "0"]);
+    assert!(said.contains("photos will be analysed at"), "{said}");
+    let steps =
+        |run: &Path| metrics(run).iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>();
+    assert_eq!(steps(&first), [3], "one measurement, at the end");
+
+    let branch = |seed: &str| {
+        let more = [
+            "--start-from",
+            text(&first),
+            "--fixed-statistics",
+            "--steps",
+            "3",
+            "--every",
+            "0",
+            "--seed",
+            seed,
+        ];
+        train(seed, &[&more[..], &["--calibrate", "false"]].concat())
+    };
+    let ((one, said), (two, _)) = (branch("11"), branch("12"));
+    assert!(!said.contains("photos will be analysed at"), "{said}");
+    let (mean, _) = train("mean", &["--steps", "0", "--start-from", text(&one), text(&two)]);
+    let weights = |run: &Path| {
+        let all = tch::Tensor::read_safetensors(run.join("best.safetensors")).unwrap();
+        all.into_iter()
+            .filter(|(name, _)| name.starts_with("weights/"))
+            .collect::<std::collections::BTreeMap<_, _>>()
+    };
+    let (one_weights, two_weights) = (weights(&one), weights(&two));
+    for (name, mean) in weights(&mean) {
+        let expected = (&one_weights[&name] + &two_weights[&name]) / 2.0;
+        assert!(mean.allclose(&expected, 1e-5, 1e-7, false), "{name} is no mean");
+    }
+
+    // With nothing set aside, working scale and threshold stay those of the network begun with.
+    let all = ["--held-out", "0", "--start-from", text(&mean), "--steps", "2", "--stop-after", "1"];
+    let (refined, said) = train("refined", &all[..]);
+    assert!(said.contains("16 photos to learn from, 0 held out"), "{said}");
+    succeed(&["train", "segment", "--resume", "--run", text(&refined)]);
+    let kept = |run: &Path, name: &str| {
+        let all = tch::Tensor::read_safetensors(run.join("best.safetensors")).unwrap();
+        all.iter().find(|(key, _)| key == name).map(|(_, value)| value.double_value(&[0])).unwrap()
+    };
+    for name in ["run/threshold", "run/long_side"] {
+        assert_eq!(kept(&refined, name), kept(&mean, name), "{name}");
+    }
+    assert_eq!(metrics(&refined).last().unwrap()["step"], 2);
+
+    let model = data.path().join("mean.onnx");
+    succeed(&["export", "segment", "--run", text(&mean), "--name", "mean", "-o", text(&model)]);
+    let mixed = ["train", "segment", "--run", text(&first), "--start-from", text(&one), text(&model)];
+    let refused = trainer(&[&mixed[..], &["--data", text(data.path())]].concat());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(!refused.status.success() && said.contains("averaged over folders of runs"), "{said}");
+}

@@ -12,6 +12,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+mod ablations;
 mod backbone;
 mod demo;
 mod fuzz;
@@ -103,6 +104,9 @@ enum Task {
     Verify,
     /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
     Train(train::Options),
+    /// Show what each part of the training recipes is worth, by short trainings without it (hours on a processor); goes on
+    /// where it was interrupted.
+    Ablations(ablations::Options),
     /// Make the pictures of the README again, with the shipped networks; those of GIMP as root (see gimp-root).
     Showcase,
 }
@@ -153,6 +157,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
         Task::Verify => verify::run(&workspace),
         Task::Train(options) => train::run(&workspace, &options),
+        Task::Ablations(options) => ablations::run(&workspace, &options),
         Task::Showcase => showcase::run(&workspace),
     }
 }

@@ -1,5 +1,7 @@
 //! Photos with labels, read from folders and kept in memory at a working size.
 
+use std::collections::HashSet;
+
 use crate::random::{Purpose, index, stream};
 
 /// A photo and what is labelled in it.
@@ -50,6 +52,25 @@ impl PhotoSet {
         }
         sets
     }
+
+    /// Keeps about this fraction of the photos, at least one: a larger fraction, by the same seed, keeps these and more.
+    pub fn draw(&mut self, fraction: f64, seed: u64) {
+        let count = (self.photos.len() as f64 * fraction).round().max(1.0) as usize;
+        let kept: HashSet<usize> =
+            shuffled(self.photos.len(), seed, Purpose::Draw).into_iter().take(count).collect();
+        let mut number = 0..;
+        self.photos.retain(|_| kept.contains(&number.next().unwrap_or_default()));
+    }
+}
+
+/// The numbers below `count` in an order of chance.
+fn shuffled(count: usize, seed: u64, purpose: Purpose) -> Vec<usize> {
+    let mut order: Vec<usize> = (0..count).collect();
+    let mut random = stream(seed, purpose, 0);
+    for i in (1..count).rev() {
+        order.swap(i, index(&mut random, i + 1));
+    }
+    order
 }
 
 /// Which of so many pictures, in the order of their names, are set aside: about `fraction` of them, in groups of
@@ -60,11 +81,33 @@ pub fn division(count: usize, fraction: f64, seed: u64) -> Vec<bool> {
     // Something to learn from, and to measure on where that is wanted.
     let least = usize::from(fraction > 0.0);
     let aside = ((groups as f64 * fraction).round() as usize).max(least).min(groups.saturating_sub(1));
-    let mut order: Vec<usize> = (0..groups).collect();
-    let mut random = stream(seed, Purpose::Division, 0);
-    for i in (1..groups).rev() {
-        order.swap(i, index(&mut random, i + 1));
-    }
-    let held_out: std::collections::HashSet<usize> = order.into_iter().take(aside).collect();
+    let order = shuffled(groups, seed, Purpose::Division);
+    let held_out: HashSet<usize> = order.into_iter().take(aside).collect();
     (0..count).map(|i| held_out.contains(&(i / neighbours))).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(fraction: f64, seed: u64) -> Vec<String> {
+        let photo = |number: u32| Photo {
+            name: format!("{number:03}"),
+            width: 1,
+            height: 1,
+            rgb: vec![0; 3],
+            labels: vec![0],
+        };
+        let mut set = PhotoSet { photos: (0..40).map(photo).collect(), classes: vec![] };
+        set.draw(fraction, seed);
+        set.photos.into_iter().map(|photo| photo.name).collect()
+    }
+
+    #[test]
+    fn a_larger_part_of_the_photos_holds_the_smaller_one() {
+        let (quarter, half) = (drawn(0.25, 1), drawn(0.5, 1));
+        assert_eq!((quarter.len(), half.len(), drawn(1.0, 1).len(), drawn(0.001, 1).len()), (10, 20, 40, 1));
+        assert!(quarter.iter().all(|name| half.contains(name)) && half.is_sorted());
+        assert_ne!(quarter, drawn(0.25, 2));
+    }
 }

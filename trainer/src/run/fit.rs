@@ -1,6 +1,6 @@
 //! The loop of every training.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -122,11 +122,13 @@ pub fn fit(
     let mut course = Course::new(options);
     if options.resume {
         course.resume(task, options)?;
-    } else if let Some(other) = &options.start_from {
-        if other.is_file() {
-            task.start_from_model(other, &FirstBatches::new(&*samples, options.batch, device))?;
-        } else {
-            start_from(task, &Checkpoint::load(&other.join(files::BEST))?)?;
+    } else {
+        match &options.start_from[..] {
+            [] => {}
+            [file] if file.is_file() => {
+                task.start_from_model(file, &FirstBatches::new(&*samples, options.batch, device))?;
+            }
+            runs => start_from(task, runs)?,
         }
     }
     let mut folder = RunFolder::open(&options.run, course.step, options.keep)?;
@@ -191,10 +193,18 @@ fn best_weights(task: &mut dyn Task) -> Checkpoint {
     best
 }
 
-/// Begins with another run's best weights.
-fn start_from(task: &mut dyn Task, weights: &Checkpoint) -> Result<()> {
+/// Begins with another run's best weights, or the mean of several runs'.
+fn start_from(task: &mut dyn Task, runs: &[PathBuf]) -> Result<()> {
+    if let Some(file) = runs.iter().find(|run| run.is_file()) {
+        bail!("{} is a model file: weights are averaged over folders of runs", file.display());
+    }
+    let load = |run: &PathBuf| Checkpoint::load(&run.join(files::BEST));
+    let mut others: Vec<Checkpoint> = runs.iter().map(load).collect::<Result<_>>()?;
+    let mut weights = others.remove(0);
     for (order, learner) in task.learners().into_iter().enumerate() {
-        learner.start_from(weights, section(order, learner))?;
+        let section = section(order, learner);
+        weights = weights.with_mean(section, &others)?;
+        learner.start_from(&weights, section)?;
     }
     Ok(())
 }
@@ -242,7 +252,8 @@ impl Course {
     /// Whether it is time to measure: not where a run has just gone on, since that was measured already.
     fn is_due(&self, moment: &Moment, options: &RunOptions) -> bool {
         let goes_on = self.step > 0 && self.step == self.first_step;
-        !goes_on && (moment.progress >= 1.0 || self.step.is_multiple_of(options.every))
+        let in_between = options.every > 0 && self.step.is_multiple_of(options.every);
+        !goes_on && (moment.progress >= 1.0 || in_between)
     }
 
     /// How the run ends before this step, if it does.

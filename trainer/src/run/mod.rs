@@ -61,11 +61,14 @@ pub struct RunOptions {
     /// Which photos are set aside follows from this number.
     #[arg(long, default_value_t = 1)]
     pub split_seed: u64,
-    /// Part of the photos that is set aside for measuring.
+    /// Part of the photos that is set aside for measuring. With 0 the last weights count as the best.
     #[arg(long, default_value_t = 0.1)]
     pub held_out: f64,
-    /// Steps between two measurements and checkpoints.
-    #[arg(long, default_value_t = 400, value_parser = clap::value_parser!(u64).range(1..))]
+    /// Part of the other photos to learn from, drawn by the seed: to see what more photos would bring.
+    #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = part)]
+    pub photos: f64,
+    /// Steps between two measurements and checkpoints; 0 for one of each at the end.
+    #[arg(long, default_value_t = 400)]
     pub every: u64,
     /// Checkpoints that stay, beside the last and the best.
     #[arg(long, default_value_t = 2)]
@@ -79,9 +82,11 @@ pub struct RunOptions {
     #[serde(skip)]
     pub resume: bool,
     /// Begin with the best weights of another run, in this folder, or with those of a model file (.onnx): to refine a
-    /// network, or to teach it your own photos.
-    #[arg(long)]
-    pub start_from: Option<PathBuf>,
+    /// network, or to teach it your own photos. Of several runs that began alike, the mean of their weights, which is
+    /// often better than each (Wortsman et al. 2022, arXiv:2203.05482).
+    #[arg(long, value_name = "RUN_OR_MODEL", num_args = 1..)]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub start_from: Vec<PathBuf>,
     /// Normalise by the statistics of the network begun with, also in training, in place of each batch's: to refine a
     /// network, above all with small batches, whose statistics are as much chance as rust.
     #[arg(long, num_args = 0..=1, default_value_t = false, default_missing_value = "true")]
@@ -103,6 +108,13 @@ pub struct RunOptions {
     pub optimiser: OptimiserOptions,
 }
 
+fn part(text: &str) -> Result<f64, String> {
+    match text.parse() {
+        Ok(part) if part > 0.0 && part <= 1.0 => Ok(part),
+        _ => Err("must be above 0 and at most 1".into()),
+    }
+}
+
 fn at_least_one(text: &str) -> Result<usize, String> {
     match text.parse() {
         Ok(0) => Err("must be at least 1".into()),
@@ -119,7 +131,7 @@ impl RunOptions {
     /// When the device is unknown or not there, or the precision is unknown.
     pub fn prepare(&self, coarsest: Kind) -> Result<(Device, Kind)> {
         ensure!(
-            !self.fixed_statistics || self.start_from.is_some(),
+            !self.fixed_statistics || !self.start_from.is_empty(),
             "--fixed-statistics needs the statistics of a network to begin with: name it with --start-from"
         );
         tch::set_num_threads(self.threads);
@@ -146,7 +158,9 @@ impl RunOptions {
     /// # Errors
     /// When they cannot be read.
     pub fn photos(&self, long_side: u32) -> Result<(PhotoSet, PhotoSet)> {
-        Ok(self.data.load(long_side)?.divide(self.held_out, self.split_seed))
+        let (mut learn, held_out) = self.data.load(long_side)?.divide(self.held_out, self.split_seed);
+        learn.draw(self.photos, self.seed);
+        Ok((learn, held_out))
     }
 }
 

@@ -52,6 +52,10 @@ pub struct SegmentOptions {
     /// Weights that the backbone begins with: EfficientNet-Lite0's, as `trainer/pretrained.py` writes them.
     #[arg(long)]
     pub backbone: Option<PathBuf>,
+    /// At the end, choose working scale and threshold on the photos set aside; `calibrate` does it later. Without photos
+    /// set aside they stay those of the network begun with.
+    #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
+    pub calibrate: bool,
 }
 
 /// Samples of picture and labels: the class of each pixel, 0 for the background.
@@ -104,17 +108,45 @@ impl SegmentSamples {
     }
 }
 
-/// The width that is wanted, or that of the network begun with, or 1.
-fn chosen_width(options: &SegmentOptions) -> Result<f64> {
-    let Some(other) = options.run.start_from.as_ref().filter(|_| !options.run.resume) else {
-        return Ok(options.width.unwrap_or(1.0));
-    };
-    let width = import::segmentation(other)?.get("run", "width")?.double_value(&[0]);
-    ensure!(
-        options.width.is_none_or(|wanted| wanted == width),
-        "the network to begin with has width {width}, not that of --width; leave --width out"
-    );
-    Ok(width)
+/// What a segmentation run finds out beside its weights.
+struct Found {
+    width: f64,
+    /// Probability from which on a pixel counts as rust.
+    threshold: f32,
+    /// Working scale.
+    long_side: i64,
+}
+
+impl Found {
+    /// That of the network begun with; else what was asked for, and no more.
+    fn begin(options: &SegmentOptions) -> Result<Self> {
+        let Some(other) = options.run.start_from.first().filter(|_| !options.run.resume) else {
+            let width = options.width.unwrap_or(1.0);
+            return Ok(Found { width, threshold: 0.5, long_side: i64::from(LONG_SIDE) });
+        };
+        let found = Found::get(&import::segmentation(other)?)?;
+        ensure!(
+            options.width.is_none_or(|wanted| wanted == found.width),
+            "the network to begin with has width {}, not that of --width; leave --width out",
+            found.width
+        );
+        Ok(found)
+    }
+
+    fn get(checkpoint: &Checkpoint) -> Result<Self> {
+        let get = |name: &str| checkpoint.get("run", name);
+        Ok(Found {
+            width: get("width")?.double_value(&[0]),
+            threshold: get("threshold")?.double_value(&[0]) as f32,
+            long_side: get("long_side")?.int64_value(&[0]),
+        })
+    }
+
+    fn put(&self, checkpoint: &mut Checkpoint) {
+        checkpoint.put("run", [("width".into(), Tensor::from_slice(&[self.width]))]);
+        checkpoint.put("run", [("threshold".into(), Tensor::from_slice(&[self.threshold]))]);
+        checkpoint.put("run", [("long_side".into(), Tensor::from_slice(&[self.long_side]))]);
+    }
 }
 
 /// Trains until the budget is spent and leaves the best weights in the run's folder, with working scale and threshold.
@@ -128,7 +160,8 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let recipe = options.samples.choose(Mix::SEGMENT)?;
     let (learn, held_out) = options.run.photos(LONG_SIDE)?;
     println!("{} photos to learn from, {} held out", learn.photos.len(), held_out.photos.len());
-    let width = chosen_width(options)?;
+    let found = Found::begin(options)?;
+    let width = found.width;
     // A run that goes on finds the width among its settings.
     let options = &SegmentOptions { width: Some(width), ..options.clone() };
     let store = nn::VarStore::new(device);
@@ -146,13 +179,13 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let measurable = !held_out.photos.is_empty() && classes.len() == 1;
     let held_out = held_out.photos;
     let mut task: Box<dyn Task> = match classes.len() {
-        1 => Box::new(Segmentation { learner, held_out, width, threshold: 0.5, device }),
+        1 => Box::new(Segmentation { learner, held_out, found, device }),
         _ => Box::new(ClassSegmentation { learner, held_out, classes, width, device }),
     };
     let (side, seed) = (options.run.side, options.run.seed);
     let samples = SegmentSamples { photos: learn.photos, side, seed, recipe };
     let outcome = fit(&mut *task, Arc::new(samples), device, &options.run, options)?;
-    if outcome == Outcome::Finished && measurable {
+    if outcome == Outcome::Finished && measurable && options.calibrate {
         calibrate::calibrate(&CalibrateOptions {
             data: options.run.data.clone(),
             run: options.run.run.clone(),
@@ -167,9 +200,7 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
 struct Segmentation {
     learner: Learner,
     held_out: Vec<Photo>,
-    width: f64,
-    /// Best threshold at the last measurement.
-    threshold: f32,
+    found: Found,
     device: Device,
 }
 
@@ -195,7 +226,7 @@ impl Task for Segmentation {
         }
         let detection = detect(self.learner.averaged(), &self.held_out, MEASURED_SIDE, self.device);
         let (threshold, iou) = detection.best_threshold();
-        self.threshold = threshold;
+        self.found.threshold = threshold;
         let figures = Figures::from([
             ("held_out_iou", detection.counts(0.5).iou()),
             ("best_iou", iou),
@@ -206,9 +237,19 @@ impl Task for Segmentation {
     }
 
     fn describe(&self, best: &mut Checkpoint) {
-        best.put("run", [("threshold".into(), Tensor::from_slice(&[self.threshold]))]);
-        best.put("run", [("width".into(), Tensor::from_slice(&[self.width]))]);
-        best.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(LONG_SIDE)]))]);
+        self.found.put(best);
+    }
+
+    fn save(&self, checkpoint: &mut Checkpoint) {
+        self.found.put(checkpoint);
+    }
+
+    fn restore(&mut self, checkpoint: &Checkpoint) -> Result<()> {
+        // Checkpoints of earlier versions do not have it; the next measurement does.
+        if let Ok(found) = Found::get(checkpoint) {
+            self.found = found;
+        }
+        Ok(())
     }
 
     fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {
