@@ -1,7 +1,7 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
 mod guided;
-mod hysteresis;
+mod traces;
 mod upsample;
 
 use ndarray::{Array2, Array3, Axis};
@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::pixels::{Picture, PictureMut, PixelsError, luma};
 use crate::texture::{Texture, TextureReader};
 pub(crate) use guided::GuidedPlane;
-pub(crate) use hysteresis::without_faint_traces;
+pub(crate) use traces::{without_faint_traces, without_unseen_traces};
 pub(crate) use upsample::Upsampler;
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.

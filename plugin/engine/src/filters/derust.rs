@@ -113,12 +113,19 @@ impl Engine {
         let alpha = match finder {
             Some((finding_size, finder)) if finding_size != working => {
                 let colours = tensor::colours(picture, finding_size, finding.part(0.0, 0.1))?;
-                Some(self.alpha_from_segmentation(&finder, &colours, size, finding.part(0.1, 1.0))?)
+                let alpha = self.alpha_from_segmentation(&finder, &colours, finding.part(0.1, 1.0))?;
+                Some(GuidedPlane::new(alpha, colours.view(), size))
             }
-            Some((_, finder)) => Some(self.alpha_from_segmentation(&finder, &colours, size, finding)?),
-            None => {
-                let found = found.alpha.filter(|_| !replacing).map(compose::without_faint_traces);
-                found.map(|alpha| GuidedPlane::new(alpha, colours.view(), size))
+            finder => {
+                let alpha = match finder {
+                    Some((_, finder)) => Some(self.alpha_from_segmentation(&finder, &colours, finding)?),
+                    None => found.alpha.filter(|_| !replacing).map(compose::without_faint_traces),
+                };
+                let reduction = whole_long_side as f32 / working.0.max(working.1) as f32;
+                alpha.map(|alpha| {
+                    let alpha = compose::without_unseen_traces(alpha, &fill, &colours, reduction);
+                    GuidedPlane::new(alpha, colours.view(), size)
+                })
             }
         };
         let texture = if options.plain_fill {
@@ -150,15 +157,14 @@ impl Engine {
         }
     }
 
-    /// An alpha with a soft edge around the segment-rust model's threshold, for a picture of this width and height
-    /// whose `colours` are at the scale that the model knows.
+    /// An alpha with a soft edge around the segment-rust model's threshold, [height, width], for a picture whose `colours`
+    /// are at the scale that the model knows.
     fn alpha_from_segmentation(
         &self,
         network: &Network,
         colours: &Array3<f32>,
-        size: (u32, u32),
         control: Control<'_>,
-    ) -> Result<GuidedPlane, Error> {
+    ) -> Result<Array2<f32>, Error> {
         let manifest = &network.model.manifest;
         let found = network.run(&self.runtime()?, self.session_options(), colours.view(), None, control)?;
         let soft = |probability: f32| {
@@ -169,8 +175,7 @@ impl Engine {
             model: manifest.name.clone(),
             problem: "it gives no probability".into(),
         })?;
-        let alpha = compose::without_faint_traces(probability.mapv_into(soft));
-        Ok(GuidedPlane::new(alpha, colours.view(), size))
+        Ok(compose::without_faint_traces(probability.mapv_into(soft)))
     }
 }
 
