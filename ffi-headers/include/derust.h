@@ -394,6 +394,10 @@ typedef struct derust_remove_options {
     void *progress_user_data;
     /** Stops the call; may be NULL. */
     const derust_cancel *cancel;
+    /** 1: the fill is left as the network made it. 0: what it lacks in texture comes from clean parts of the image. */
+    uint32_t plain_fill;
+    /** 0. */
+    uint32_t reserved;
 } derust_remove_options;
 
 /** What to make of an analysis. Begin with DERUST_COMPOSE_OPTIONS_INIT. */
@@ -911,7 +915,7 @@ void derust_report_free(derust_report *report);
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL }
-#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL }
+#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0 }
 #define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
@@ -929,7 +933,7 @@ DERUST_SAME_SIZE(derust_model, 64);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 48);
-DERUST_SAME_SIZE(derust_remove_options, 56);
+DERUST_SAME_SIZE(derust_remove_options, 64);
 DERUST_SAME_SIZE(derust_compose_options, 48);
 DERUST_SAME_SIZE(derust_summary, 56);
 DERUST_SAME_SIZE(derust_region, 32);

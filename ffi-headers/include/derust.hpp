@@ -267,7 +267,8 @@ struct remove_options {
     std::string model;               ///< name; empty: the one that serves
     std::optional<const_image> mask; ///< gray, size of the image's region, white: treat
     derust::mask_mode mask_mode = mask_mode::limit;
-    float strength = 1; ///< 0 to 1
+    float strength = 1;      ///< 0 to 1
+    bool plain_fill = false; ///< whether the fill is left without texture from clean parts of the image
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
 };
@@ -428,6 +429,7 @@ inline derust_remove_options c_options(const remove_options &options, const deru
     c.mask = mask;
     c.mask_mode = static_cast<std::int32_t>(options.mask_mode);
     c.strength = options.strength;
+    c.plain_fill = options.plain_fill ? 1 : 0;
     call.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
     return c;

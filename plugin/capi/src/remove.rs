@@ -36,6 +36,11 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             return Err(Failure::argument(text));
         }
     };
+    let plain_fill = match options.plain_fill {
+        0 => false,
+        1 => true,
+        other => return Err(Failure::argument(format!("options.plain_fill is {other}; it is 0 or 1"))),
+    };
     // SAFETY: the caller's promise.
     let mask = unsafe { image::optional_pixels(options.mask, "options.mask") }?;
     if mask_mode == MaskMode::Replace && mask.is_none() {
@@ -52,7 +57,7 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             model: unsafe { selector(options.model) }?,
             mask_mode,
             scale: scale(options.scale)?,
-            plain_fill: false,
+            plain_fill,
         },
         mask,
         strength: strength(options.strength)?,

@@ -35,7 +35,7 @@ fn trailer() -> String {
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL"),
-        ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL"),
+        ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0"),
         ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL"),
         ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),

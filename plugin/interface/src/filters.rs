@@ -75,6 +75,10 @@ pub struct RemoveOptions {
     pub progress_user_data: *mut c_void,
     /// Stops the call; may be NULL.
     pub cancel: *const Cancel,
+    /// 1: the fill is left as the network made it. 0: what it lacks in texture comes from clean parts of the image.
+    pub plain_fill: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 impl Default for RemoveOptions {
@@ -90,6 +94,8 @@ impl Default for RemoveOptions {
             progress: None,
             progress_user_data: null_mut(),
             cancel: null(),
+            plain_fill: 0,
+            reserved: 0,
         }
     }
 }

@@ -194,6 +194,7 @@ void wrong_options(void) {
     WRONG(strength, 1.5f, DERUST_ERROR_ARGUMENT, "options.strength is 1.5; it goes from 0 to 1");
     WRONG(strength, -1.0f, DERUST_ERROR_ARGUMENT, "options.strength is -1");
     WRONG(strength, NAN, DERUST_ERROR_ARGUMENT, "options.strength is NaN");
+    WRONG(plain_fill, 2, DERUST_ERROR_ARGUMENT, "options.plain_fill is 2; it is 0 or 1");
     WRONG(mask_mode, 2, DERUST_ERROR_ARGUMENT, "options.mask_mode is 2");
     WRONG(mask_mode, DERUST_MASK_REPLACE, DERUST_ERROR_ARGUMENT, "options.mask is NULL, but");
     mask.width = 63;

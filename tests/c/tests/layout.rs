@@ -45,7 +45,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             struct_size, scale, model, threshold, contours, progress, progress_user_data, cancel
         };
         RemoveOptions = "derust_remove_options" {
-            struct_size, scale, model, mask, mask_mode, strength, progress, progress_user_data, cancel
+            struct_size, scale, model, mask, mask_mode, strength, progress, progress_user_data, cancel, plain_fill,
+            reserved
         };
         ComposeOptions = "derust_compose_options" {
             struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel

@@ -127,6 +127,17 @@ def test_masks_limit_or_replace(engine, picture, kind):
     assert np.abs(replaced.astype(int) - (10, 20, 20)).max() <= 1
 
 
+def test_plain_fills_have_no_texture(engine):
+    textured = np.random.default_rng(1).integers(90, 160, (160, 160), np.uint8)
+    rusty = cv2.cvtColor(textured, cv2.COLOR_GRAY2BGR)
+    rusty[60:100, 60:100] = (10, 20, 200)
+    inside = np.s_[70:90, 70:90]
+    spread = engine.remove(rusty)[inside].std(axis=(0, 1)).max()
+    plain = engine.remove(rusty, plain_fill=True)
+    assert plain[inside].std(axis=(0, 1)).max() < 1 and spread > 5
+    assert np.array_equal(engine.analyse_removal(rusty, plain_fill=True).compose(), plain)
+
+
 def test_regions_of_interest(engine, picture):
     box = (100, 90, 80, 40)
     found = engine.segment(picture, region=box)

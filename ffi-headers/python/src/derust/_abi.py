@@ -178,6 +178,8 @@ class RemoveOptions(_Sized):
         ("progress", ProgressCallback),
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
+        ("plain_fill", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 

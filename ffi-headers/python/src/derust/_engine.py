@@ -182,6 +182,7 @@ class Engine:
         out: Optional[np.ndarray] = None,
         strength: float = 1.0,
         mask_mode: str = "limit",
+        plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
         region: Optional[Rectangle] = None,
@@ -199,6 +200,7 @@ class Engine:
             out: array to write into, shape and dtype as the picture; may be the picture itself. A new one if absent.
             strength: 0 (the picture as it was) to 1.
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
+            plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
             region: the part to work on; the rest of the result is the picture's.
             model, scale, rgb, linear, premultiplied, progress, cancel: see `segment`.
 
@@ -215,7 +217,13 @@ class Engine:
         target = like_output(out, source, **layout)
         with self._handle.use() as engine, _options.Control(progress, cancel) as control:
             options = _options.remove(
-                control, model=model, scale=scale, mask=mask_pixels, mask_mode=mask_mode, strength=strength
+                control,
+                model=model,
+                scale=scale,
+                mask=mask_pixels,
+                mask_mode=mask_mode,
+                strength=strength,
+                plain_fill=plain_fill,
             )
             call(
                 library().derust_remove,
@@ -374,6 +382,7 @@ class Engine:
         mask: Optional[np.ndarray] = None,
         *,
         mask_mode: str = "limit",
+        plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
         region: Optional[Rectangle] = None,
@@ -396,7 +405,12 @@ class Engine:
             progress, cancel
         ) as control:
             options = _options.remove(
-                control, model=model, scale=scale, mask=mask_pixels, mask_mode=mask_mode
+                control,
+                model=model,
+                scale=scale,
+                mask=mask_pixels,
+                mask_mode=mask_mode,
+                plain_fill=plain_fill,
             )
             call(
                 lib.derust_analyse_remove,

@@ -148,6 +148,7 @@ def remove(
     mask: Optional[Pixels] = None,
     mask_mode: str = "limit",
     strength: Any = 1.0,
+    plain_fill: bool = False,
 ) -> _abi.RemoveOptions:
     return _abi.RemoveOptions(
         model=string(model, "model"),
@@ -155,5 +156,6 @@ def remove(
         mask=None if mask is None else ctypes.pointer(mask.image),
         mask_mode=choice(mask_mode, "mask_mode", _abi.MASK_MODES),
         strength=number(strength, "strength"),
+        plain_fill=int(bool(plain_fill)),
         **control.fields(),
     )

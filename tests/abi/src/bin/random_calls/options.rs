@@ -160,6 +160,7 @@ pub fn remove(
         progress: watching.progress,
         progress_user_data: watching.user_data(),
         cancel: watching.cancel,
+        plain_fill: dice.once_in(2).into(),
         ..RemoveOptions::default()
     };
     lent.sized(dice, &options)
