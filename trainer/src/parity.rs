@@ -173,6 +173,7 @@ mod tests {
             tile: Tile::default(),
             long_side: None,
             threshold: 0.5,
+            views: 1,
         }
     }
 

@@ -169,5 +169,6 @@ fn manifest(kind: Kind, name: &str, roles: &[OutputRole]) -> Manifest {
         tile: Tile { size: 64, overlap: 16, multiple: 16 },
         long_side: None,
         threshold: 0.5,
+        views: 1,
     }
 }

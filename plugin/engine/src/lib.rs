@@ -36,6 +36,7 @@ mod tensor;
 mod texture;
 mod tiles;
 mod trial;
+mod views;
 mod watch;
 mod window;
 

@@ -56,6 +56,10 @@ pub struct Manifest {
     /// Probability from which on a pixel counts as rust.
     #[serde(default = "default_threshold")]
     pub threshold: f32,
+    /// Views of a picture over which the network's answers are averaged: 1, the picture; 2, and its mirror image; 4, and
+    /// both upside down. The network is run as many times (the self-ensemble of Lim et al. 2017, arXiv:1707.02921).
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub views: u32,
 }
 
 /// What a model is for.
@@ -326,6 +330,9 @@ impl Manifest {
         ensure(self.metrics.values().all(|v| v.is_finite()), "metrics", || {
             "holds a value that is not finite".into()
         })?;
+        ensure(matches!(self.views, 1 | 2 | 4), "views", || {
+            format!("is {}; it must be 1, 2 or 4", self.views)
+        })?;
         self.check_tile()?;
         if let Some(side) = self.long_side {
             ensure((16..=65_536).contains(&side), "long_side", || {
@@ -464,10 +471,11 @@ mod tests {
 
     #[test]
     fn fields_that_came_later_are_written_only_where_they_say_something() {
-        let later = ["layout", "stride", "scores"].map(|field| format!("\"{field}\""));
+        let later = ["views", "layout", "stride", "scores"].map(|field| format!("\"{field}\""));
         let mut manifest = Manifest::from_json(SMALL).unwrap();
         let plain = manifest.to_json();
         assert!(later.iter().all(|field| !plain.contains(field)), "{plain}");
+        manifest.views = 4;
         manifest.inputs[0].layout = Layout::Nhwc;
         manifest.outputs[0] = Output {
             layout: Layout::Nhwc,
@@ -489,6 +497,7 @@ mod tests {
             (r#""name": "small""#, r#""name": "../up""#, "name"),
             (r#""version": "0.1.0""#, r#""version": "0.1.0", "threshold": 1.5"#, "threshold"),
             (r#""version": "0.1.0""#, r#""version": "0.1.0", "long_side": 3"#, "long_side"),
+            (r#""version": "0.1.0""#, r#""version": "0.1.0", "views": 3"#, "views"),
             (r#""role": "image""#, r#""role": "noise""#, "inputs"),
             (r#""role": "image""#, r#""role": "image", "range": [1, 0]"#, "inputs[0].range"),
             (r#""role": "image""#, r#""role": "image", "std": [1, 0, 1]"#, "inputs[0].std"),

@@ -28,6 +28,8 @@ pub struct Candidate {
     pub long_side: Option<u32>,
     /// Probability from which on a pixel counts as rust.
     pub threshold: f32,
+    /// Views of a picture over which its answers are averaged.
+    pub views: u32,
     /// Names of the classes that it tells apart, that of no rust first; none where there is only rust.
     pub classes: Vec<String>,
     /// What was measured when it was trained.
@@ -59,6 +61,7 @@ impl Candidate {
             network,
             long_side: None,
             threshold: 0.5,
+            views: 1,
             classes: vec![],
             metrics: BTreeMap::new(),
         }
@@ -82,7 +85,7 @@ impl Candidate {
             about.name,
             about.version,
             bytes.len() as f64 / 1e6,
-            self.network.graph.operations_per_pixel() / 1e3,
+            f64::from(self.views) * self.network.graph.operations_per_pixel() / 1e3,
             scale.unwrap_or_default()
         );
         Ok(())
@@ -115,6 +118,7 @@ impl Candidate {
             tile: Tile { size: LONG_SIDE, overlap: LONG_SIDE / 4, multiple: SIZE_MULTIPLE },
             long_side: self.long_side,
             threshold: self.threshold,
+            views: self.views,
         };
         manifest.check()?;
         Ok(manifest)

@@ -107,6 +107,10 @@ pub struct About {
     /// Probability from which on a pixel counts as rust, in place of the one that was best on held-out photos.
     #[arg(long)]
     threshold: Option<f32>,
+    /// Views of a picture over which the network's answers are averaged, which is as many times the work: 1, the picture
+    /// alone; 2, and its mirror image; 4, and both upside down.
+    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
+    views: u32,
     #[command(flatten)]
     numbers: PrecisionOptions,
 }
@@ -146,7 +150,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             (Candidate { long_side, classes, metrics, ..plain }, about)
         }
     };
-    candidate.write(about)
+    Candidate { views: about.views, ..candidate }.write(about)
 }
 
 /// The network of a segmentation run, of one class or several.

@@ -31,6 +31,7 @@ fn manifest(kind: Kind) -> Manifest {
         tile: Default::default(),
         long_side: Some(320),
         threshold: 0.375,
+        views: 1,
     }
 }
 

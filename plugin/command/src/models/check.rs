@@ -136,7 +136,7 @@ impl Outcome {
             let there = self.has_sidecar || self.examination.contents.manifest.is_some();
             return if there { format!("{place}, but it cannot be used") } else { "none".into() };
         };
-        let Manifest { kind, name, version, tile, threshold, .. } = manifest;
+        let Manifest { kind, name, version, tile, threshold, views, .. } = manifest;
         let mut line = format!(
             "{place}: {kind} {name} {version}, tiles of {} with an overlap of {}",
             tile.size, tile.overlap
@@ -144,7 +144,11 @@ impl Outcome {
         if let Some(side) = manifest.long_side {
             line += &format!(", long side {side}");
         }
-        line + &format!(", threshold {threshold}")
+        line += &format!(", threshold {threshold}");
+        if *views > 1 {
+            line += &format!(", the mean over {views} views");
+        }
+        line
     }
 
     fn as_json(&self) -> Map<String, Value> {

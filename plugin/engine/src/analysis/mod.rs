@@ -98,7 +98,8 @@ impl Network {
         planes + (tile_width * tile_height) as u64 * per_tile_pixel + self.onnx.len() as u64 * 3
     }
 
-    /// Runs the network over `colours` [3, height, width], in tiles where the picture is large.
+    /// Runs the network over `colours` [3, height, width], in tiles where the picture is large, and over as many views of
+    /// it as the model asks for.
     ///
     /// `mask` [height, width] goes to a mask input, if the network has one.
     pub(crate) fn run(
@@ -117,7 +118,7 @@ impl Network {
         loop {
             let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
             let size = self.fit.size(&self.model, lease.session(), (width, height));
-            let mut done = 0;
+            let mut done = 0.0;
             let error = match work.run(lease.session(), &size, control, &mut done) {
                 Ok(planes) => return Ok(collect(&self.model.manifest.outputs, planes)),
                 Err(error) => error,
@@ -140,7 +141,7 @@ impl Network {
                 _ if size.at_once > 1 => self.fit.one_by_one(),
                 _ => return Err(error),
             }
-            control = control.part(done as f32 / size.plan.len() as f32, 1.0);
+            control = control.part(done, 1.0);
         }
     }
 }

@@ -11,6 +11,7 @@ use crate::error::Error;
 use crate::models::Model;
 use crate::runtime::Session;
 use crate::tiles::TileAt;
+use crate::views::View;
 
 /// A picture that a network is to look at.
 pub(super) struct Work<'a> {
@@ -22,40 +23,49 @@ pub(super) struct Work<'a> {
 }
 
 impl Work<'_> {
-    /// Runs a session over all tiles; answers with the planes of every output, [channels, height, width]. `done` says how
-    /// many tiles are done, also after a failure.
+    /// Runs a session over all tiles of all views; answers with the planes of every output, [channels, height, width],
+    /// the mean over the views. `done` says which part is done, 0 to 1, also after a failure.
     pub(super) fn run(
         &self,
         session: &mut Session,
         size: &Size,
         control: Control<'_>,
-        done: &mut usize,
+        done: &mut f32,
     ) -> Result<Vec<Array3<f32>>, Error> {
         let (_, height, width) = self.colours.dim();
         let outputs = &self.model.manifest.outputs;
         let mut planes: Vec<Array3<f32>> =
             outputs.iter().map(|output| Array3::zeros((decoded_channels(output), height, width))).collect();
         let tiles: Vec<TileAt<'_>> = size.plan.tiles().collect();
-        for group in tiles.chunks(size.at_once) {
-            control.step(*done, tiles.len())?;
-            self.pass(session, group, &mut planes)?;
-            *done += group.len();
+        let views = View::first(self.model.manifest.views);
+        let (passes, mut passed) = (tiles.len() * views.len(), 0);
+        for view in views {
+            for group in tiles.chunks(size.at_once) {
+                control.step(passed, passes)?;
+                self.pass(session, *view, group, &mut planes)?;
+                passed += group.len();
+                *done = passed as f32 / passes as f32;
+            }
         }
-        control.step(tiles.len(), tiles.len())?;
+        if views.len() > 1 {
+            planes.iter_mut().for_each(|plane| *plane *= 1.0 / views.len() as f32);
+        }
+        control.step(passes, passes)?;
         Ok(planes)
     }
 
-    /// Runs a session once over some tiles and adds what it answers to the planes of every output.
+    /// Runs a session once over some tiles of a view and adds what it answers to the planes of every output.
     fn pass(
         &self,
         session: &mut Session,
+        view: View,
         group: &[TileAt<'_>],
         planes: &mut [Array3<f32>],
     ) -> Result<(), Error> {
         let manifest = &self.model.manifest;
-        let pictures: Vec<Array3<f32>> = group.iter().map(|tile| tile.cut(self.colours)).collect();
+        let pictures: Vec<Array3<f32>> = group.iter().map(|tile| tile.cut(view.of(self.colours))).collect();
         let masks: Vec<Option<Array3<f32>>> =
-            group.iter().map(|tile| self.mask.map(|mask| tile.cut(mask))).collect();
+            group.iter().map(|tile| self.mask.map(|mask| tile.cut(view.of(mask)))).collect();
         let fed: Vec<(&str, Array4<f32>)> = manifest
             .inputs
             .iter()
@@ -71,7 +81,7 @@ impl Work<'_> {
             let answers = split(output, answer, group.len()).map_err(broken)?;
             for ((tile, answer), picture) in group.iter().zip(answers).zip(&pictures) {
                 let decoded = decode(output, answer, picture).map_err(broken)?;
-                tile.add(decoded.view(), plane.view_mut());
+                tile.add(decoded.view(), view.of(plane.view_mut()));
             }
         }
         Ok(())

@@ -8,6 +8,7 @@ use prost::Message as _;
 use super::*;
 use crate::fixtures::{Convolution, Network as Fixture};
 use crate::models::inspect;
+use crate::views::View;
 
 /// A picture with something to see everywhere.
 pub(super) fn picture(width: usize, height: usize) -> Array3<f32> {
@@ -77,6 +78,44 @@ fn tiles_at_once_give_what_they_give_one_by_one() {
         for at_once in [2, 5, 8, 1000] {
             let found = run(&network(onnx.clone(), at_once), &picture, mask).unwrap();
             assert!(difference(&found, &expected) <= 1e-5, "{at_once}: {}", difference(&found, &expected));
+        }
+    }
+}
+
+/// Looks at what lies to the left and above, so that it sees something else in a mirror.
+fn lopsided() -> Fixture {
+    let alone = |red: f32| (0..4).map(|c| vec![if c == 0 { red } else { 0.0 }; 9]).collect::<Vec<_>>();
+    let mut alpha = Convolution { weights: vec![alone(0.0)], bias: vec![0.1] };
+    alpha.weights[0][3][0] = 0.5;
+    alpha.weights[0][1][3] = 0.2;
+    let mut fill = Convolution { weights: vec![alone(0.01), alone(0.03), alone(0.05)], bias: vec![0.1; 3] };
+    fill.weights[0][2][1] = 0.3;
+    Fixture::derust("lopsided", fill, alpha, true)
+}
+
+#[test]
+fn views_are_averaged() {
+    let picture = picture(150, 90);
+    let mask = Array2::from_shape_fn((90, 150), |(y, x)| ((x / 20 + y / 30) % 2) as f32);
+    let mut fixture = lopsided();
+    let alone = network(fixture.to_onnx(), 1);
+    let seen = |view: &View| {
+        let mask = view.of(mask.view().insert_axis(Axis(0))).index_axis_move(Axis(0), 0).to_owned();
+        let found = run(&alone, &view.of(picture.view()).to_owned(), Some(&mask)).unwrap();
+        let alpha = view.of(found.alpha.unwrap().insert_axis(Axis(0))).index_axis_move(Axis(0), 0);
+        Found { fill: found.fill.map(|fill| view.of(fill)), alpha: Some(alpha), probability: None }
+    };
+    for views in [2, 4] {
+        fixture.manifest.views = views;
+        let seen: Vec<Found> = View::first(views).iter().map(seen).collect();
+        assert!(difference(&seen[0], &seen[1]) > 0.02);
+        let part = 1.0 / views as f32;
+        let alpha = seen.iter().map(|found| found.alpha.clone().unwrap() * part).reduce(|sum, one| sum + one);
+        let fill = seen.iter().map(|found| found.fill.clone().unwrap() * part).reduce(|sum, one| sum + one);
+        for at_once in [1, 4] {
+            let found = run(&network(fixture.to_onnx(), at_once), &picture, Some(&mask)).unwrap();
+            let expected = Found { fill: fill.clone(), alpha: alpha.clone(), probability: None };
+            assert!(difference(&found, &expected) < 1e-5, "{}", difference(&found, &expected));
         }
     }
 }

@@ -112,6 +112,7 @@ impl<'a> Guesser<'a> {
             tile,
             long_side,
             threshold: 0.5,
+            views: 1,
         })
     }
 
