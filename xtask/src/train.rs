@@ -34,7 +34,7 @@ pub struct Options {
     #[arg(long, default_value = "3500")]
     derust_steps: String,
     /// Version that the models get.
-    #[arg(long, default_value = "0.4.0")]
+    #[arg(long, default_value = "0.5.0")]
     model_version: String,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
@@ -86,7 +86,18 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     process::run(&mut command, "exporting the segment-rust model")?;
     let mut command = export(workspace, "derust", options, GENERATOR, &out.join("derust.onnx"));
     command.arg("--segment-run").arg(&segment).arg("--run").arg(&derust);
-    command.args(["--long-side", "512", "--threshold", "0.3", "--ramp", "0.15", "--change", "0.75"]);
+    command.args([
+        "--long-side",
+        "512",
+        "--threshold",
+        "0.3",
+        "--ramp",
+        "0.15",
+        "--change",
+        "0.75",
+        "--views",
+        "4",
+    ]);
     process::run(&mut command, "exporting the derust model")?;
     println!("the models are in {}; copy them into plugin/models to ship them", out.display());
     Ok(ExitCode::SUCCESS)
