@@ -5,7 +5,7 @@
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
 //! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
 //! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`demo`],
-//! [`mod@test`], [`fuzz`], [`verify`], [`train`] and [`showcase`] run the product.
+//! [`mod@test`], [`fuzz`], [`verify`], [`train`], [`ablations`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
