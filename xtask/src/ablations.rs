@@ -9,11 +9,11 @@ use anyhow::{Context, Result};
 use clap::Args;
 use serde_json::Value;
 
-use crate::train::trainer;
+use crate::train::{prepare, trainer};
 use crate::workspace::Workspace;
-use crate::{backbone, libtorch, onnxruntime, photos, process};
+use crate::{backbone, process};
 
-/// Options of `ablations`; the defaults make the tables of the model cards.
+/// Options of `ablations`.
 #[derive(Args)]
 pub struct Options {
     /// Folder for the runs and the tables.
@@ -67,11 +67,7 @@ const DERUST: [&str; 8] =
 
 /// Trains what is not trained yet, one after the other, and writes the tables anew after each.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    let photos = photos::training()?;
-    onnxruntime::provide(workspace)?;
-    libtorch::provide(workspace)?;
-    let out = options.out.clone().unwrap_or_else(|| workspace.target.join("ablations"));
-    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let (photos, out) = prepare(workspace, options.out.as_deref(), "ablations")?;
     let studies = [segment(workspace, options)?, derust(workspace, options)];
     for study in studies.iter().filter(|study| options.only.iter().any(|only| only == study.kind)) {
         for seed in 1..=options.seeds {

@@ -46,11 +46,7 @@ pub struct Options {
 
 /// Trains both networks, one after the other, and exports them.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
-    let photos = photos::training()?;
-    onnxruntime::provide(workspace)?;
-    libtorch::provide(workspace)?;
-    let out = options.out.clone().unwrap_or_else(|| workspace.target.join("train"));
-    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    let (photos, out) = prepare(workspace, options.out.as_deref(), "train")?;
     let (segment, derust) = (out.join("segment"), out.join("derust"));
 
     let backbone = backbone::provide(workspace)?;
@@ -101,6 +97,16 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     process::run(&mut command, "exporting the derust model")?;
     println!("the models are in {}; copy them into plugin/models to ship them", out.display());
     Ok(ExitCode::SUCCESS)
+}
+
+/// Provides what trainings need; the training photos, and the folder for the runs: `out`, or `name` in the build folder.
+pub fn prepare(workspace: &Workspace, out: Option<&Path>, name: &str) -> Result<(PathBuf, PathBuf)> {
+    let photos = photos::training()?;
+    onnxruntime::provide(workspace)?;
+    libtorch::provide(workspace)?;
+    let out = out.map_or_else(|| workspace.target.join(name), Path::to_owned);
+    fs::create_dir_all(&out).with_context(|| format!("cannot make {}", out.display()))?;
+    Ok((photos, out))
 }
 
 /// One leg of a training.
