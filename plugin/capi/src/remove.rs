@@ -6,7 +6,7 @@ use derust_interface::*;
 use crate::error::Failure;
 use crate::guard;
 use crate::image::{self, Pixels};
-use crate::segment::{ANALYSING, scale, selector};
+use crate::segment::{ANALYSING, scale, selector, switch};
 use crate::watch::{self, Callback};
 use crate::{engine, sized};
 
@@ -36,11 +36,7 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             return Err(Failure::argument(text));
         }
     };
-    let plain_fill = match options.plain_fill {
-        0 => false,
-        1 => true,
-        other => return Err(Failure::argument(format!("options.plain_fill is {other}; it is 0 or 1"))),
-    };
+    let plain_fill = switch(options.plain_fill, "options.plain_fill")?;
     // SAFETY: the caller's promise.
     let mask = unsafe { image::optional_pixels(options.mask, "options.mask") }?;
     if mask_mode == MaskMode::Replace && mask.is_none() {

@@ -39,9 +39,7 @@ pub(crate) struct Job {
 /// # Safety
 /// The texts end with a zero byte.
 pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
-    if options.contours > 1 {
-        return Err(Failure::argument(format!("options.contours is {}; it is 0 or 1", options.contours)));
-    }
+    let contours = switch(options.contours, "options.contours")?;
     Ok(Asked {
         options: derust_engine::filters::segment_rust::SegmentOptions {
             // SAFETY: the caller's promise.
@@ -49,7 +47,7 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
             threshold: threshold(options.threshold)?,
             scale: scale(options.scale)?,
         },
-        survey: if options.contours == 1 { Surveying::Outlines } else { Surveying::Patches },
+        survey: if contours { Surveying::Outlines } else { Surveying::Patches },
     })
 }
 
@@ -62,6 +60,15 @@ pub(crate) unsafe fn selector(model: *const c_char) -> Result<Option<Selector>, 
     let model = unsafe { text::optional(model, "options.model") }?;
     let parse = |text: String| text.parse::<Selector>();
     model.map(parse).transpose().map_err(|error| Failure::argument(format!("options.model: {error}")))
+}
+
+/// Whether something that is 0 or 1 is 1.
+pub(crate) fn switch(value: u32, argument: &str) -> Result<bool, Failure> {
+    match value {
+        0 => Ok(false),
+        1 => Ok(true),
+        other => Err(Failure::argument(format!("{argument} is {other}; it is 0 or 1"))),
+    }
 }
 
 pub(crate) fn scale(scale: i32) -> Result<Scale, Failure> {
