@@ -174,6 +174,7 @@ mod tests {
             long_side: None,
             threshold: 0.5,
             views: 1,
+            mirror_scale: None,
         }
     }
 

@@ -170,5 +170,6 @@ fn manifest(kind: Kind, name: &str, roles: &[OutputRole]) -> Manifest {
         long_side: None,
         threshold: 0.5,
         views: 1,
+        mirror_scale: None,
     }
 }

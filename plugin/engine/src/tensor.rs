@@ -1,6 +1,6 @@
 //! Pixels to planar float32, at the scale at which networks work.
 
-use ndarray::{Array2, Array3, s};
+use ndarray::{Array2, Array3, ArrayView3, s};
 
 use crate::control::{Cancelled, Control};
 use crate::pixels::Picture;
@@ -35,6 +35,22 @@ pub(crate) fn coverage(
         row.iter_mut().zip(&values).for_each(|(pixel, value)| *pixel = [*value]);
     })?;
     Ok(plane.index_axis_move(ndarray::Axis(0), 0))
+}
+
+/// Planes [3, height, width] at a part of their height and width, `scale` 0 to 1, by area averaging.
+pub(crate) fn smaller(colours: ArrayView3<'_, f32>, scale: f32) -> Result<Array3<f32>, Cancelled> {
+    let (_, height, width) = colours.dim();
+    let scaled = |side: usize| ((side as f32 * scale).round() as u32).clamp(1, side as u32);
+    reduce(
+        (width as u32, height as u32),
+        (scaled(width), scaled(height)),
+        Control::default(),
+        |y, row: &mut [[f32; 3]]| {
+            for (x, pixel) in row.iter_mut().enumerate() {
+                *pixel = std::array::from_fn(|c| colours[[c, y as usize, x]]);
+            }
+        },
+    )
 }
 
 /// What an input pixel adds to the output pixels `index` and `index + 1`.

@@ -60,6 +60,10 @@ pub struct Manifest {
     /// both upside down. The network is run as many times (the self-ensemble of Lim et al. 2017, arXiv:1707.02921).
     #[serde(default = "one", skip_serializing_if = "is_one")]
     pub views: u32,
+    /// Part of the working scale at which mirror images are analysed, 0.25 to 1: details show in the picture itself, and
+    /// what they lie in shows in the smaller ones. For models that find rust; `None`, all views at one scale.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mirror_scale: Option<f32>,
 }
 
 /// What a model is for.
@@ -302,6 +306,12 @@ impl Manifest {
         serde_json::to_string_pretty(self).expect("a manifest holds only strings, numbers and lists")
     }
 
+    /// The work of all views in multiples of that of the picture alone.
+    pub fn work(&self) -> f32 {
+        let scale = self.mirror_scale.unwrap_or(1.0);
+        1.0 + (self.views.max(1) - 1) as f32 * scale * scale
+    }
+
     /// The output with this role, if there is one.
     pub fn output(&self, role: OutputRole) -> Option<&Output> {
         self.outputs.iter().find(|output| output.role == role)
@@ -333,6 +343,15 @@ impl Manifest {
         ensure(matches!(self.views, 1 | 2 | 4), "views", || {
             format!("is {}; it must be 1, 2 or 4", self.views)
         })?;
+        if let Some(scale) = self.mirror_scale {
+            ensure((0.25..=1.0).contains(&scale), "mirror_scale", || {
+                format!("is {scale}; it must be 0.25 to 1")
+            })?;
+            ensure(self.views > 1, "mirror_scale", || "needs `views` of 2 or 4".into())?;
+            ensure(self.kind == Kind::SegmentRust, "mirror_scale", || {
+                format!("is for segment-rust models; a {} model's views have one scale", self.kind)
+            })?;
+        }
         self.check_tile()?;
         if let Some(side) = self.long_side {
             ensure((16..=65_536).contains(&side), "long_side", || {
@@ -471,11 +490,13 @@ mod tests {
 
     #[test]
     fn fields_that_came_later_are_written_only_where_they_say_something() {
-        let later = ["views", "layout", "stride", "scores"].map(|field| format!("\"{field}\""));
+        let later =
+            ["views", "mirror_scale", "layout", "stride", "scores"].map(|field| format!("\"{field}\""));
         let mut manifest = Manifest::from_json(SMALL).unwrap();
         let plain = manifest.to_json();
         assert!(later.iter().all(|field| !plain.contains(field)), "{plain}");
-        manifest.views = 4;
+        (manifest.views, manifest.mirror_scale) = (4, Some(0.5));
+        assert_eq!(manifest.work(), 1.75);
         manifest.inputs[0].layout = Layout::Nhwc;
         manifest.outputs[0] = Output {
             layout: Layout::Nhwc,
@@ -498,6 +519,12 @@ mod tests {
             (r#""version": "0.1.0""#, r#""version": "0.1.0", "threshold": 1.5"#, "threshold"),
             (r#""version": "0.1.0""#, r#""version": "0.1.0", "long_side": 3"#, "long_side"),
             (r#""version": "0.1.0""#, r#""version": "0.1.0", "views": 3"#, "views"),
+            (r#""version": "0.1.0""#, r#""version": "0.1.0", "mirror_scale": 0.5"#, "mirror_scale"),
+            (
+                r#""version": "0.1.0""#,
+                r#""version": "0.1.0", "views": 2, "mirror_scale": 1.5"#,
+                "mirror_scale",
+            ),
             (r#""role": "image""#, r#""role": "noise""#, "inputs"),
             (r#""role": "image""#, r#""role": "image", "range": [1, 0]"#, "inputs[0].range"),
             (r#""role": "image""#, r#""role": "image", "std": [1, 0, 1]"#, "inputs[0].std"),

@@ -30,6 +30,8 @@ pub struct Candidate {
     pub threshold: f32,
     /// Views of a picture over which its answers are averaged.
     pub views: u32,
+    /// Part of the size at which mirror images among them are analysed.
+    pub mirror_scale: Option<f32>,
     /// Names of the classes that it tells apart, that of no rust first; none where there is only rust.
     pub classes: Vec<String>,
     /// What was measured when it was trained.
@@ -62,6 +64,7 @@ impl Candidate {
             long_side: None,
             threshold: 0.5,
             views: 1,
+            mirror_scale: None,
             classes: vec![],
             metrics: BTreeMap::new(),
         }
@@ -85,7 +88,7 @@ impl Candidate {
             about.name,
             about.version,
             bytes.len() as f64 / 1e6,
-            f64::from(self.views) * self.network.graph.operations_per_pixel() / 1e3,
+            f64::from(manifest.work()) * self.network.graph.operations_per_pixel() / 1e3,
             scale.unwrap_or_default()
         );
         Ok(())
@@ -119,6 +122,7 @@ impl Candidate {
             long_side: self.long_side,
             threshold: self.threshold,
             views: self.views,
+            mirror_scale: self.mirror_scale,
         };
         manifest.check()?;
         Ok(manifest)

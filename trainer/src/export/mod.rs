@@ -111,6 +111,9 @@ pub struct About {
     /// alone; 2, and its mirror image; 4, and both upside down.
     #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=4))]
     views: u32,
+    /// Part of the size at which the mirror images of `--views` are analysed, 0.25 to 1: for models that find rust.
+    #[arg(long, value_name = "PART")]
+    mirror_scale: Option<f32>,
     #[command(flatten)]
     numbers: PrecisionOptions,
 }
@@ -150,7 +153,7 @@ pub fn export(command: &ExportCommand) -> Result<()> {
             (Candidate { long_side, classes, metrics, ..plain }, about)
         }
     };
-    Candidate { views: about.views, ..candidate }.write(about)
+    Candidate { views: about.views, mirror_scale: about.mirror_scale, ..candidate }.write(about)
 }
 
 /// The network of a segmentation run, of one class or several.

@@ -32,6 +32,7 @@ fn manifest(kind: Kind) -> Manifest {
         long_side: Some(320),
         threshold: 0.375,
         views: 1,
+        mirror_scale: None,
     }
 }
 

@@ -136,7 +136,7 @@ impl Outcome {
             let there = self.has_sidecar || self.examination.contents.manifest.is_some();
             return if there { format!("{place}, but it cannot be used") } else { "none".into() };
         };
-        let Manifest { kind, name, version, tile, threshold, views, .. } = manifest;
+        let Manifest { kind, name, version, tile, threshold, views, mirror_scale, .. } = manifest;
         let mut line = format!(
             "{place}: {kind} {name} {version}, tiles of {} with an overlap of {}",
             tile.size, tile.overlap
@@ -147,6 +147,9 @@ impl Outcome {
         line += &format!(", threshold {threshold}");
         if *views > 1 {
             line += &format!(", the mean over {views} views");
+        }
+        if let Some(scale) = mirror_scale {
+            line += &format!(", mirror images at {scale} of the size");
         }
         line
     }

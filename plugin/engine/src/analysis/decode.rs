@@ -89,13 +89,18 @@ fn arrange(output: &Output, answer: ArrayD<f32>, size: (usize, usize)) -> Result
 
 /// Planes of the picture's height and width.
 fn enlarge(output: &Output, planes: &Array3<f32>, size: (usize, usize)) -> Array3<f32> {
-    let (channels, height, width) = planes.dim();
-    let mut large = Array3::zeros((channels, size.0, size.1));
     if output.role == OutputRole::ClassIndex {
         let stride = output.stride as usize;
-        large.indexed_iter_mut().for_each(|((c, y, x), value)| *value = planes[[c, y / stride, x / stride]]);
-        return large;
+        let shape = (planes.dim().0, size.0, size.1);
+        return Array3::from_shape_fn(shape, |(c, y, x)| planes[[c, y / stride, x / stride]]);
     }
+    enlarged(planes, size)
+}
+
+/// Planes of another height and width, bilinearly.
+pub(super) fn enlarged(planes: &Array3<f32>, size: (usize, usize)) -> Array3<f32> {
+    let (channels, height, width) = planes.dim();
+    let mut large = Array3::zeros((channels, size.0, size.1));
     let upsampler = Upsampler::new((width as u32, height as u32), (size.1 as u32, size.0 as u32));
     for (plane, mut large) in planes.outer_iter().zip(large.outer_iter_mut()) {
         for (y, mut row) in large.outer_iter_mut().enumerate() {

@@ -20,8 +20,10 @@ use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{Model, channels};
 use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
+use crate::tensor;
 use crate::tiles::Plan;
-use decode::decoded_channels;
+use crate::views::View;
+use decode::{decoded_channels, enlarged};
 use feed::feed;
 use fit::Fit;
 use passes::Work;
@@ -91,7 +93,9 @@ impl Network {
         let manifest = &self.model.manifest;
         let plan = Plan::new(width as usize, height as usize, manifest.tile, self.model.fixed_size);
         let decoded: usize = manifest.outputs.iter().map(decoded_channels).sum();
-        let planes = u64::from(width) * u64::from(height) * (BYTES_PER_PIXEL + 4 * decoded as u64);
+        let smaller = manifest.mirror_scale.map_or(0.0, |scale| f64::from(scale * scale));
+        let pixels = f64::from(width) * f64::from(height) * (1.0 + smaller);
+        let planes = pixels as u64 * (BYTES_PER_PIXEL + 4 * decoded as u64);
         let answered: usize = manifest.outputs.iter().map(channels).sum();
         let per_tile_pixel = BYTES_PER_TILE_PIXEL + BYTES_PER_ANSWER * answered as u64;
         let (tile_height, tile_width) = plan.tile_size();
@@ -111,16 +115,45 @@ impl Network {
         control: Control<'_>,
     ) -> Result<Found, Error> {
         control.step(0, 1)?;
+        let manifest = &self.model.manifest;
+        let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
+        let views = View::first(manifest.views);
+        let look = |colours, views, control| {
+            self.look(runtime, options, &Work { model: &self.model, colours, mask, views }, control)
+        };
+        let Some(scale) = manifest.mirror_scale else {
+            return Ok(collect(&manifest.outputs, look(colours, views, control)?));
+        };
         let (_, height, width) = colours.dim();
-        let work = Work { model: &self.model, colours, mask: mask.map(|mask| mask.insert_axis(Axis(0))) };
-        let mut control = control;
+        let (itself, mirrored) = views.split_at(1);
+        let first_done = 1.0 / manifest.work();
+        let mut planes = look(colours, itself, control.part(0.0, first_done))?;
+        let smaller = tensor::smaller(colours, scale)?;
+        let seen_smaller = look(smaller.view(), mirrored, control.part(first_done, 1.0))?;
+        let share = mirrored.len() as f32 / views.len() as f32;
+        for (planes, seen_smaller) in planes.iter_mut().zip(seen_smaller) {
+            let seen = enlarged(&seen_smaller, (height, width));
+            planes.zip_mut_with(&seen, |one, other| *one += share * (other - *one));
+        }
+        Ok(collect(&manifest.outputs, planes))
+    }
+
+    /// The planes of every output for one picture at one scale, with ever smaller tiles where memory is short.
+    fn look(
+        &self,
+        runtime: &Runtime,
+        options: &SessionOptions,
+        work: &Work<'_>,
+        mut control: Control<'_>,
+    ) -> Result<Vec<Array3<f32>>, Error> {
+        let (_, height, width) = work.colours.dim();
         let mut tried = Vec::new();
         loop {
             let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
             let size = self.fit.size(&self.model, lease.session(), (width, height));
             let mut done = 0.0;
             let error = match work.run(lease.session(), &size, control, &mut done) {
-                Ok(planes) => return Ok(collect(&self.model.manifest.outputs, planes)),
+                Ok(planes) => return Ok(planes),
                 Err(error) => error,
             };
             match &error {

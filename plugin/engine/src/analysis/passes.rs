@@ -20,6 +20,7 @@ pub(super) struct Work<'a> {
     pub(super) colours: ArrayView3<'a, f32>,
     /// [1, height, width]
     pub(super) mask: Option<ArrayView3<'a, f32>>,
+    pub(super) views: &'static [View],
 }
 
 impl Work<'_> {
@@ -37,9 +38,8 @@ impl Work<'_> {
         let mut planes: Vec<Array3<f32>> =
             outputs.iter().map(|output| Array3::zeros((decoded_channels(output), height, width))).collect();
         let tiles: Vec<TileAt<'_>> = size.plan.tiles().collect();
-        let views = View::first(self.model.manifest.views);
-        let (passes, mut passed) = (tiles.len() * views.len(), 0);
-        for view in views {
+        let (passes, mut passed) = (tiles.len() * self.views.len(), 0);
+        for view in self.views {
             for group in tiles.chunks(size.at_once) {
                 control.step(passed, passes)?;
                 self.pass(session, *view, group, &mut planes)?;
@@ -47,8 +47,8 @@ impl Work<'_> {
                 *done = passed as f32 / passes as f32;
             }
         }
-        if views.len() > 1 {
-            planes.iter_mut().for_each(|plane| *plane *= 1.0 / views.len() as f32);
+        if self.views.len() > 1 {
+            planes.iter_mut().for_each(|plane| *plane *= 1.0 / self.views.len() as f32);
         }
         control.step(passes, passes)?;
         Ok(planes)

@@ -121,6 +121,38 @@ fn views_are_averaged() {
 }
 
 #[test]
+fn mirror_images_are_seen_at_a_scale_of_their_own() {
+    let picture = picture(150, 90);
+    let mut kernel = vec![vec![0.0; 9]; 3];
+    (kernel[0][3], kernel[1][1]) = (0.7, 0.2);
+    let finder = Convolution { weights: vec![kernel], bias: vec![0.05] };
+    let mut fixture = Fixture::segment("lopsided", finder);
+    let alone = network(fixture.to_onnx(), 1);
+    let probability = |colours: &Array3<f32>| run(&alone, colours, None).unwrap().probability.unwrap();
+    let smaller = tensor::smaller(picture.view(), 0.6).unwrap();
+    assert_eq!(smaller.dim(), (3, 54, 90));
+    for views in [2, 4] {
+        (fixture.manifest.views, fixture.manifest.mirror_scale) = (views, Some(0.6));
+        let mut expected = probability(&picture);
+        for view in &View::first(views)[1..] {
+            let seen = probability(&view.of(smaller.view()).to_owned()).insert_axis(Axis(0));
+            expected += &enlarged(&view.of(seen.view()).to_owned(), (90, 150)).index_axis_move(Axis(0), 0);
+        }
+        expected *= 1.0 / views as f32;
+        let told = Mutex::new(vec![]);
+        let tell = |part| told.lock().unwrap().push(part);
+        let control = Control::new(Some(&tell), None);
+        let runtime = Runtime::load(None).unwrap();
+        let network = network(fixture.to_onnx(), 1);
+        let found = network.run(&runtime, &SessionOptions::default(), picture.view(), None, control).unwrap();
+        let difference = (found.probability.unwrap() - expected).abs().into_iter().fold(0.0, f32::max);
+        assert!(difference < 1e-5, "{difference}");
+        let told = told.into_inner().unwrap();
+        assert!(told.is_sorted() && told.last() == Some(&1.0), "{told:?}");
+    }
+}
+
+#[test]
 fn tiles_are_shared_out_evenly_and_only_on_networks_that_take_several() {
     let onnx = Fixture::red_is_rust().to_onnx();
     let model = inspect(&onnx, None).unwrap();

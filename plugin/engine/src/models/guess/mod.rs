@@ -113,6 +113,7 @@ impl<'a> Guesser<'a> {
             long_side,
             threshold: 0.5,
             views: 1,
+            mirror_scale: None,
         })
     }
 
