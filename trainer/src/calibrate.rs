@@ -9,10 +9,11 @@ use tch::{Device, Tensor, nn};
 use crate::architectures::segmenter;
 use crate::checkpoint::Checkpoint;
 use crate::data::source::DataOptions;
-use crate::measure::detect;
+use crate::measure::{Detection, detect_each};
 use crate::network::Network;
 use crate::run::files;
 use crate::segment::LONG_SIDE;
+use crate::threshold::steady_threshold;
 
 /// Options of `calibrate`; data, part and seed are those of the run.
 #[derive(Args, Clone, Debug)]
@@ -49,9 +50,10 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     best.restore_store("weights", &store)?;
     let mut measured = vec![];
     for long_side in LONG_SIDES {
-        let detection = detect(&network, &held_out.photos, long_side, Device::Cpu);
+        let photos = detect_each(&network, &held_out.photos, long_side, Device::Cpu);
+        let detection: Detection = photos.iter().sum();
         let iou = detection.best_threshold().1;
-        let threshold = detection.steady_threshold(TOLERANCE);
+        let threshold = steady_threshold(&photos);
         let error = detection.calibration_error();
         println!(
             "{long_side} px: IoU {iou:.3} at best, nearly so from {threshold:.3} on, calibration error {error:.3}"
@@ -66,8 +68,8 @@ pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     Ok(())
 }
 
-/// IoU that a larger working scale may lose, and a threshold closer to one half: what a hundred photos cannot tell apart.
-/// Small spots of rust in large photos need every pixel, and thresholds far from one half fit these photos only.
+/// IoU that a larger working scale may lose: what a hundred photos cannot tell apart. Small spots of rust in large photos
+/// need every pixel.
 const TOLERANCE: f64 = 0.005;
 
 /// Of (IoU, long side, threshold) the largest long side that comes close to the best IoU, and its threshold.

@@ -37,6 +37,7 @@ mod sheet;
 mod speed;
 mod table;
 mod texture;
+mod threshold;
 mod whole_file;
 
 use std::process::ExitCode;

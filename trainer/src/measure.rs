@@ -52,24 +52,17 @@ impl Detection {
         }
     }
 
+    /// The thresholds that are told apart.
+    pub fn thresholds() -> impl Iterator<Item = f32> {
+        (1..BINS).map(|bin| bin as f32 / BINS as f32)
+    }
+
     /// The threshold with the highest IoU, and that IoU.
     pub fn best_threshold(&self) -> (f32, f64) {
-        (1..BINS)
-            .map(|bin| bin as f32 / BINS as f32)
+        Detection::thresholds()
             .map(|threshold| (threshold, self.counts(threshold).iou()))
             .max_by(|a, b| a.1.total_cmp(&b.1))
             .expect("there are bins")
-    }
-
-    /// Of the thresholds whose IoU is at most `loss` below the best, the one closest to one half. On few photos the
-    /// best one itself is a matter of luck, and the IoU hardly depends on it.
-    pub fn steady_threshold(&self, loss: f64) -> f32 {
-        let best = self.best_threshold().1;
-        (1..BINS)
-            .map(|bin| bin as f32 / BINS as f32)
-            .filter(|threshold| self.counts(*threshold).iou() >= best - loss)
-            .min_by(|a, b| (a - 0.5).abs().total_cmp(&(b - 0.5).abs()))
-            .unwrap_or(0.5)
     }
 
     /// Recall and precision at every threshold, from the highest on; thresholds from which on nothing is found are
@@ -124,6 +117,18 @@ impl Detection {
         let total: u64 = bins.iter().map(|bin| bin.pixels).sum();
         let error: f64 = bins.iter().map(|bin| (bin.believed - bin.rust).abs() * bin.pixels as f64).sum();
         error / total.max(1) as f64
+    }
+}
+
+impl<'a> std::iter::Sum<&'a Detection> for Detection {
+    fn sum<I: Iterator<Item = &'a Detection>>(photos: I) -> Self {
+        photos.fold(Detection::default(), |mut sum, photo| {
+            let both = [(&mut sum.rust, &photo.rust), (&mut sum.clean, &photo.clean)];
+            for (sum, photo) in both {
+                sum.iter_mut().zip(photo).for_each(|(sum, count)| *sum += count);
+            }
+            sum
+        })
     }
 }
 
@@ -209,15 +214,22 @@ pub fn photo_tensors(photo: &Photo) -> (Tensor, Tensor) {
     ((rgb.to_kind(Kind::Float) / 255.0).contiguous(), labels.ge(1).to_kind(Kind::Float))
 }
 
-/// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size.
-pub fn detect(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Detection {
+/// Runs a segmentation network over whole photos, reduced to a long side, and compares at the photos' own size, photo by
+/// photo.
+pub fn detect_each(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Vec<Detection> {
     let _no_grad = tch::no_grad_guard();
-    let mut detection = Detection::default();
-    for photo in photos {
+    let detect = |photo: &Photo| {
         let probability = analyse(network, photo, long_side, device);
+        let mut detection = Detection::default();
         detection.add(&probability.to_device(Device::Cpu), &photo_tensors(photo).1);
-    }
-    detection
+        detection
+    };
+    photos.iter().map(detect).collect()
+}
+
+/// The same over all photos.
+pub fn detect(network: &Network, photos: &[Photo], long_side: u32, device: Device) -> Detection {
+    detect_each(network, photos, long_side, device).iter().sum()
 }
 
 /// The same with anything that makes a probability `[1, 1, h, w]` of an image `[1, 3, h, w]`.
@@ -299,9 +311,6 @@ mod tests {
         assert_eq!(counts, Counts { hit: 2, false_alarm: 1, missed: 1 });
         assert_eq!((counts.iou(), counts.f1()), (0.5, 4.0 / 6.0));
         assert_eq!(detection.best_threshold().1, 0.75);
-        let (best, steady) = (detection.best_threshold().0, detection.steady_threshold(0.01));
-        assert!((steady - 0.5).abs() <= (best - 0.5).abs() && detection.counts(steady).iou() == 0.75);
-        assert_eq!(detection.steady_threshold(1.0), 0.5);
         assert!((psnr(0.01) - 20.0).abs() < 1e-9);
     }
 

@@ -38,7 +38,7 @@ pub const RUST: &str = "rust";
 
 /// Photos of the same first letters and neighbouring numbers often show the same thing; the division keeps groups of
 /// this many neighbours together, of fewer where there are few photos.
-const NEIGHBOURS: usize = 8;
+pub const NEIGHBOURS: usize = 8;
 
 impl PhotoSet {
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).

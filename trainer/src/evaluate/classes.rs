@@ -12,7 +12,7 @@ use prost::encoding::{WireType, decode_key, decode_varint};
 use serde_json::{Map, json};
 
 use super::command::{Derust, Output};
-use super::files::{check_size, open_gray, open_rgb, png, some_files, stem, title, unit_values};
+use super::files::{check_size, open_gray, open_rgb, png, stem, title, unit_values};
 use super::outcome::{LEGEND, outcome};
 use super::report::{Figure, Report, best_median_worst, rounded};
 use super::segmentation::{SegmentationOptions, curves};
@@ -97,7 +97,7 @@ pub fn measure(options: &SegmentationOptions) -> Result<Report> {
     let manifest = file.inspect().with_context(|| format!("{} is no model", path.display()))?.manifest;
     let classes = Classes::of(&manifest)?;
 
-    let images = some_files(&options.data.join("images"), options.count)?;
+    let images = options.selection.files(&options.data.join("images"))?;
     let results = tempfile::tempdir()?;
     let folder = |class: usize| results.path().join(class.to_string());
     let onnx = without_metadata(&file.onnx)?;

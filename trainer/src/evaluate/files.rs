@@ -4,18 +4,59 @@ use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use clap::Args;
 use image::{GrayImage, RgbImage};
 
 use crate::data::Plane;
+use crate::data::photos::division;
+
+/// Which photos of a data set are measured.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Selection {
+    #[command(flatten)]
+    aside: SetAside,
+    /// Measure only this many of the photos, evenly spread.
+    #[arg(long)]
+    count: Option<usize>,
+}
+
+impl Selection {
+    /// The chosen files of a folder, in the order of their names.
+    ///
+    /// # Errors
+    /// When the folder cannot be read or is empty.
+    pub fn files(&self, folder: &Path) -> Result<Vec<PathBuf>> {
+        let mut all = files(folder)?;
+        if let Some(part) = self.aside.held_out {
+            let mut aside = division(all.len(), part, self.aside.run_seed).into_iter();
+            all.retain(|_| aside.next().unwrap_or_default());
+        }
+        Ok(spread(all, self.count))
+    }
+}
+
+/// The photos that a training set aside.
+#[derive(Args, Clone, Debug, Default)]
+pub struct SetAside {
+    /// Use only the part of the photos that a training set aside: settings are chosen on those.
+    #[arg(long, value_name = "PART")]
+    pub held_out: Option<f64>,
+    /// The number from which it follows which photos that training set aside, its `--split-seed`.
+    #[arg(long, value_name = "SEED", default_value_t = 1, requires = "held_out")]
+    pub run_seed: u64,
+}
 
 /// The files of a folder in the order of their names, at most `count` of them, evenly spread.
 ///
 /// # Errors
 /// When the folder cannot be read or is empty.
 pub fn some_files(folder: &Path, count: Option<usize>) -> Result<Vec<PathBuf>> {
-    let all = files(folder)?;
-    let count = count.unwrap_or(all.len()).clamp(1, all.len());
-    Ok((0..count).map(|i| all[i * all.len() / count].clone()).collect())
+    Ok(spread(files(folder)?, count))
+}
+
+fn spread(all: Vec<PathBuf>, count: Option<usize>) -> Vec<PathBuf> {
+    let count = count.unwrap_or(all.len()).clamp(1.min(all.len()), all.len());
+    (0..count).map(|i| all[i * all.len() / count].clone()).collect()
 }
 
 /// The files of a folder in the order of their names.
@@ -109,6 +150,11 @@ mod tests {
         assert_eq!(names(Some(4)), "0257");
         assert_eq!(names(Some(99)), "0123456789");
         assert_eq!(names(None), "0123456789");
+        let aside = SetAside { held_out: Some(0.3), run_seed: 1 };
+        let chosen = Selection { aside, count: Some(2) }.files(folder.path()).unwrap();
+        let aside = division(10, 0.3, 1);
+        assert_eq!((chosen.len(), aside.iter().filter(|aside| **aside).count()), (2, 3));
+        assert!(chosen.iter().all(|path| aside[title(path).parse::<usize>().unwrap()]));
         assert_eq!(png(Path::new("a"), OsStr::new("photo.rf.1")), Path::new("a/photo.rf.1.png"));
     }
 }

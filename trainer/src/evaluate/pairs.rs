@@ -6,6 +6,7 @@ use anyhow::{Context, Result};
 use clap::Args;
 use image::GrayImage;
 
+use super::files::SetAside;
 use crate::data::geometry::{Geometry, GeometryRange};
 use crate::data::source::DataOptions;
 use crate::data::{Photo, Plane, pairs};
@@ -40,12 +41,8 @@ pub struct PairsOptions {
     /// The list follows from this number and the photos.
     #[arg(long, default_value_t = 0)]
     seed: u64,
-    /// Use only the part of the photos that a training set aside: settings are chosen on pairs of those.
-    #[arg(long)]
-    held_out: Option<f64>,
-    /// The seed of that training.
-    #[arg(long, default_value_t = 1, requires = "held_out")]
-    run_seed: u64,
+    #[command(flatten)]
+    aside: SetAside,
 }
 
 const LARGEST_SIDE: u32 = 1024;
@@ -60,8 +57,8 @@ const SMALLEST: f32 = 0.01;
 /// When the photos cannot be read or the folder cannot be written to.
 pub fn write_pairs(options: &PairsOptions) -> Result<()> {
     let mut photos = options.data.load(LARGEST_SIDE)?;
-    if let Some(part) = options.held_out {
-        photos = photos.divide(part, options.run_seed).1;
+    if let Some(part) = options.aside.held_out {
+        photos = photos.divide(part, options.aside.run_seed).1;
     }
     let photos = photos.photos;
     for name in [folders::RUSTY, folders::CLEAN, folders::PASTED, folders::MASK, folders::OWN] {

@@ -8,7 +8,7 @@ use image::{GrayImage, RgbImage};
 use serde_json::{Map, Value, json};
 
 use super::command::{CommandOptions, Derust, Output};
-use super::files::{area, check_size, open_gray, open_rgb, png, some_files, stem, title};
+use super::files::{Selection, area, check_size, open_gray, open_rgb, png, stem, title};
 use super::removal::called_rust;
 use super::report::{Figure, Report, ReportOptions, rounded};
 use super::texture::spread_ratio;
@@ -28,9 +28,8 @@ pub struct RealOptions {
     /// The segment-rust model that judges, by name or as a file; trained apart from the one that is measured.
     #[arg(long)]
     judge: String,
-    /// Measure only this many of the photos, evenly spread.
-    #[arg(long)]
-    count: Option<usize>,
+    #[command(flatten)]
+    selection: Selection,
     /// Keep the results in this folder.
     #[arg(long)]
     keep: Option<PathBuf>,
@@ -76,7 +75,7 @@ pub fn evaluate(options: &RealOptions) -> Result<()> {
 }
 
 fn measure(options: &RealOptions) -> Result<Report> {
-    let photos = some_files(&options.data.join("images"), options.count)?;
+    let photos = options.selection.files(&options.data.join("images"))?;
     let temporary = tempfile::tempdir()?;
     // Results of JPEG files would be JPEG files, which differ everywhere.
     let inputs = temporary.path().join("input");

@@ -7,13 +7,14 @@ use clap::Args;
 use serde_json::json;
 
 use super::command::{CommandOptions, Output};
-use super::files::{check_size, open_gray, open_rgb, png, some_files, stem, title, unit_values};
+use super::files::{Selection, check_size, open_gray, open_rgb, png, stem, title, unit_values};
 use super::outcome::{LEGEND, outcome};
 use super::report::{Curves, Figure, Report, ReportOptions, best_median_worst, rounded};
 use super::{classes, confidence};
 use crate::measure::{Counts, Detection};
 use crate::plot::{Axis, Chart, Series};
 use crate::sheet::Group;
+use crate::threshold::steady_threshold;
 
 /// Options of `evaluate segment`.
 #[derive(Args, Clone, Debug)]
@@ -23,9 +24,8 @@ pub struct SegmentationOptions {
     /// Folder with images/ and masks/.
     #[arg(long)]
     pub data: PathBuf,
-    /// Measure only this many of the photos, evenly spread.
-    #[arg(long)]
-    pub count: Option<usize>,
+    #[command(flatten)]
+    pub selection: Selection,
     /// Measure every class of the model: the masks hold the numbers of the classes, and --model names a file.
     #[arg(long, requires = "model")]
     pub classes: bool,
@@ -54,7 +54,7 @@ pub fn evaluate(options: &SegmentationOptions) -> Result<()> {
 }
 
 fn measure(options: &SegmentationOptions) -> Result<Report> {
-    let images = some_files(&options.data.join("images"), options.count)?;
+    let images = options.selection.files(&options.data.join("images"))?;
     let results = tempfile::tempdir()?;
     let (masks, probabilities) = (results.path().join("mask"), results.path().join("probability"));
     let derust = options.command.derust()?;
@@ -62,11 +62,13 @@ fn measure(options: &SegmentationOptions) -> Result<Report> {
     derust.segment(&images, Output::Probability, &probabilities)?;
 
     let mut found = vec![];
-    let mut believed = Detection::default();
+    let mut believed = vec![];
     for image in &images {
         let (label, mask) = label_and_mask(&options.data, &masks, image)?;
         let path = png(&probabilities, stem(image));
-        believed.add_values(&unit_values(&open_gray(&path)?), &label);
+        let mut belief = Detection::default();
+        belief.add_values(&unit_values(&open_gray(&path)?), &label);
+        believed.push(belief);
         let mut detection = Detection::default();
         detection.add_values(&mask, &label);
         found.push(Found { name: title(image), counts: detection.counts(0.5), pixels: label.len() });
@@ -94,7 +96,7 @@ fn measure(options: &SegmentationOptions) -> Result<Report> {
         ),
         figures: figures(&found, &believed),
         tables: vec![],
-        curves: curves(&[("rust", &believed)]),
+        curves: curves(&[("rust", &believed.iter().sum())]),
         pictures: found.iter().map(picture).collect(),
         sheet_title: ("Best, median and worst".into(), LEGEND.into()),
         sheet,
@@ -122,7 +124,8 @@ fn picture(found: &Found) -> serde_json::Value {
 }
 
 /// Figures over all pixels of all photos.
-fn figures(found: &[Found], believed: &Detection) -> Vec<Figure> {
+fn figures(found: &[Found], each: &[Detection]) -> Vec<Figure> {
+    let believed: Detection = each.iter().sum();
     let total: Counts = found.iter().map(|one| one.counts).sum();
     let pixels: usize = found.iter().map(|one| one.pixels).sum();
     let with_range = |name: &str, label: &str, of: fn(&Counts) -> f64| {
@@ -139,6 +142,11 @@ fn figures(found: &[Found], believed: &Detection) -> Vec<Figure> {
         Figure::new("average_precision", "Average precision", believed.average_precision()),
         Figure::new("best_threshold", "Best threshold", f64::from(best_threshold)),
         Figure::new("best_iou", "IoU from there on", best_iou),
+        Figure::new(
+            "steady_threshold",
+            "Threshold near one half, within a standard error of the best",
+            f64::from(steady_threshold(each)),
+        ),
         Figure::new(
             "false_alarm_area",
             "Area of false alarms",
@@ -192,7 +200,7 @@ mod tests {
         assert_eq!(found.iter().map(Found::agreement).collect::<Vec<_>>(), [0.75, 0.0, 1.0]);
         let mut believed = Detection::default();
         believed.add_values(&[0.9, 0.1], &[1.0, 0.0]);
-        let figures = figures(&found, &believed);
+        let figures = figures(&found, std::slice::from_ref(&believed));
         let value = |name: &str| figures.iter().find(|f| f.name == name).unwrap().value;
         assert_eq!((value("iou"), value("f1")), (0.5, 12.0 / 18.0));
         assert_eq!((value("precision"), value("recall")), (0.75, 0.6));
