@@ -13,5 +13,7 @@ pub mod reference;
 pub use adversarial::{AdversarialLoss, Scores, gradient_penalty};
 pub use cures::CureOptions;
 pub use pool::ImagePool;
-pub use reconstruction::{feature_matching, feature_means, gradient_difference, weighted_mean};
+pub use reconstruction::{
+    feature_matching, feature_means, gradient_difference, log_squared_error, weighted_mean,
+};
 pub use segmentation::{class_segmentation, cross_entropy, segmentation};

@@ -56,6 +56,7 @@ fn reconstruction_agrees_with_pytorch() {
     };
     case("weighted_mean", &["values", "weight"], &|x| weighted_mean(&x[0], &x[1]));
     case("gradient_difference", &["a", "b", "weight"], &|x| gradient_difference(&x[0], &x[1], &x[2]));
+    case("log_squared_error", &["a", "b", "weight"], &|x| log_squared_error(&x[0], &x[1], &x[2]));
     let layers = ["real0", "real1", "fake0", "fake1"];
     case("feature_matching", &layers, &|x| feature_matching(&x[..2], &x[2..]));
     case("feature_means", &layers, &|x| feature_means(&x[..2], &x[2..]));

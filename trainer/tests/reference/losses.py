@@ -56,10 +56,17 @@ def reconstruction_losses():
         down, right = d[:, :, 1:] - d[:, :, :-1], d[:, :, :, 1:] - d[:, :, :, :-1]
         return weighted_mean(down.abs(), weight[:, :, 1:]) + weighted_mean(right.abs(), weight[:, :, :, 1:])
 
+    def log_squared_error(a, b, weight):
+        errors = [
+            ((a[i] - b[i]) ** 2 * weight[i]).sum() / (3 * weight[i].sum() + 1) for i in range(a.shape[0])
+        ]
+        return sum(torch.log(1 + 1000 * error) for error in errors) / a.shape[0]
+
     features = {"real0": layers[0], "real1": layers[1], "fake0": others[0], "fake1": others[1]}
     return {
         "weighted_mean": case(weighted_mean, {"values": a, "weight": weight}, ["values"]),
         "gradient_difference": case(gradient_difference, {"a": a, "b": b, "weight": weight}, ["a"]),
+        "log_squared_error": case(log_squared_error, {"a": a, "b": b, "weight": weight}, ["a"]),
         "feature_matching": case(
             lambda real0, real1, fake0, fake1: (F.l1_loss(fake0, real0) + F.l1_loss(fake1, real1)) / 2,
             features,
