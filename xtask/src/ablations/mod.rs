@@ -1,17 +1,18 @@
 //! `cargo xtask ablations`: what each part of the training recipes is worth, by short trainings without it.
 
-use std::fmt::Write;
+mod record;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use serde_json::Value;
 
 use crate::train::{prepare, trainer};
 use crate::workspace::Workspace;
 use crate::{backbone, process};
+use record::Record;
 
 /// Options of `ablations`.
 #[derive(Args)]
@@ -19,6 +20,10 @@ pub struct Options {
     /// Folder for the runs and the tables.
     #[arg(long)]
     out: Option<PathBuf>,
+    /// JSON lines with the figures of every training; what stands there is not trained again. [default: ablations.jsonl
+    /// in that folder]
+    #[arg(long, value_name = "FILE")]
+    record: Option<PathBuf>,
     /// Trainings of each kind, from as many seeds.
     #[arg(long, default_value_t = 3)]
     seeds: u64,
@@ -29,7 +34,7 @@ pub struct Options {
     #[arg(long, default_value_t = 200)]
     derust_steps: u64,
     /// Train only these: `segment`, `derust`.
-    #[arg(long, value_delimiter = ',', default_value = "segment,derust")]
+    #[arg(long, value_delimiter = ',', value_parser = ["segment", "derust"], default_value = "segment,derust")]
     only: Vec<String>,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
@@ -37,6 +42,7 @@ pub struct Options {
 }
 
 /// The trainings of one network, and what is told of them.
+#[derive(Clone)]
 struct Study {
     /// The trainer's verb.
     kind: &'static str,
@@ -68,36 +74,33 @@ const DERUST: [&str; 8] =
 /// Trains what is not trained yet, one after the other, and writes the tables anew after each.
 pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let (photos, out) = prepare(workspace, options.out.as_deref(), "ablations")?;
-    let studies = [segment(workspace, options)?, derust(workspace, options)];
-    for study in studies.iter().filter(|study| options.only.iter().any(|only| only == study.kind)) {
+    let mut record = Record::read(options.record.clone().unwrap_or_else(|| out.join("ablations.jsonl")))?;
+    let study = |kind: &String| match kind.as_str() {
+        "segment" => segment(workspace, options),
+        _ => Ok(derust(workspace, options)),
+    };
+    let studies: Vec<Study> = options.only.iter().map(study).collect::<Result<_>>()?;
+    for study in &studies {
         for seed in 1..=options.seeds {
             for (name, own) in &study.variants {
-                let run = run_of(&out, study, name, seed);
-                if last_figures(&run, study.steps).is_some() {
+                if record.has(study, name, seed) {
                     continue;
                 }
                 println!("{}, {name}, seed {seed}", study.kind);
+                let run = run_of(&out, study, name, seed);
                 let mut command = trainer(workspace);
-                command.args([
-                    "train",
-                    study.kind,
-                    "--every",
-                    "0",
-                    "--keep",
-                    "0",
-                    "--device",
-                    &options.device,
-                ]);
+                command.args(["train", study.kind, "--every", "0", "--keep", "0"]);
+                command.args(["--device", &options.device]);
                 command.arg("--data").arg(&photos).arg("--run").arg(&run);
                 command.args(["--steps", &study.steps.to_string(), "--seed", &seed.to_string()]);
                 command.args(&study.shared).args(own);
                 process::run(&mut command, "a short training")?;
-                write_tables(&out, &studies, options.seeds)?;
+                record.add(study, name, seed, &run)?;
+                write_tables(&out, &record, &studies)?;
             }
         }
     }
-    let tables = write_tables(&out, &studies, options.seeds)?;
-    print!("{}", fs::read_to_string(tables)?);
+    print!("{}", write_tables(&out, &record, &studies)?);
     Ok(ExitCode::SUCCESS)
 }
 
@@ -154,74 +157,9 @@ fn run_of(out: &Path, study: &Study, name: &str, seed: u64) -> PathBuf {
     out.join(format!("{}-{}-{seed}", study.kind, name.replace(", ", "-").replace(' ', "-")))
 }
 
-/// What a run measured after its last step; nothing where it has not come there.
-fn last_figures(run: &Path, steps: u64) -> Option<Value> {
-    let text = fs::read_to_string(run.join("metrics.jsonl")).ok()?;
-    let mut lines = text.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines.rfind(|line| line["step"].as_u64() == Some(steps))
-}
-
-fn write_tables(out: &Path, studies: &[Study], seeds: u64) -> Result<PathBuf> {
+fn write_tables(out: &Path, record: &Record, studies: &[Study]) -> Result<String> {
     let path = out.join("ablations.md");
-    let text: String = studies.iter().map(|study| table(out, study, seeds)).collect();
-    fs::write(&path, text).with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(path)
-}
-
-/// The mean over seeds of each figure, and its lowest and highest value.
-fn table(out: &Path, study: &Study, seeds: u64) -> String {
-    let mut text = format!("{}, {} steps\n\n| |", study.kind, study.steps);
-    study.figures.iter().for_each(|(_, heading, _)| write!(text, " {heading} |").unwrap_or_default());
-    text.push_str(" Trainings |\n|---|");
-    text.push_str(&"---|".repeat(study.figures.len() + 1));
-    text.push('\n');
-    for (name, _) in &study.variants {
-        let measured: Vec<Value> = (1..=seeds)
-            .filter_map(|seed| last_figures(&run_of(out, study, name, seed), study.steps))
-            .collect();
-        write!(text, "| {name} |").unwrap_or_default();
-        for (figure, _, decimals) in study.figures {
-            let values: Vec<f64> = measured.iter().filter_map(|line| line[figure].as_f64()).collect();
-            write!(text, " {} |", mean_and_range(&values, *decimals)).unwrap_or_default();
-        }
-        writeln!(text, " {} |", measured.len()).unwrap_or_default();
-    }
-    text.push('\n');
-    text
-}
-
-fn mean_and_range(values: &[f64], decimals: usize) -> String {
-    if values.is_empty() {
-        return String::new();
-    }
-    let mean = values.iter().sum::<f64>() / values.len() as f64;
-    let (lowest, highest) =
-        values.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), x| (low.min(*x), high.max(*x)));
-    format!("{mean:.decimals$} ({lowest:.decimals$} to {highest:.decimals$})")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_table_has_the_mean_over_the_trainings_that_came_to_their_end() {
-        let out = tempfile::tempdir().unwrap();
-        let study = Study {
-            kind: "segment",
-            steps: 4,
-            shared: vec![],
-            variants: vec![("as shipped", vec![]), ("no frills, bare", vec![])],
-            figures: &[("best_iou", "IoU", 2)],
-        };
-        for (seed, step, iou) in [(1, 4, 0.5), (2, 4, 0.25), (3, 2, 0.9)] {
-            let run = run_of(out.path(), &study, "as shipped", seed);
-            fs::create_dir(&run).unwrap();
-            let lines = format!("{{\"step\":0,\"best_iou\":0.9}}\n{{\"step\":{step},\"best_iou\":{iou}}}\n");
-            fs::write(run.join("metrics.jsonl"), lines).unwrap();
-        }
-        let expected = "segment, 4 steps\n\n| | IoU | Trainings |\n|---|---|---|\n\
-                        | as shipped | 0.38 (0.25 to 0.50) | 2 |\n| no frills, bare |  | 0 |\n\n";
-        assert_eq!(table(out.path(), &study, 3), expected);
-    }
+    let text: String = studies.iter().map(|study| record.table(study)).collect();
+    fs::write(&path, &text).with_context(|| format!("cannot write {}", path.display()))?;
+    Ok(text)
 }
