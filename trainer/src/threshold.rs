@@ -45,21 +45,20 @@ fn deviation(values: &[f64]) -> f64 {
 mod tests {
     use super::*;
 
-    /// A photo of a hundred pixels: so many are rust and have 0.9 but for one, which has 0.7; the others are clean and have
-    /// `clean`.
-    fn photo(rust: usize, clean: f32) -> Detection {
+    /// A photo of a hundred pixels, half of them rust; a fifth has `doubtful` and is rust or not.
+    fn photo(doubtful: f32, is_rust: bool) -> Detection {
         let mut detection = Detection::default();
-        detection.add_values(&[0.7], &[1.0]);
-        detection.add_values(&vec![0.9; rust - 1], &vec![1.0; rust - 1]);
-        detection.add_values(&vec![clean; 100 - rust], &vec![0.0; 100 - rust]);
+        let doubtful_label = if is_rust { 1.0 } else { 0.0 };
+        for (pixels, probability, label) in [(40, 0.9, 1.0), (40, 0.1, 0.0), (20, doubtful, doubtful_label)] {
+            detection.add_values(&vec![probability; pixels], &vec![label; pixels]);
+        }
         detection
     }
 
     #[test]
-    fn a_threshold_that_one_group_alone_asks_for_is_not_taken() {
-        // All but one group do a little better below 0.7; the one is all false alarms up to 0.8.
-        let mut photos: Vec<Detection> = (0..12 * NEIGHBOURS).map(|_| photo(50, 0.1)).collect();
-        photos.extend((0..NEIGHBOURS).map(|_| photo(2, 0.8)));
+    fn a_threshold_that_few_groups_more_ask_for_than_for_another_is_not_taken() {
+        let mut photos: Vec<Detection> = (0..8 * NEIGHBOURS).map(|_| photo(0.8, false)).collect();
+        photos.extend((0..5 * NEIGHBOURS).map(|_| photo(0.7, true)));
         let all: Detection = photos.iter().sum();
         assert!(all.best_threshold().0 > 0.8);
         assert_eq!(steady_threshold(&photos), 0.5);
@@ -67,7 +66,7 @@ mod tests {
 
     #[test]
     fn a_threshold_that_all_groups_ask_for_is_taken() {
-        let photos: Vec<Detection> = (0..12 * NEIGHBOURS).map(|i| photo(30 + i % 40, 0.8)).collect();
+        let photos: Vec<Detection> = (0..12 * NEIGHBOURS).map(|_| photo(0.8, false)).collect();
         assert_eq!(steady_threshold(&photos), 0.805);
     }
 }
