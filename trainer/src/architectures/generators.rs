@@ -25,38 +25,23 @@ pub enum Family {
 /// Levels of the pyramid from which a first fill is made; the coarsest pixel covers 128 pixels.
 const PYRAMID: usize = 7;
 
-/// Mean filters at each level of the pyramid, so that no square of a coarser level shows.
-const SMOOTHING: usize = 4;
-
 /// A first fill: the colours around the mask, spread into it. Averages of what is known are taken at ever coarser
 /// levels, and where a level knows too little the next coarser one shows through (push-pull, Gortler et al. 1996,
-/// "The Lumigraph"). A pixel counts as known from a quarter of its surroundings on, so that what lies near decides. What
-/// shows through is smoothed between what is known, towards the membrane that heat makes (Bertalmio et al. 2000, "Image
-/// Inpainting", cites its origin).
+/// "The Lumigraph").
 fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
     let mut known = g.affine(mask, -1.0, 1.0);
     let mut colour = g.push(Op::Multiply, &[image, known]);
     let mut levels = vec![];
     for _ in 0..PYRAMID {
         levels.push((colour, known));
-        let [seen, part] = [colour, known].map(|node| g.push(Op::Halve, &[node]));
-        let four = g.affine(part, 4.0, 0.0);
-        let enough = g.push(Op::Clip, &[four]);
-        let some = g.affine(part, 1.0, 1e-4);
-        let factor = g.push(Op::Divide, &[enough, some]);
-        [colour, known] = [seen, part].map(|node| g.push(Op::Multiply, &[node, factor]));
+        (colour, known) = (g.push(Op::Halve, &[colour]), g.push(Op::Halve, &[known]));
     }
     // Grey where nothing at all is known.
     let (sum, weight) = (g.affine(colour, 1.0, 0.5e-3), g.affine(known, 1.0, 1e-3));
     let mut fill = g.push(Op::Divide, &[sum, weight]);
     for (colour, known) in levels.into_iter().rev() {
+        let coarser = g.push(Op::ResizeLike, &[fill, colour]);
         let unknown = g.affine(known, -1.0, 1.0);
-        let mut coarser = g.push(Op::ResizeLike, &[fill, colour]);
-        for _ in 0..SMOOTHING {
-            let shown = g.push(Op::Multiply, &[coarser, unknown]);
-            fill = g.push(Op::Add, &[colour, shown]);
-            coarser = g.push(Op::MeanFilter { side: 3 }, &[fill]);
-        }
         let shown = g.push(Op::Multiply, &[coarser, unknown]);
         fill = g.push(Op::Add, &[colour, shown]);
     }
