@@ -3,11 +3,11 @@
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use tch::{Device, Tensor, nn};
+use tch::{Tensor, nn};
 
 use crate::checkpoint::Checkpoint;
 use crate::graph::{Conv, Graph, NodeId, Op};
-use crate::network::{Mode, NORM_EPSILON, Network};
+use crate::network::NORM_EPSILON;
 
 /// Under this name the backbone's variables stand in a network's store.
 pub const PREFIX: &str = "backbone";
@@ -89,57 +89,6 @@ fn convolution(g: &mut Graph, x: NodeId, name: &str, shape: (i64, i64, i64, i64)
     let y = g.push(Op::BatchNorm, &[y]);
     g.name(y, &format!("{name}_norm"));
     y
-}
-
-/// The backbone of a trained segmentation network, which learns no more.
-pub struct FrozenBackbone {
-    network: Network,
-    /// Width of the segmentation network.
-    pub width: f64,
-    stem: Tensor,
-}
-
-impl FrozenBackbone {
-    /// Takes the backbone out of a segmentation run's weights.
-    ///
-    /// # Errors
-    /// When the weights are another network's.
-    pub fn new(segmentation: &Checkpoint, device: Device) -> Result<Self> {
-        let store = nn::VarStore::new(device);
-        let width = segmentation.get("run", "width")?.double_value(&[0]);
-        let network = Network::new(&store.root(), lite0(width));
-        segmentation.restore_store(&format!("weights/{PREFIX}"), &store)?;
-        Ok(FrozenBackbone { network, width, stem: segmentation.get("weights", STEM)? })
-    }
-
-    /// The [`FEATURES`] of a picture `[n, 3, h, w]` in 0 to 1.
-    pub fn features(&self, picture: &Tensor) -> Vec<Tensor> {
-        let _no_grad = tch::no_grad_guard();
-        self.network.forward(&[picture], Mode::Evaluate).drain(1..4).collect()
-    }
-
-    /// Notes in a generator's weights with which backbone it learned.
-    pub fn sign(&self, weights: &mut Checkpoint) {
-        weights.put(SECTION, [("stem".into(), self.stem.shallow_clone())]);
-    }
-}
-
-/// Section of a generator's weights that says beside which backbone it learned.
-const SECTION: &str = "backbone";
-/// The variable by which a backbone is known.
-const STEM: &str = "backbone/stem.weight";
-
-/// Sees to it that a generator comes together with the segmentation network beside which it learned.
-///
-/// # Errors
-/// When it learned beside another one.
-pub fn check_signature(generator: &Checkpoint, segmentation: &Checkpoint) -> Result<()> {
-    let (own, other) = (generator.get(SECTION, "stem")?, segmentation.get("weights", STEM)?);
-    anyhow::ensure!(
-        own.size() == other.size() && own == other,
-        "the derust run learned beside another segmentation run; name that one, or train the derust run again"
-    );
-    Ok(())
 }
 
 /// Added to a variance before its root is taken where the pretrained weights come from.
@@ -227,10 +176,11 @@ fn layer_name(own: &str) -> Result<&'static str> {
 
 #[cfg(test)]
 mod tests {
-    use tch::Kind;
+    use tch::{Device, Kind};
 
     use super::*;
     use crate::architectures::segmenter;
+    use crate::network::{Mode, Network};
 
     #[test]
     fn the_backbone_gives_five_scales() {

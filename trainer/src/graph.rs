@@ -120,7 +120,8 @@ pub enum Op {
         /// Side of the window in pixels.
         side: i64,
     },
-    /// Mean over windows of three pixels at every second pixel, counting only pixels inside the picture.
+    /// Mean over windows of two pixels at every second pixel, counting only pixels inside the picture: what
+    /// [`Op::ResizeLike`] enlarges lies where it was.
     Halve,
     /// Mean over the whole picture, `[batch, channels, 1, 1]`.
     GlobalMean,

@@ -41,6 +41,13 @@ impl Graph {
         self.push(Op::Affine { scale, shift }, &[x])
     }
 
+    /// 0 up to `from`, 1 from `to` on, straight between them.
+    pub fn ramp(&mut self, x: NodeId, from: f64, to: f64) -> NodeId {
+        let scale = 1.0 / (to - from);
+        let steep = self.affine(x, scale, -from * scale);
+        self.push(Op::Clip, &[steep])
+    }
+
     /// `x` brought to the size of `skip` and joined with it.
     pub fn join(&mut self, x: NodeId, skip: NodeId) -> NodeId {
         let x = self.push(Op::ResizeLike, &[x, skip]);

@@ -13,6 +13,7 @@ mod detector;
 mod distance;
 mod evaluate;
 mod export;
+mod finder;
 mod fold;
 mod grade;
 mod graph;

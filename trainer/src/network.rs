@@ -158,7 +158,7 @@ impl Network {
             Op::MeanFilter { side } => {
                 x[0].avg_pool2d([*side; 2], [1; 2], [side / 2; 2], false, false, None::<i64>)
             }
-            Op::Halve => x[0].avg_pool2d([3; 2], [2; 2], [1; 2], false, false, None::<i64>),
+            Op::Halve => x[0].avg_pool2d([2; 2], [2; 2], [0; 2], true, false, None::<i64>),
             Op::Multiply => x[0] * x[1],
             Op::Divide => x[0] / x[1],
             Op::ResizeLike => {
@@ -315,7 +315,8 @@ mod tests {
             tch::no_grad(|| weight.copy_(&(random.normal(&size) * (2.0 / fan_in).sqrt())));
         }
         let mut picture = |channels: i64, side: i64| random.uniform(&[4, channels, side, side]);
-        let inputs = [picture(3, 64), picture(1, 64), picture(8, 16), picture(8, 8), picture(32, 4)];
+        let sides = [(3, 64), (1, 64), (1, 64), (8, 16), (8, 8), (32, 4)];
+        let inputs = sides.map(|(channels, side)| picture(channels, side));
         let inputs: Vec<&Tensor> = inputs.iter().collect();
         let mut results = vec![];
         for kind in [Kind::Float, Kind::BFloat16] {

@@ -187,9 +187,9 @@ impl Writer<'_> {
                 self.push(id, "Add", vec![scaled, shift], vec![]);
             }
             Op::Clip => self.clip(id, inputs, 1.0),
-            Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side, 1)),
-            Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side, 1)),
-            Op::Halve => self.push(id, "AveragePool", inputs, window(3, 2)),
+            Op::MaxFilter { side } => self.push(id, "MaxPool", inputs, window(*side, 1, [side / 2; 2])),
+            Op::MeanFilter { side } => self.push(id, "AveragePool", inputs, window(*side, 1, [side / 2; 2])),
+            Op::Halve => self.push(id, "AveragePool", inputs, window(2, 2, [0, 1])),
             Op::Multiply => self.push(id, "Mul", inputs, vec![]),
             Op::Divide => self.push(id, "Div", inputs, vec![]),
             Op::ResizeLike => self.resize(id, &inputs),
@@ -330,10 +330,11 @@ impl Writer<'_> {
     }
 }
 
-fn window(side: i64, stride: i64) -> Vec<Attribute> {
+/// `pads` stand before and after both rows and columns.
+fn window(side: i64, stride: i64, [before, after]: [i64; 2]) -> Vec<Attribute> {
     vec![
         Attribute::ints("kernel_shape", &[side; 2]),
         Attribute::ints("strides", &[stride; 2]),
-        Attribute::ints("pads", &[side / 2; 4]),
+        Attribute::ints("pads", &[before, before, after, after]),
     ]
 }

@@ -30,11 +30,14 @@ pub struct Options {
     /// Steps of each leg of the segmentation network's training.
     #[arg(long, default_value = "1700")]
     segment_steps: String,
-    /// Steps of each leg of the derust network's training.
+    /// Steps of each of the first two legs of the derust network's training.
     #[arg(long, default_value = "3500")]
     derust_steps: String,
+    /// Steps of each of its last two legs, of which the mean is taken.
+    #[arg(long, default_value = "2200")]
+    refining_steps: String,
     /// Version that the models get.
-    #[arg(long, default_value = "0.5.0")]
+    #[arg(long, default_value = "0.6.0")]
     model_version: String,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
@@ -58,13 +61,13 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     // Wider views, for longer: what looks like rust close up may be brick or wood.
     let second = Leg { batch: "6", side: "352", rate: "6e-4", ..first };
     let mut command = training(workspace, &photos, options, &second, &out.join("segment-second"));
-    start_from(&mut command, &out.join("segment-first"));
+    start_from(&mut command, &[out.join("segment-first")]);
     process::run(&mut command, "refining the segmentation network")?;
     // Nearly whole photos, so few at a time that their statistics would be chance.
     let third = Leg { batch: "4", side: "416", rate: "8e-5", ..first };
     let mut command = training(workspace, &photos, options, &third, &segment);
     command.args(["--fixed-statistics", "--average-decay", "0.996", "--augment-jpeg", "0.2"]);
-    start_from(&mut command, &out.join("segment-second"));
+    start_from(&mut command, &[out.join("segment-second")]);
     process::run(&mut command, "refining the segmentation network on whole photos")?;
 
     let first = Leg { kind: "derust", steps: &options.derust_steps, batch: "8", side: "192", rate: "1e-3" };
@@ -72,10 +75,29 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     command.arg("--segment-run").arg(&segment);
     process::run(&mut command, "training the derust network")?;
     let second = Leg { batch: "6", side: "256", rate: "8e-4", ..first };
-    let mut command = training(workspace, &photos, options, &second, &derust);
+    let mut command = training(workspace, &photos, options, &second, &out.join("derust-second"));
     command.arg("--segment-run").arg(&segment);
-    start_from(&mut command, &out.join("derust-first"));
-    process::run(&mut command, "refining the derust network")?;
+    start_from(&mut command, &[out.join("derust-first")]);
+    process::run(&mut command, "training the derust network at its scale")?;
+    // Nearness alone: what the fill lacks in texture comes from the picture when the model serves. Masks as they will be
+    // found, since what they miss must not colour the fill.
+    let close = Leg { rate: "6e-4", steps: &options.refining_steps, ..second };
+    let wide = Leg { batch: "4", side: "320", ..close };
+    let mut refined = vec![];
+    for (leg, name, seed) in [(close, "derust-third-close", "11"), (wide, "derust-third-wide", "12")] {
+        let run = out.join(name);
+        let mut command = training(workspace, &photos, options, &leg, &run);
+        command.arg("--segment-run").arg(&segment).args(["--seed", seed, "--adversarial", "0"]);
+        command.args(["--l1", "0.5", "--log-error", "0.15", "--found", "0.5"]);
+        start_from(&mut command, &[out.join("derust-second")]);
+        process::run(&mut command, "refining the derust network")?;
+        refined.push(run);
+    }
+    let mean = Leg { steps: "0", ..second };
+    let mut command = training(workspace, &photos, options, &mean, &derust);
+    command.arg("--segment-run").arg(&segment);
+    start_from(&mut command, &refined);
+    process::run(&mut command, "taking the mean of both")?;
 
     let mut command = export(workspace, "segment", options, SEGMENTER, &out.join("segment-rust.onnx"));
     command.arg("--run").arg(&segment).args(["--views", "2", "--mirror-scale", "0.6"]);
@@ -137,10 +159,10 @@ fn training(workspace: &Workspace, photos: &Path, options: &Options, leg: &Leg, 
     command
 }
 
-/// Begins with the weights of an earlier leg, unless the leg itself goes on.
-fn start_from(command: &mut Command, run: &Path) {
+/// Begins with the weights of an earlier leg, or the mean of several, unless the leg itself goes on.
+fn start_from(command: &mut Command, runs: &[PathBuf]) {
     if command.get_args().all(|argument| argument != "--resume") {
-        command.arg("--start-from").arg(run);
+        command.arg("--start-from").args(runs);
     }
 }
 

@@ -25,23 +25,55 @@ pub enum Family {
 /// Levels of the pyramid from which a first fill is made; the coarsest pixel covers 128 pixels.
 const PYRAMID: usize = 7;
 
-/// A first fill: the colours around the mask, spread into it. Averages of what is known are taken at ever coarser
-/// levels, and where a level knows too little the next coarser one shows through (push-pull, Gortler et al. 1996,
-/// "The Lumigraph").
-fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
-    let mut known = g.affine(mask, -1.0, 1.0);
+/// Mean filters at each level of the pyramid, so that no square of a coarser level shows.
+const SMOOTHING: usize = 4;
+
+/// Probability of rust from and up to which a pixel's colour loses its say in the first fill.
+const DOUBTED: [f64; 2] = [0.05, 0.3];
+/// Side of the window through which a doubt reaches the pixels around it.
+const DOUBTFUL_SIDE: i64 = 11;
+/// What is left of the say of a doubtful pixel: where there is nothing better within 16 pixels or so, since a level of the
+/// pyramid lets it count for four times as much as the one before, it decides after all.
+const LEAST_SAY: f64 = 1e-3;
+
+/// How far the colour of each pixel is to be spread: not at all inside the mask, and little where it may be rust that
+/// the mask misses, for that would be spread as if it were what the rust lies on.
+fn trusted(g: &mut Graph, mask: NodeId, probability: NodeId) -> NodeId {
+    let doubt = g.ramp(probability, DOUBTED[0], DOUBTED[1]);
+    let wide = g.push(Op::MaxFilter { side: DOUBTFUL_SIDE }, &[doubt]);
+    let say = g.affine(wide, LEAST_SAY - 1.0, 1.0);
+    let unmasked = g.affine(mask, -1.0, 1.0);
+    g.push(Op::Multiply, &[unmasked, say])
+}
+
+/// A first fill: the colours of what is known, 0 to 1, spread over the rest. Averages of what is known are taken at
+/// ever coarser levels, and where a level knows too little the next coarser one shows through (push-pull, Gortler et al.
+/// 1996, "The Lumigraph"). A pixel counts as known from a quarter of its surroundings on, so that what lies near decides.
+/// What shows through is smoothed between what is known, towards the membrane that heat makes (Bertalmio et al. 2000,
+/// "Image Inpainting", cites its origin).
+fn spread_surroundings(g: &mut Graph, image: NodeId, mut known: NodeId) -> NodeId {
     let mut colour = g.push(Op::Multiply, &[image, known]);
     let mut levels = vec![];
     for _ in 0..PYRAMID {
         levels.push((colour, known));
-        (colour, known) = (g.push(Op::Halve, &[colour]), g.push(Op::Halve, &[known]));
+        let [seen, part] = [colour, known].map(|node| g.push(Op::Halve, &[node]));
+        let four = g.affine(part, 4.0, 0.0);
+        let enough = g.push(Op::Clip, &[four]);
+        let some = g.affine(part, 1.0, 1e-4);
+        let factor = g.push(Op::Divide, &[enough, some]);
+        [colour, known] = [seen, part].map(|node| g.push(Op::Multiply, &[node, factor]));
     }
     // Grey where nothing at all is known.
     let (sum, weight) = (g.affine(colour, 1.0, 0.5e-3), g.affine(known, 1.0, 1e-3));
     let mut fill = g.push(Op::Divide, &[sum, weight]);
     for (colour, known) in levels.into_iter().rev() {
-        let coarser = g.push(Op::ResizeLike, &[fill, colour]);
         let unknown = g.affine(known, -1.0, 1.0);
+        let mut coarser = g.push(Op::ResizeLike, &[fill, colour]);
+        for _ in 0..SMOOTHING {
+            let shown = g.push(Op::Multiply, &[coarser, unknown]);
+            fill = g.push(Op::Add, &[colour, shown]);
+            coarser = g.push(Op::MeanFilter { side: 3 }, &[fill]);
+        }
         let shown = g.push(Op::Multiply, &[coarser, unknown]);
         fill = g.push(Op::Add, &[colour, shown]);
     }
@@ -49,23 +81,25 @@ fn spread_surroundings(g: &mut Graph, image: NodeId, mask: NodeId) -> NodeId {
 }
 
 /// The generator of the derust network: from the picture and a mask of what to treat it makes the picture without
-/// rust. It starts from the colours around the mask, and sees what the rust left visible, so it can keep edges and
-/// print that show through.
+/// rust. It starts from the colours around the mask that are hardly rust, and sees what the rust left visible, so it can
+/// keep edges and print that show through.
 ///
 /// It also sees what the segmentation network's backbone saw in the picture, which knows rust from what it lies on.
 ///
 /// `change` is the part of what it wants to change that it may change: 1 in training. `width` is the segmentation
 /// network's.
 ///
-/// Inputs `image` `[n, 3, h, w]` and `mask` `[n, 1, h, w]` in 0 to 1 and the [`backbone::FEATURES`] of `image`, output
-/// `fill` `[n, 3, h, w]`.
+/// Inputs `image` `[n, 3, h, w]`, `mask` and `probability` of rust `[n, 1, h, w]` in 0 to 1 and the
+/// [`backbone::FEATURES`] of `image`, output `fill` `[n, 3, h, w]`.
 pub fn generator(family: Family, change: f64, width: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
+    let probability = g.input(names::PROBABILITY, 1);
     let seen: [NodeId; 3] =
         std::array::from_fn(|i| g.input(names::FEATURES[i], channels(backbone::FEATURES[i], width)));
-    let surroundings = spread_surroundings(&mut g, image, mask);
+    let known = trusted(&mut g, mask, probability);
+    let surroundings = spread_surroundings(&mut g, image, known);
     let centred = g.affine(image, 2.0, -1.0);
     let centred_surroundings = g.affine(surroundings, 2.0, -1.0);
     let full = g.push(Op::Concat, &[centred, mask, centred_surroundings]);
@@ -209,6 +243,40 @@ mod tests {
     use crate::fold::{FoldedNetwork, WeightStorage};
     use crate::network::{Mode, Network};
 
+    /// A picture, red on its left and blue on its right, whose middle is to be filled: the mean colour of the first fill
+    /// there, for the probability of rust on the left.
+    fn filled_between_red_and_blue(probability_of_red: f64) -> [f64; 3] {
+        let mut g = Graph::default();
+        let [image, mask, probability] =
+            [(names::IMAGE, 3), (names::MASK, 1), (names::PROBABILITY, 1)].map(|(name, n)| g.input(name, n));
+        let known = trusted(&mut g, mask, probability);
+        let fill = spread_surroundings(&mut g, image, known);
+        g.output(names::FILL, fill);
+        let store = nn::VarStore::new(Device::Cpu);
+        let network = Network::new(&store.root(), g);
+        let stripe = |from: i64, to: i64| {
+            let plane = Tensor::zeros([1, 1, 64, 96], (Kind::Float, Device::Cpu));
+            let _ = plane.narrow(3, from, to - from).fill_(1.0);
+            plane
+        };
+        let (left, middle, right) = (stripe(0, 44), stripe(44, 52), stripe(52, 96));
+        let image = Tensor::cat(&[&left, &left.zeros_like(), &right], 1);
+        let fill =
+            network.forward(&[&image, &middle, &(left * probability_of_red)], Mode::Evaluate).remove(0);
+        [0, 1, 2].map(|channel| fill.get(0).get(channel).narrow(1, 44, 8).mean(Kind::Float).double_value(&[]))
+    }
+
+    #[test]
+    fn a_first_fill_takes_its_colours_from_what_is_hardly_rust() {
+        let [red, green, blue] = filled_between_red_and_blue(0.04);
+        assert!(
+            (0.48..0.52).contains(&red) && (red + blue - 1.0).abs() < 0.01 && green < 0.01,
+            "{red} {green} {blue}"
+        );
+        let [red, _, blue] = filled_between_red_and_blue(0.35);
+        assert!(blue > 0.75 && red < 0.25, "{red} {blue}");
+    }
+
     #[test]
     fn every_family_makes_a_picture_near_what_it_starts_from() {
         tch::manual_seed(2);
@@ -216,7 +284,7 @@ mod tests {
             for graph in [generator(*family, 1.0, 0.25), translator(*family, 1.0)] {
                 let store = nn::VarStore::new(Device::Cpu);
                 let network = Network::new(&store.root(), graph);
-                let sides = [(45, 70), (45, 70), (12, 18), (6, 9), (3, 5)];
+                let sides = [(45, 70), (45, 70), (45, 70), (12, 18), (6, 9), (3, 5)];
                 let inputs: Vec<Tensor> = network
                     .graph
                     .inputs()

@@ -65,8 +65,10 @@ pub fn class_segmenter(width: f64, classes: i64) -> Graph {
     g
 }
 
-/// The segmentation network with what its backbone saw: outputs `probability`, then the [`backbone::FEATURES`].
-fn finder(width: f64) -> Graph {
+/// The segmentation network with what its backbone saw.
+///
+/// Input `image` `[n, 3, h, w]` in 0 to 1, outputs `probability` `[n, 1, h, w]`, then the [`backbone::FEATURES`].
+pub fn finder(width: f64) -> Graph {
     let mut g = Graph::default();
     let (logits, seen) = finder_logits(&mut g, width, 1);
     let probability = g.push(Op::Sigmoid, &[logits]);
@@ -104,6 +106,25 @@ pub struct AlphaRamp {
     pub to: f64,
 }
 
+impl AlphaRamp {
+    /// Beside which generators learn; lower than where a mask begins, since rust that stays is worse than metal that
+    /// is made anew.
+    pub const USUAL: AlphaRamp = AlphaRamp { from: 0.15, to: 0.45 };
+}
+
+/// How a probability of rust becomes a crisp alpha that reaches a little past the rust.
+///
+/// Input `probability` and output `alpha` `[n, 1, h, w]`, both 0 to 1.
+pub fn alpha(ramp: AlphaRamp) -> Graph {
+    let mut g = Graph::default();
+    let probability = g.input(names::PROBABILITY, 1);
+    let found = g.ramp(probability, ramp.from, ramp.to);
+    let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
+    let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);
+    g.output(names::ALPHA, soft);
+    g
+}
+
 /// The whole derust network in one graph: the segmenter finds, its probability becomes a crisp alpha that reaches a
 /// little past the rust, the generator fills. A mask of zero or more takes the place of what was found.
 ///
@@ -115,14 +136,10 @@ pub fn derust(family: Family, width: f64, change: f64, ramp: AlphaRamp) -> Graph
     let [probability, quarter, eighth, sixteenth] = g.embed("find", &finder(width), &[image])[..] else {
         unreachable!("the finder has four outputs")
     };
-    let scale = 1.0 / (ramp.to - ramp.from);
-    let steep = g.affine(probability, scale, -ramp.from * scale);
-    let found = g.push(Op::Clip, &[steep]);
-    let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
-    let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);
-    let alpha = g.push(Op::ReplaceNegative, &[mask, soft]);
-    let fill =
-        g.embed("fill", &generator(family, change, width), &[image, alpha, quarter, eighth, sixteenth])[0];
+    let found = g.embed("alpha", &alpha(ramp), &[probability])[0];
+    let alpha = g.push(Op::ReplaceNegative, &[mask, found]);
+    let seen = [image, alpha, probability, quarter, eighth, sixteenth];
+    let fill = g.embed("fill", &generator(family, change, width), &seen)[0];
     g.output(names::FILL, fill);
     g.output(names::ALPHA, alpha);
     g

@@ -6,7 +6,7 @@ mod unpaired;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use clap::builder::ArgPredicate;
 use serde::Serialize;
@@ -15,11 +15,11 @@ use tch::{Device, Kind, Tensor};
 pub use self::samples::{Pairs, Source};
 use crate::adversary::{AdversarialOptions, Adversary};
 use crate::architectures::{Family, PatchDiscriminator, SCORE_STRIDE, discriminator, generator};
-use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
 use crate::data::mix::Mix;
 use crate::data::{Plane, SampleOptions};
+use crate::finder::{self, FrozenFinder};
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::psnr;
@@ -50,7 +50,7 @@ pub struct DerustOptions {
     #[serde(flatten)]
     pub samples: SampleOptions,
     /// Folder of the segmentation run that finds the rust, or a segment-rust or derust model (.onnx): the generator sees
-    /// what its backbone sees.
+    /// what it finds.
     #[arg(long, required_unless_present = "unpaired")]
     pub segment_run: Option<PathBuf>,
     /// Learn from two folders of any pictures, rusty and clean, of which none belong together.
@@ -84,6 +84,10 @@ pub struct DerustOptions {
     /// Part of the run after which the discriminator joins in.
     #[arg(long, default_value_t = 0.2)]
     pub adversarial_from: f64,
+    /// Part of each batch whose masks are what the segmentation network finds, with what it misses and what it is wrong
+    /// about.
+    #[arg(long, default_value_t = 0.0)]
+    pub found: f64,
     #[command(flatten)]
     #[serde(flatten)]
     pub game: AdversarialOptions,
@@ -109,6 +113,18 @@ impl PairBatch {
             planes.try_into().unwrap_or_else(|_| unreachable!("a pair has five planes"));
         PairBatch { rusty, target, mask, pasted, known }
     }
+
+    /// Takes alpha for the mask of the first `count` pairs. Where it covers rust that nobody pasted, the label may have
+    /// missed it, and what should be there is not known.
+    fn mask_as_found(&mut self, alpha: &Tensor, count: i64) {
+        let others = self.mask.size()[0] - count;
+        let joined = |found: &Tensor, told: &Tensor| {
+            Tensor::cat(&[found.narrow(0, 0, count), told.narrow(0, count, others)], 0)
+        };
+        let doubtful = alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - finder::near(&self.pasted));
+        self.known = joined(&(&self.known * (1.0 - doubtful)), &self.known);
+        self.mask = joined(alpha, &self.mask);
+    }
 }
 
 /// Trains until the budget is spent and leaves the best weights in the run's folder.
@@ -119,12 +135,14 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     if !options.unpaired.is_empty() {
         return unpaired::train(options);
     }
+    let found = options.found;
+    ensure!((0.0..=1.0).contains(&found), "--found {found} is not a part from 0 to 1");
     let (device, kind) = options.run.prepare(Kind::BFloat16)?;
     let seed = options.run.seed;
     let segment_run = options.segment_run.as_ref().context("--segment-run is missing")?;
     let segmentation =
         import::segmentation(segment_run).context("the generator learns beside a segmentation network")?;
-    let backbone = FrozenBackbone::new(&segmentation, device)?;
+    let finder = FrozenFinder::new(&segmentation, device)?;
     let recipe = options.samples.choose(Mix::DERUST)?;
     let (learn, held_out) = Source::read(options)?;
     println!("{} {} to learn from, {} held out", learn.len(), learn.what(), held_out.len());
@@ -139,9 +157,9 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
     let mut adversary = Adversary::new(discriminator(judge), &about(DISCRIMINATOR, false), &options.game, 0)?;
     adversary.paired = true;
     let mut task = Removal {
-        generator: Learner::new(generator(options.generator, 1.0, backbone.width), &about("generator", true)),
+        generator: Learner::new(generator(options.generator, 1.0, finder.width), &about("generator", true)),
         adversary,
-        backbone,
+        finder,
         measured: Pairs::for_measuring(held_out, side),
         options: options.clone(),
         device,
@@ -152,7 +170,7 @@ pub fn train(options: &DerustOptions) -> Result<Outcome> {
 
 /// Generator and discriminator in training.
 struct Removal {
-    backbone: FrozenBackbone,
+    finder: FrozenFinder,
     generator: Learner,
     adversary: Adversary,
     measured: Pairs,
@@ -166,8 +184,11 @@ impl Task for Removal {
     }
 
     fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
-        let batch = PairBatch::new(batch);
-        let fill = self.fill(&self.generator.network, &batch, Mode::Train);
+        let mut batch = PairBatch::new(batch);
+        let found = self.finder.find(&batch.rusty);
+        let first = (batch.mask.size()[0] as f64 * self.options.found).round() as i64;
+        batch.mask_as_found(&self.finder.alpha(&found[0]), first);
+        let fill = fill(&self.generator.network, &batch, &found, Mode::Train);
         let composite = &batch.rusty + &batch.mask * (&fill - &batch.rusty);
         let weight = &batch.mask * &batch.known;
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
@@ -210,7 +231,7 @@ impl Task for Removal {
 
     fn describe(&self, best: &mut Checkpoint) {
         best.put("run", [("family".into(), Tensor::from_slice(&[self.options.generator as i64]))]);
-        self.backbone.sign(best);
+        self.finder.sign(best);
     }
 
     fn save(&self, checkpoint: &mut Checkpoint) {
@@ -224,43 +245,36 @@ impl Task for Removal {
     /// The discriminator begins afresh: a model file has none.
     fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {
         let weights = Weights::read(file, Part::Fill)?;
-        let seen: Vec<Vec<Tensor>> =
-            batches.iter().map(|planes| self.seen(&PairBatch::new(planes))).collect();
+        let seen = batches.iter().map(|planes| {
+            let PairBatch { rusty, mask, .. } = PairBatch::new(planes);
+            let found = self.finder.find(&rusty);
+            [rusty, mask].into_iter().chain(found).collect()
+        });
+        let seen: Vec<Vec<Tensor>> = seen.collect();
         self.generator.start_from_model(&weights, &seen)
     }
 }
 
 impl Removal {
-    fn fill(&self, generator: &Network, batch: &PairBatch, mode: Mode) -> Tensor {
-        let inputs = self.seen(batch);
-        generator.forward(&inputs.iter().collect::<Vec<_>>(), mode).remove(0)
-    }
-
-    /// The inputs of the generator.
-    fn seen(&self, batch: &PairBatch) -> Vec<Tensor> {
-        let mut inputs = vec![batch.rusty.shallow_clone(), batch.mask.shallow_clone()];
-        inputs.extend(self.backbone.features(&batch.rusty));
-        inputs
-    }
-
     fn measure_pairs(&self) -> Measurement {
         let _no_grad = tch::no_grad_guard();
-        let (mut input, mut output, mut weight) = (0.0, 0.0, 0.0);
+        let mut input = SquaredErrors::default();
+        let [mut output, mut output_found] = [SquaredErrors::default(), SquaredErrors::default()];
         let (mut made, mut wanted) = (0.0, 0.0);
         let mut shown = vec![];
         for number in 0..MEASURED {
             let planes = stack(vec![self.measured.sample(number)]);
-            let batch =
+            let mut batch =
                 PairBatch::new(planes.into_iter().map(|plane| plane.to_device(self.device)).collect());
-            let fill = self.fill(self.generator.averaged(), &batch, Mode::Evaluate);
-            let composite = &batch.rusty + &batch.mask * (fill - &batch.rusty);
-            let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
-            let error = |picture: &Tensor| {
-                ((picture - &batch.target).square() * &inside).sum(Kind::Float).double_value(&[])
+            let found = self.finder.find(&batch.rusty);
+            let treat = |batch: &PairBatch| {
+                let fill = fill(self.generator.averaged(), batch, &found, Mode::Evaluate);
+                &batch.rusty + &batch.mask * (fill - &batch.rusty)
             };
-            input += error(&batch.rusty);
-            output += error(&composite);
-            weight += inside.sum(Kind::Float).double_value(&[]) * 3.0;
+            let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
+            let composite = treat(&batch);
+            input.add(&batch.rusty, &batch.target, &inside);
+            output.add(&composite, &batch.target, &inside);
             let zero = composite.zeros_like();
             made += losses::gradient_difference(&composite, &zero, &inside).double_value(&[]);
             wanted += losses::gradient_difference(&batch.target, &zero, &inside).double_value(&[]);
@@ -271,21 +285,77 @@ impl Removal {
                         .into(),
                 );
             }
+            batch.mask = self.finder.alpha(&found[0]);
+            output_found.add(&treat(&batch), &batch.target, &inside);
         }
-        let weight = weight.max(1.0);
-        let (psnr, texture) = (psnr(output / weight), made / f64::max(wanted, 1e-9));
+        let (psnr, psnr_found) = (output.psnr(), output_found.psnr());
         let figures = Figures::from([
-            ("input_psnr", self::psnr(input / weight)),
+            ("input_psnr", input.psnr()),
             ("psnr", psnr),
+            // With what the segmentation network finds for the mask.
+            ("psnr_found", psnr_found),
             // Mean gradient magnitude inside the pasted rust over that of the target there.
-            ("texture", texture),
+            ("texture", made / f64::max(wanted, 1e-9)),
         ]);
         // Texture that the fill lacks is put in from the picture when the model serves.
-        Measurement { figures, score: psnr, samples: Some(sheet_of_planes(&shown, 4)) }
+        Measurement { figures, score: (psnr + psnr_found) / 2.0, samples: Some(sheet_of_planes(&shown, 4)) }
     }
+}
+
+/// Squared errors of colours in the part of pictures that counts.
+#[derive(Default)]
+struct SquaredErrors {
+    sum: f64,
+    values: f64,
+}
+
+impl SquaredErrors {
+    /// Adds those of a picture `[1, 3, h, w]` where `inside` `[1, 1, h, w]` is 1.
+    fn add(&mut self, picture: &Tensor, target: &Tensor, inside: &Tensor) {
+        self.sum += ((picture - target).square() * inside).sum(Kind::Float).double_value(&[]);
+        self.values += inside.sum(Kind::Float).double_value(&[]) * 3.0;
+    }
+
+    fn psnr(&self) -> f64 {
+        psnr(self.sum / self.values.max(1.0))
+    }
+}
+
+/// What a generator makes of a batch and what was found in it.
+fn fill(generator: &Network, batch: &PairBatch, found: &[Tensor], mode: Mode) -> Tensor {
+    let inputs: Vec<&Tensor> = [&batch.rusty, &batch.mask].into_iter().chain(found).collect();
+    generator.forward(&inputs, mode).remove(0)
 }
 
 /// A map brought to the size of the discriminator's scores.
 fn patches(map: &Tensor) -> Tensor {
     map.avg_pool2d([SCORE_STRIDE; 2], [SCORE_STRIDE; 2], [0, 0], true, false, None::<i64>)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn found_masks_take_the_place_of_the_first_and_unlabelled_rust_is_no_example() {
+        let plane = |number: f64| Tensor::full([2, 1, 32, 32], number, (Kind::Float, Device::Cpu));
+        let pasted = plane(0.0);
+        let _ = pasted.narrow(3, 0, 8).fill_(0.5);
+        let known = plane(1.0);
+        let _ = known.narrow(2, 0, 4).fill_(0.0);
+        let [rusty, target] = [0.2, 0.7].map(|colour| plane(colour).expand([2, 3, 32, 32], false));
+        let mut batch = PairBatch::new(vec![rusty, target, plane(0.25), pasted, known]);
+        let alpha = plane(0.0);
+        let _ = alpha.narrow(3, 0, 20).fill_(1.0);
+        batch.mask_as_found(&alpha, 1);
+
+        assert_eq!(batch.mask.get(0), alpha.get(0));
+        assert_eq!(batch.mask.get(1).min().double_value(&[]), 0.25);
+        let known = |pair: i64, y: i64, x: i64| batch.known.double_value(&[pair, 0, y, x]);
+        // On and beside what was pasted, on what is found alone, on what nobody finds, on the host's own rust.
+        assert_eq!([known(0, 9, 4), known(0, 9, 11)], [1.0; 2]);
+        assert_eq!([known(0, 9, 12), known(0, 9, 19)], [0.0; 2]);
+        assert_eq!([known(0, 9, 20), known(0, 2, 20)], [1.0, 0.0]);
+        assert_eq!([known(1, 9, 12), known(1, 2, 4)], [1.0, 0.0]);
+    }
 }

@@ -14,9 +14,9 @@ use tch::{Device, nn};
 use crate::architectures::{
     AlphaRamp, Family, class_segmenter, derust, grader, segmenter, texture_generator, translator,
 };
-use crate::backbone;
 use crate::checkpoint::Checkpoint;
 use crate::detector::Detector;
+use crate::finder;
 use crate::grade;
 use crate::import;
 use crate::network::Network;
@@ -199,7 +199,7 @@ fn removal(
     let find = import::segmentation(segment_run)?;
     let width = width_of(&find)?;
     let fill = import::generation(run, width)?;
-    backbone::check_signature(&fill, &find)?;
+    finder::check_signature(&fill, &find)?;
     let threshold = threshold_of(&find, about)?;
     let middle = f64::from(threshold);
     let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };

@@ -18,8 +18,8 @@ use prost::Message;
 use tch::{Device, Tensor, nn};
 
 use crate::architectures::{Family, generator, segmenter};
-use crate::backbone::FrozenBackbone;
 use crate::checkpoint::Checkpoint;
+use crate::finder::FrozenFinder;
 use crate::graph::{Conv, Graph, NodeId, Op};
 use crate::network::{NORM_EPSILON, Network};
 use crate::run::files;
@@ -198,7 +198,7 @@ pub fn generation(path: &Path, width: f64) -> Result<Checkpoint> {
     let mut run = Checkpoint::default();
     run.put_store("weights", &store);
     run.put("run", [("family".into(), Tensor::from_slice(&[family as i64]))]);
-    FrozenBackbone::new(&segmentation(path)?, Device::Cpu)?.sign(&mut run);
+    FrozenFinder::new(&segmentation(path)?, Device::Cpu)?.sign(&mut run);
     Ok(run)
 }
 

@@ -138,14 +138,14 @@ fn both_parts_of_a_derust_model_come_back() {
 
     let run_of_file = segmentation(&file).unwrap();
     assert_eq!(run_of_file.get("run", "width").unwrap().double_value(&[0]), 0.25);
-    let backbone = FrozenBackbone::new(&run_of_file, Device::Cpu).unwrap();
+    let finder = FrozenFinder::new(&run_of_file, Device::Cpu).unwrap();
     let store = nn::VarStore::new(Device::Cpu);
     let fill = Network::new(&store.root(), generator(Family::Unet, 1.0, 0.25));
     let weights = Weights::read(&file, Part::Fill).unwrap();
     weights.restore(&fill).unwrap();
     let mut inputs = pictures(&original, 3);
     let expected = run(&folded.network, &inputs, Mode::Evaluate);
-    inputs.extend(backbone.features(&inputs[0]));
+    inputs.extend(finder.find(&inputs[0]));
     restore_statistics(&fill, &[inputs.iter().map(Tensor::shallow_clone).collect()]);
     let difference = largest(&run(&fill, &inputs, Mode::Evaluate), &expected);
     assert!(difference < 1e-3, "{difference}");
