@@ -38,9 +38,9 @@ const LEAST_SAY: f64 = 1e-3;
 
 /// How far the colour of each pixel is to be spread: not at all inside the mask, and little where it may be rust that
 /// the mask misses, for that would be spread as if it were what the rust lies on.
-fn trusted(g: &mut Graph, mask: NodeId, probability: NodeId) -> NodeId {
-    let doubt = g.ramp(probability, DOUBTED[0], DOUBTED[1]);
-    let wide = g.push(Op::MaxFilter { side: DOUBTFUL_SIDE }, &[doubt]);
+fn trusted(g: &mut Graph, mask: NodeId, doubt: NodeId) -> NodeId {
+    let doubted = g.ramp(doubt, DOUBTED[0], DOUBTED[1]);
+    let wide = g.push(Op::MaxFilter { side: DOUBTFUL_SIDE }, &[doubted]);
     let say = g.affine(wide, LEAST_SAY - 1.0, 1.0);
     let unmasked = g.affine(mask, -1.0, 1.0);
     g.push(Op::Multiply, &[unmasked, say])
@@ -89,16 +89,16 @@ fn spread_surroundings(g: &mut Graph, image: NodeId, mut known: NodeId) -> NodeI
 /// `change` is the part of what it wants to change that it may change: 1 in training. `width` is the segmentation
 /// network's.
 ///
-/// Inputs `image` `[n, 3, h, w]`, `mask` and `probability` of rust `[n, 1, h, w]` in 0 to 1 and the
+/// Inputs `image` `[n, 3, h, w]`, `mask` and `doubt` `[n, 1, h, w]` in 0 to 1 and the
 /// [`backbone::FEATURES`] of `image`, output `fill` `[n, 3, h, w]`.
 pub fn generator(family: Family, change: f64, width: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let mask = g.input(names::MASK, 1);
-    let probability = g.input(names::PROBABILITY, 1);
+    let doubt = g.input(names::DOUBT, 1);
     let seen: [NodeId; 3] =
         std::array::from_fn(|i| g.input(names::FEATURES[i], channels(backbone::FEATURES[i], width)));
-    let known = trusted(&mut g, mask, probability);
+    let known = trusted(&mut g, mask, doubt);
     let surroundings = spread_surroundings(&mut g, image, known);
     let centred = g.affine(image, 2.0, -1.0);
     let centred_surroundings = g.affine(surroundings, 2.0, -1.0);
@@ -247,9 +247,9 @@ mod tests {
     /// there, for the probability of rust on the left.
     fn filled_between_red_and_blue(probability_of_red: f64) -> [f64; 3] {
         let mut g = Graph::default();
-        let [image, mask, probability] =
-            [(names::IMAGE, 3), (names::MASK, 1), (names::PROBABILITY, 1)].map(|(name, n)| g.input(name, n));
-        let known = trusted(&mut g, mask, probability);
+        let [image, mask, doubt] =
+            [(names::IMAGE, 3), (names::MASK, 1), (names::DOUBT, 1)].map(|(name, n)| g.input(name, n));
+        let known = trusted(&mut g, mask, doubt);
         let fill = spread_surroundings(&mut g, image, known);
         g.output(names::FILL, fill);
         let store = nn::VarStore::new(Device::Cpu);

@@ -21,6 +21,8 @@ pub mod names {
     pub const MASK: &str = "mask";
     /// Probability of rust.
     pub const PROBABILITY: &str = "probability";
+    /// Probability of rust where the mask is what was found, and may have missed some; 0 where a person drew it.
+    pub const DOUBT: &str = "doubt";
     /// What the segmentation network's backbone saw.
     pub const FEATURES: [&str; 3] = ["quarter", "eighth", "sixteenth"];
     /// Picture without rust.
@@ -138,7 +140,10 @@ pub fn derust(family: Family, width: f64, change: f64, ramp: AlphaRamp) -> Graph
     };
     let found = g.embed("alpha", &alpha(ramp), &[probability])[0];
     let alpha = g.push(Op::ReplaceNegative, &[mask, found]);
-    let seen = [image, alpha, probability, quarter, eighth, sixteenth];
+    let left_to_find = g.affine(mask, -1.0, 0.0);
+    let left_to_find = g.push(Op::Clip, &[left_to_find]);
+    let doubt = g.push(Op::Multiply, &[probability, left_to_find]);
+    let seen = [image, alpha, doubt, quarter, eighth, sixteenth];
     let fill = g.embed("fill", &generator(family, change, width), &seen)[0];
     g.output(names::FILL, fill);
     g.output(names::ALPHA, alpha);

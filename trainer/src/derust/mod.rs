@@ -101,6 +101,8 @@ struct PairBatch {
     target: Tensor,
     /// What it is told to treat, 0 to 1.
     mask: Tensor,
+    /// Probability of rust that the mask may miss.
+    doubt: Tensor,
     /// Where rust was pasted, 0 to 1.
     pasted: Tensor,
     /// 1 where the target is known to be without rust.
@@ -111,12 +113,12 @@ impl PairBatch {
     fn new(planes: Vec<Tensor>) -> Self {
         let [rusty, target, mask, pasted, known]: [Tensor; 5] =
             planes.try_into().unwrap_or_else(|_| unreachable!("a pair has five planes"));
-        PairBatch { rusty, target, mask, pasted, known }
+        PairBatch { doubt: mask.zeros_like(), rusty, target, mask, pasted, known }
     }
 
-    /// Takes alpha for the mask of the first `count` pairs. Where it covers rust that nobody pasted, the label may have
-    /// missed it, and what should be there is not known.
-    fn mask_as_found(&mut self, alpha: &Tensor, count: i64) {
+    /// Takes for the mask of the first `count` pairs the alpha of the probability that was found. Where it covers rust that
+    /// nobody pasted, the label may have missed it, and what should be there is not known.
+    fn mask_as_found(&mut self, probability: &Tensor, alpha: &Tensor, count: i64) {
         let others = self.mask.size()[0] - count;
         let joined = |found: &Tensor, told: &Tensor| {
             Tensor::cat(&[found.narrow(0, 0, count), told.narrow(0, count, others)], 0)
@@ -124,6 +126,7 @@ impl PairBatch {
         let doubtful = alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - finder::near(&self.pasted));
         self.known = joined(&(&self.known * (1.0 - doubtful)), &self.known);
         self.mask = joined(alpha, &self.mask);
+        self.doubt = joined(probability, &self.doubt);
     }
 }
 
@@ -187,8 +190,8 @@ impl Task for Removal {
         let mut batch = PairBatch::new(batch);
         let found = self.finder.find(&batch.rusty);
         let first = (batch.mask.size()[0] as f64 * self.options.found).round() as i64;
-        batch.mask_as_found(&self.finder.alpha(&found[0]), first);
-        let fill = fill(&self.generator.network, &batch, &found, Mode::Train);
+        batch.mask_as_found(&found[0], &self.finder.alpha(&found[0]), first);
+        let fill = fill(&self.generator.network, &batch, &found[1..], Mode::Train);
         let composite = &batch.rusty + &batch.mask * (&fill - &batch.rusty);
         let weight = &batch.mask * &batch.known;
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
@@ -246,9 +249,9 @@ impl Task for Removal {
     fn start_from_model(&mut self, file: &Path, batches: &FirstBatches) -> Result<()> {
         let weights = Weights::read(file, Part::Fill)?;
         let seen = batches.iter().map(|planes| {
-            let PairBatch { rusty, mask, .. } = PairBatch::new(planes);
-            let found = self.finder.find(&rusty);
-            [rusty, mask].into_iter().chain(found).collect()
+            let PairBatch { rusty, mask, doubt, .. } = PairBatch::new(planes);
+            let features = self.finder.find(&rusty).split_off(1);
+            [rusty, mask, doubt].into_iter().chain(features).collect()
         });
         let seen: Vec<Vec<Tensor>> = seen.collect();
         self.generator.start_from_model(&weights, &seen)
@@ -268,7 +271,7 @@ impl Removal {
                 PairBatch::new(planes.into_iter().map(|plane| plane.to_device(self.device)).collect());
             let found = self.finder.find(&batch.rusty);
             let treat = |batch: &PairBatch| {
-                let fill = fill(self.generator.averaged(), batch, &found, Mode::Evaluate);
+                let fill = fill(self.generator.averaged(), batch, &found[1..], Mode::Evaluate);
                 &batch.rusty + &batch.mask * (fill - &batch.rusty)
             };
             let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
@@ -285,7 +288,7 @@ impl Removal {
                         .into(),
                 );
             }
-            batch.mask = self.finder.alpha(&found[0]);
+            batch.mask_as_found(&found[0], &self.finder.alpha(&found[0]), 1);
             output_found.add(&treat(&batch), &batch.target, &inside);
         }
         let (psnr, psnr_found) = (output.psnr(), output_found.psnr());
@@ -321,9 +324,10 @@ impl SquaredErrors {
     }
 }
 
-/// What a generator makes of a batch and what was found in it.
-fn fill(generator: &Network, batch: &PairBatch, found: &[Tensor], mode: Mode) -> Tensor {
-    let inputs: Vec<&Tensor> = [&batch.rusty, &batch.mask].into_iter().chain(found).collect();
+/// What a generator makes of a batch and the features that were found in it.
+fn fill(generator: &Network, batch: &PairBatch, features: &[Tensor], mode: Mode) -> Tensor {
+    let inputs: Vec<&Tensor> =
+        [&batch.rusty, &batch.mask, &batch.doubt].into_iter().chain(features).collect();
     generator.forward(&inputs, mode).remove(0)
 }
 
@@ -347,10 +351,14 @@ mod tests {
         let mut batch = PairBatch::new(vec![rusty, target, plane(0.25), pasted, known]);
         let alpha = plane(0.0);
         let _ = alpha.narrow(3, 0, 20).fill_(1.0);
-        batch.mask_as_found(&alpha, 1);
+        batch.mask_as_found(&plane(0.5), &alpha, 1);
 
         assert_eq!(batch.mask.get(0), alpha.get(0));
         assert_eq!(batch.mask.get(1).min().double_value(&[]), 0.25);
+        assert_eq!(
+            batch.doubt.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float),
+            Tensor::from_slice(&[512.0f32, 0.0])
+        );
         let known = |pair: i64, y: i64, x: i64| batch.known.double_value(&[pair, 0, y, x]);
         // On and beside what was pasted, on what is found alone, on what nobody finds, on the host's own rust.
         assert_eq!([known(0, 9, 4), known(0, 9, 11)], [1.0; 2]);
