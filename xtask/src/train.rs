@@ -108,7 +108,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
         "--long-side",
         "512",
         "--threshold",
-        "0.3",
+        "0.6",
         "--ramp",
         "0.15",
         "--change",

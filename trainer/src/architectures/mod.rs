@@ -109,8 +109,7 @@ pub struct AlphaRamp {
 }
 
 impl AlphaRamp {
-    /// Beside which generators learn; lower than where a mask begins, since rust that stays is worse than metal that
-    /// is made anew.
+    /// Beside which generators learn; where the alpha of a model rises is chosen when it is exported.
     pub const USUAL: AlphaRamp = AlphaRamp { from: 0.15, to: 0.45 };
 }
 
