@@ -1,7 +1,7 @@
 //! The segmentation network beside which a generator learns.
 
 use anyhow::{Result, ensure};
-use tch::{Device, Kind, Tensor, nn};
+use tch::{Device, Tensor, nn};
 
 use crate::architectures::{AlphaRamp, alpha, finder};
 use crate::checkpoint::Checkpoint;
@@ -65,9 +65,4 @@ pub fn check_signature(generator: &Checkpoint, segmentation: &Checkpoint) -> Res
         "the derust run learned beside another segmentation run; name that one, or train the derust run again"
     );
     Ok(())
-}
-
-/// 1 within four pixels of where a map `[n, 1, h, w]` reaches 0.1, else 0.
-pub fn near(map: &Tensor) -> Tensor {
-    map.max_pool2d([9; 2], [1; 2], [4; 2], [1; 2], false).ge(0.1).to_kind(Kind::Float)
 }

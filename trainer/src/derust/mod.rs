@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
 use crate::data::mix::Mix;
 use crate::data::{Plane, SampleOptions};
-use crate::finder::{self, FrozenFinder};
+use crate::finder::FrozenFinder;
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::psnr;
@@ -123,7 +123,7 @@ impl PairBatch {
         let joined = |found: &Tensor, told: &Tensor| {
             Tensor::cat(&[found.narrow(0, 0, count), told.narrow(0, count, others)], 0)
         };
-        let doubtful = alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - finder::near(&self.pasted));
+        let doubtful = alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - near(&self.pasted));
         self.known = joined(&(&self.known * (1.0 - doubtful)), &self.known);
         self.mask = joined(alpha, &self.mask);
         self.doubt = joined(probability, &self.doubt);
@@ -329,6 +329,11 @@ fn fill(generator: &Network, batch: &PairBatch, features: &[Tensor], mode: Mode)
     let inputs: Vec<&Tensor> =
         [&batch.rusty, &batch.mask, &batch.doubt].into_iter().chain(features).collect();
     generator.forward(&inputs, mode).remove(0)
+}
+
+/// 1 within four pixels of where a map `[n, 1, h, w]` reaches 0.1, else 0.
+fn near(map: &Tensor) -> Tensor {
+    map.max_pool2d([9; 2], [1; 2], [4; 2], [1; 2], false).ge(0.1).to_kind(Kind::Float)
 }
 
 /// A map brought to the size of the discriminator's scores.
