@@ -561,7 +561,8 @@ derust_status derust_engine_create(const derust_engine_options *options,
                                    derust_error **error);
 
 /**
- * Frees an engine; NULL is fine. Calls that other threads have begun with it end as they would have; what it gave
+ * Frees an engine; NULL is fine. Waits for what the thread that looks at the model folders has begun, so that the log
+ * hears nothing of it later. Calls that other threads have begun with the engine end as they would have; what it gave
  * (analyses, reports, lists) stays. In a process that was forked after the engine was made, nothing happens.
  *
  * The caller sees to it:

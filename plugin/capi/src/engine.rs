@@ -57,9 +57,9 @@ impl std::ops::Deref for Entered {
 /// `engine` is NULL or an engine that was not freed.
 pub(crate) unsafe fn enter(engine: *const Engine) -> Result<Entered, Failure> {
     // SAFETY: the caller's promise.
-    let handle = Arc::clone(unsafe { handle::required(engine, "engine") }?);
+    let handle = unsafe { handle::required(engine, "engine") }?;
     let working = handle.home.enter()?;
-    Ok(Entered { handle, _working: working })
+    Ok(Entered { handle: Arc::clone(handle), _working: working })
 }
 
 /// Makes an engine. Networks and ONNX Runtime are loaded when they are first needed; for a GPU that options name, ONNX
@@ -92,7 +92,8 @@ pub unsafe extern "C" fn derust_engine_create(
     unsafe { guard::call(error, body) }
 }
 
-/// Frees an engine; NULL is fine. Calls that other threads have begun with it end as they would have; what it gave
+/// Frees an engine; NULL is fine. Waits for what the thread that looks at the model folders has begun, so that the log
+/// hears nothing of it later. Calls that other threads have begun with the engine end as they would have; what it gave
 /// (analyses, reports, lists) stays. In a process that was forked after the engine was made, nothing happens.
 ///
 /// # Safety
@@ -101,11 +102,15 @@ pub unsafe extern "C" fn derust_engine_create(
 pub unsafe extern "C" fn derust_engine_free(engine: *mut Engine) {
     let body = || {
         // SAFETY: the caller's promise.
-        let Some(handle) = (unsafe { handle::take(engine) }) else { return };
+        let Some(handle) = (unsafe { handle::borrow(engine) }) else { return };
         if handle.home.is_forked() {
             // Its threads are the parent's: waiting for them would never end.
-            std::mem::forget(handle);
+            return;
         }
+        // Callbacks that come meanwhile may still hand the engine in, to be refused.
+        handle.engine.stop_watching();
+        // SAFETY: the caller's promise; it was not NULL.
+        drop(unsafe { handle::take(engine) });
     };
     guard::quietly((), body);
 }

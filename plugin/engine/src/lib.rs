@@ -41,7 +41,7 @@ mod watch;
 mod window;
 
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use compose::MaskMode;
@@ -102,7 +102,7 @@ pub struct Engine {
     runtime_folders: Vec<PathBuf>,
     serving: Arc<Serving>,
     memory: Option<Memory>,
-    _watcher: Option<Watcher>,
+    watcher: Mutex<Option<Watcher>>,
 }
 
 /// A line in the list of models.
@@ -151,7 +151,8 @@ impl Engine {
                 |error| log.say(Level::Error, format_args!("model folders are not watched: {error}"));
             started.map_err(complain).ok()
         });
-        Engine { runtime, runtime_folders, serving, memory: memory_limit.map(Memory::new), _watcher: watcher }
+        let memory = memory_limit.map(Memory::new);
+        Engine { runtime, runtime_folders, serving, memory, watcher: Mutex::new(watcher) }
     }
 
     /// ONNX Runtime, loaded.
@@ -243,6 +244,14 @@ impl Engine {
     /// When ONNX Runtime cannot be used.
     pub fn refresh(&self) -> Result<(), Error> {
         self.serving.refresh(&|| self.runtime())
+    }
+
+    /// Looks at the model folders no more, but when it is asked to. When this returns, the log says nothing more of them,
+    /// unless it is called from there.
+    pub fn stop_watching(&self) {
+        let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
+        // Waits for what the watcher has begun.
+        drop(watcher);
     }
 
     fn session_options(&self) -> &SessionOptions {

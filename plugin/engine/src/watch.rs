@@ -157,7 +157,9 @@ impl Watcher {
 impl Drop for Watcher {
     fn drop(&mut self) {
         self.bell.ring(|rung| rung.stop = true);
-        if let Some(thread) = self.thread.take() {
+        // The log may be what drops it: a thread cannot wait for itself.
+        let other = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
+        if let Some(thread) = other {
             // It ends after the file that it may be trying out.
             let _ = thread.join();
         }

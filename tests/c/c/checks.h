@@ -59,5 +59,6 @@ void coming_back(void);
 void after_fork(void);
 void threads(void);
 void swapping(void);
+void freeing(void);
 
 #endif

@@ -26,6 +26,7 @@ static const struct program programs[] = {
     {"after-fork", after_fork},
     {"threads", threads},
     {"swapping", swapping},
+    {"freeing", freeing},
 };
 
 static int run(const char *name) {

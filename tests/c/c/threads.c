@@ -2,6 +2,7 @@
 #include "checks.h"
 
 #include <pthread.h>
+#include <time.h>
 
 enum { THREADS = 8, PICTURES = 4, ROUNDS = 3, WIDTH = 150, HEIGHT = 100, PIXELS = WIDTH * HEIGHT };
 
@@ -17,6 +18,11 @@ static void fine(derust_status status, derust_error *own, const char *what) {
         fprintf(stderr, "%s: %s: %s\n", what, derust_status_name(status), derust_error_message(own));
         exit(1);
     }
+}
+
+static void pause_for(long milliseconds) {
+    const struct timespec time = {0, milliseconds * 1000000};
+    nanosleep(&time, NULL);
 }
 
 static void process(int i, unsigned char *mask_data, unsigned char *result_data) {
@@ -158,4 +164,34 @@ void swapping(void) {
     printf("%d swaps, %d messages\n", swaps, messages);
     CHECK(swaps > 2 && messages > 0);
     end();
+}
+
+static int looking;
+
+/* Is still at it while the engine is freed. */
+static void dawdle(void *user_data, int32_t level, const char *message) {
+    derust_models *list = NULL;
+    derust_error *own = NULL;
+    CHECK(user_data == NULL && level >= DERUST_LOG_ERROR && strlen(message) > 0);
+    __atomic_store_n(&looking, 1, __ATOMIC_SEQ_CST);
+    pause_for(300);
+    CHECK(derust_engine_models(engine, &list, &own) == DERUST_ERROR_REENTERED);
+    derust_error_free(own);
+}
+
+void freeing(void) {
+    derust_engine_options options = DERUST_ENGINE_OPTIONS_INIT;
+    options.model_folders = &models;
+    options.model_folder_count = 1;
+    options.only_these_folders = 1;
+    options.watch_milliseconds = 1;
+    options.log = dawdle;
+    struct bytes segment = read_model("red-is-rust");
+    OK(derust_engine_create(&options, &engine, &error));
+    while (__atomic_load_n(&looking, __ATOMIC_SEQ_CST) == 0) {
+        replace_model("red-is-rust", segment, segment.size);
+        pause_for(50);
+    }
+    derust_engine_free(engine);
+    free(segment.data);
 }

@@ -77,6 +77,7 @@ programs! {
     a_forked_process_is_refused_and_can_start_anew: "after-fork";
     threads_share_an_engine_bit_for_bit: "threads";
     threads_work_on_while_models_are_swapped: "swapping";
+    an_engine_is_freed_while_its_callback_runs: "freeing";
 }
 
 #[test]
