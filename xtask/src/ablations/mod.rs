@@ -33,8 +33,12 @@ pub struct Options {
     /// Steps of each training of the network that fills.
     #[arg(long, default_value_t = 200)]
     derust_steps: u64,
-    /// Train only these: `segment`, `derust`.
-    #[arg(long, value_delimiter = ',', value_parser = ["segment", "derust"], default_value = "segment,derust")]
+    /// Steps of each training of the network that finds rust with a part of the photos: enough that all of them are seen.
+    #[arg(long, default_value_t = 900)]
+    photos_steps: u64,
+    /// Train only these: `segment`, `derust`, or `photos`, the first one with a part of the photos.
+    #[arg(long, value_delimiter = ',', value_parser = ["segment", "derust", "photos"],
+          default_value = "segment,derust,photos")]
     only: Vec<String>,
     /// Where to compute: `cpu` or `cuda`.
     #[arg(long, default_value = "cpu")]
@@ -51,9 +55,11 @@ struct Study {
     shared: Vec<String>,
     /// What each does otherwise, by name; the first does nothing otherwise.
     variants: Vec<(&'static str, Vec<String>)>,
-    /// Figures by their name in a run's metrics, with the heading of their column and their decimals.
-    figures: &'static [(&'static str, &'static str, usize)],
+    figures: &'static [Figure],
 }
+
+/// A figure's name in a run's metrics, the heading of its column and its decimals.
+type Figure = (&'static str, &'static str, usize);
 
 /// Small views and few steps: differences show, and a training takes minutes.
 const SEGMENT: [&str; 10] = [
@@ -68,6 +74,11 @@ const SEGMENT: [&str; 10] = [
     "--calibrate",
     "false",
 ];
+const SEGMENT_FIGURES: [Figure; 3] = [
+    ("best_iou", "IoU at the best threshold", 3),
+    ("held_out_iou", "IoU at one half", 3),
+    ("calibration_error", "Calibration error", 3),
+];
 const DERUST: [&str; 8] =
     ["--side", "128", "--batch", "8", "--learning-rate", "1e-3", "--average-decay", "0.98"];
 
@@ -77,7 +88,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let mut record = Record::read(options.record.clone().unwrap_or_else(|| out.join("ablations.jsonl")))?;
     let study = |kind: &String| match kind.as_str() {
         "segment" => segment(workspace, options),
-        _ => Ok(derust(workspace, options)),
+        "derust" => Ok(derust(workspace, options)),
+        _ => photos_seen(workspace, options),
     };
     let studies: Vec<Study> = options.only.iter().map(study).collect::<Result<_>>()?;
     for study in &studies {
@@ -105,11 +117,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
 }
 
 fn segment(workspace: &Workspace, options: &Options) -> Result<Study> {
-    let pretrained = backbone::provide(workspace)?;
-    let begun = |more: &[&str]| {
-        let backbone = ["--backbone".to_owned(), pretrained.display().to_string()];
-        backbone.into_iter().chain(words(more)).collect::<Vec<_>>()
-    };
+    let pretrained = pretrained(workspace)?;
+    let begun = |more: &[&str]| pretrained.iter().cloned().chain(words(more)).collect::<Vec<_>>();
     Ok(Study {
         kind: "segment",
         steps: options.segment_steps,
@@ -119,17 +128,29 @@ fn segment(workspace: &Workspace, options: &Options) -> Result<Study> {
             ("no rendered pictures", begun(&["--rendered", "0", "--negatives", "0"])),
             ("no pasted rust", begun(&["--pasted", "0"])),
             ("no augmentation", begun(&["--augment", "none"])),
-            ("half of the photos", begun(&["--photos", "0.5"])),
-            ("a quarter of the photos", begun(&["--photos", "0.25"])),
             ("no pretrained weights", words(&[])),
             ("no pretrained weights, half as wide", words(&["--width", "0.5"])),
         ],
-        figures: &[
-            ("best_iou", "IoU at the best threshold", 3),
-            ("held_out_iou", "IoU at one half", 3),
-            ("calibration_error", "Calibration error", 3),
-        ],
+        figures: &SEGMENT_FIGURES,
     })
+}
+
+fn photos_seen(workspace: &Workspace, options: &Options) -> Result<Study> {
+    Ok(Study {
+        kind: "segment",
+        steps: options.photos_steps,
+        shared: words(&SEGMENT).into_iter().chain(pretrained(workspace)?).collect(),
+        variants: vec![
+            ("all photos", words(&[])),
+            ("half of the photos", words(&["--photos", "0.5"])),
+            ("a quarter of the photos", words(&["--photos", "0.25"])),
+        ],
+        figures: &SEGMENT_FIGURES,
+    })
+}
+
+fn pretrained(workspace: &Workspace) -> Result<[String; 2]> {
+    Ok(["--backbone".into(), backbone::provide(workspace)?.display().to_string()])
 }
 
 fn derust(workspace: &Workspace, options: &Options) -> Study {
