@@ -10,10 +10,21 @@ use crate::network::{Mode, Network};
 /// A trained segmentation network that learns no more.
 pub struct FrozenFinder {
     network: Network,
+    encoder: Network,
     alpha: Network,
     /// Its width.
     pub width: f64,
     stem: Tensor,
+}
+
+/// What was found in a batch of pictures.
+pub struct Found {
+    /// Probability of rust, `[n, 1, h, w]`.
+    pub probability: Tensor,
+    /// The alpha that a derust network makes of it, `[n, 1, h, w]`.
+    pub alpha: Tensor,
+    /// The [`FEATURES`](crate::backbone::FEATURES).
+    pub features: Vec<Tensor>,
 }
 
 /// Section of a generator's weights that says beside which segmentation network it learned.
@@ -31,21 +42,25 @@ impl FrozenFinder {
         let width = segmentation.get("run", "width")?.double_value(&[0]);
         let network = Network::new(&store.root(), finder(width));
         segmentation.restore_store("weights", &store)?;
+        let encoder = network.showing(network.graph.outputs[1..].iter().map(|(_, id)| *id));
         let alpha = Network::new(&store.root(), alpha(AlphaRamp::USUAL));
-        Ok(FrozenFinder { network, alpha, width, stem: segmentation.get("weights", STEM)? })
+        Ok(FrozenFinder { network, encoder, alpha, width, stem: segmentation.get("weights", STEM)? })
     }
 
-    /// What it finds in a picture `[n, 3, h, w]` in 0 to 1: the probability of rust `[n, 1, h, w]`, and the
-    /// [`FEATURES`](crate::backbone::FEATURES).
-    pub fn find(&self, picture: &Tensor) -> Vec<Tensor> {
+    /// What it finds in a picture `[n, 3, h, w]` in 0 to 1.
+    pub fn find(&self, picture: &Tensor) -> Found {
         let _no_grad = tch::no_grad_guard();
-        self.network.forward(&[picture], Mode::Evaluate)
+        let mut found = self.network.forward(&[picture], Mode::Evaluate);
+        let features = found.split_off(1);
+        let probability = found.remove(0);
+        let alpha = self.alpha.forward(&[&probability], Mode::Evaluate).remove(0);
+        Found { probability, alpha, features }
     }
 
-    /// The alpha that a derust network makes of a probability `[n, 1, h, w]`.
-    pub fn alpha(&self, probability: &Tensor) -> Tensor {
+    /// The features alone of what [`find`](Self::find) finds, at less cost.
+    pub fn features(&self, picture: &Tensor) -> Vec<Tensor> {
         let _no_grad = tch::no_grad_guard();
-        self.alpha.forward(&[probability], Mode::Evaluate).remove(0)
+        self.encoder.forward(&[picture], Mode::Evaluate)
     }
 
     /// Notes in a generator's weights beside which network it learned.

@@ -18,7 +18,8 @@ pub struct Network {
     /// The description.
     pub graph: Graph,
     parameters: Vec<Parameters>,
-    last_reader: Vec<usize>,
+    /// None where nothing that is asked for depends on a node.
+    last_reader: Vec<Option<usize>>,
     training_kind: Kind,
     fixed_statistics: bool,
 }
@@ -41,14 +42,16 @@ impl Network {
 
     /// Takes parameters as they are: by short name, for every node.
     pub fn with_parameters(graph: Graph, parameters: Vec<Parameters>) -> Self {
-        let mut last_reader = vec![0; graph.nodes.len()];
-        for (id, node) in graph.nodes.iter().enumerate() {
-            for &input in &node.inputs {
-                last_reader[input] = id;
-            }
-        }
+        let mut last_reader = vec![None; graph.nodes.len()];
         for (_, id) in &graph.outputs {
-            last_reader[*id] = usize::MAX;
+            last_reader[*id] = Some(usize::MAX);
+        }
+        for (id, node) in graph.nodes.iter().enumerate().rev() {
+            if last_reader[id].is_some() {
+                for &input in &node.inputs {
+                    last_reader[input].get_or_insert(id);
+                }
+            }
         }
         Network { graph, parameters, last_reader, training_kind: Kind::Float, fixed_statistics: false }
     }
@@ -79,25 +82,25 @@ impl Network {
         &self.parameters[node]
     }
 
-    /// Runs the graph; inputs and results in the graph's order.
+    /// Runs what the results depend on; inputs and results in the graph's order.
     pub fn forward(&self, inputs: &[&Tensor], mode: Mode) -> Vec<Tensor> {
         let mut inputs = inputs.iter();
         let mut values: Vec<Option<Tensor>> = Vec::with_capacity(self.graph.nodes.len());
         for (id, node) in self.graph.nodes.iter().enumerate() {
-            let arguments: Vec<&Tensor> = node
-                .inputs
-                .iter()
-                .map(|&input| values[input].as_ref().expect("kept until its last reader"))
-                .collect();
             let value = match node.op {
                 Op::Input | Op::SquareInput { .. } => {
-                    inputs.next().expect("one tensor per input").shallow_clone()
+                    Some(inputs.next().expect("one tensor per input").shallow_clone())
                 }
-                _ => self.compute(id, &arguments, mode),
+                _ => self.last_reader[id].map(|_| {
+                    let argument =
+                        |&input: &usize| values[input].as_ref().expect("kept until its last reader");
+                    let arguments: Vec<&Tensor> = node.inputs.iter().map(argument).collect();
+                    self.compute(id, &arguments, mode)
+                }),
             };
-            values.push(Some(value));
+            values.push(value);
             for &input in &node.inputs {
-                if self.last_reader[input] == id {
+                if self.last_reader[input] == Some(id) {
                     values[input] = None;
                 }
             }
@@ -299,6 +302,21 @@ mod tests {
             assert_eq!(largest(run(&network, Mode::Train) - &evaluated), 0.0);
             assert_eq!(largest(run(&network, Mode::Evaluate) - &evaluated), 0.0);
         });
+    }
+
+    #[test]
+    fn what_no_result_depends_on_is_not_computed() {
+        let mut graph = Graph::default();
+        let [a, b] = ["a", "b"].map(|name| graph.input(name, 1));
+        let kept = graph.push(Op::Relu, &[a]);
+        let joined = graph.push(Op::Concat, &[kept, b]);
+        graph.output("joined", joined);
+        let store = nn::VarStore::new(tch::Device::Cpu);
+        let network = Network::new(&store.root(), graph).showing([kept].into_iter());
+        // These cannot be joined.
+        let [one, other] =
+            [[1, 1, 2, 2], [1, 1, 3, 3]].map(|size| Tensor::ones(size, (Kind::Float, tch::Device::Cpu)));
+        assert_eq!(network.forward(&[&one, &other], Mode::Evaluate), [one]);
     }
 
     #[test]

@@ -19,7 +19,7 @@ use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Samples, stack};
 use crate::data::mix::Mix;
 use crate::data::{Plane, SampleOptions};
-use crate::finder::FrozenFinder;
+use crate::finder::{Found, FrozenFinder};
 use crate::import::{self, FirstBatches, Part, Weights};
 use crate::losses;
 use crate::measure::psnr;
@@ -116,17 +116,17 @@ impl PairBatch {
         PairBatch { doubt: mask.zeros_like(), rusty, target, mask, pasted, known }
     }
 
-    /// Takes for the mask of the first `count` pairs the alpha of the probability that was found. Where it covers rust that
+    /// Takes for the mask of the first `count` pairs the alpha of what was found. Where it covers rust that
     /// nobody pasted, the label may have missed it, and what should be there is not known.
-    fn mask_as_found(&mut self, probability: &Tensor, alpha: &Tensor, count: i64) {
+    fn mask_as_found(&mut self, found: &Found, count: i64) {
         let others = self.mask.size()[0] - count;
         let joined = |found: &Tensor, told: &Tensor| {
             Tensor::cat(&[found.narrow(0, 0, count), told.narrow(0, count, others)], 0)
         };
-        let doubtful = alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - near(&self.pasted));
+        let doubtful = found.alpha.gt(0.5).to_kind(Kind::Float) * (1.0 - near(&self.pasted));
         self.known = joined(&(&self.known * (1.0 - doubtful)), &self.known);
-        self.mask = joined(alpha, &self.mask);
-        self.doubt = joined(probability, &self.doubt);
+        self.mask = joined(&found.alpha, &self.mask);
+        self.doubt = joined(&found.probability, &self.doubt);
     }
 }
 
@@ -188,10 +188,15 @@ impl Task for Removal {
 
     fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
         let mut batch = PairBatch::new(batch);
-        let found = self.finder.find(&batch.rusty);
-        let first = (batch.mask.size()[0] as f64 * self.options.found).round() as i64;
-        batch.mask_as_found(&found[0], &self.finder.alpha(&found[0]), first);
-        let fill = fill(&self.generator.network, &batch, &found[1..], Mode::Train);
+        let features = match (batch.mask.size()[0] as f64 * self.options.found).round() as i64 {
+            0 => self.finder.features(&batch.rusty),
+            first => {
+                let found = self.finder.find(&batch.rusty);
+                batch.mask_as_found(&found, first);
+                found.features
+            }
+        };
+        let fill = fill(&self.generator.network, &batch, &features, Mode::Train);
         let composite = &batch.rusty + &batch.mask * (&fill - &batch.rusty);
         let weight = &batch.mask * &batch.known;
         let everywhere = losses::weighted_mean(&(&fill - &batch.target).abs(), &batch.known);
@@ -250,7 +255,7 @@ impl Task for Removal {
         let weights = Weights::read(file, Part::Fill)?;
         let seen = batches.iter().map(|planes| {
             let PairBatch { rusty, mask, doubt, .. } = PairBatch::new(planes);
-            let features = self.finder.find(&rusty).split_off(1);
+            let features = self.finder.features(&rusty);
             [rusty, mask, doubt].into_iter().chain(features).collect()
         });
         let seen: Vec<Vec<Tensor>> = seen.collect();
@@ -271,7 +276,7 @@ impl Removal {
                 PairBatch::new(planes.into_iter().map(|plane| plane.to_device(self.device)).collect());
             let found = self.finder.find(&batch.rusty);
             let treat = |batch: &PairBatch| {
-                let fill = fill(self.generator.averaged(), batch, &found[1..], Mode::Evaluate);
+                let fill = fill(self.generator.averaged(), batch, &found.features, Mode::Evaluate);
                 &batch.rusty + &batch.mask * (fill - &batch.rusty)
             };
             let inside = batch.pasted.gt(0.1).to_kind(Kind::Float);
@@ -288,7 +293,7 @@ impl Removal {
                         .into(),
                 );
             }
-            batch.mask_as_found(&found[0], &self.finder.alpha(&found[0]), 1);
+            batch.mask_as_found(&found, 1);
             output_found.add(&treat(&batch), &batch.target, &inside);
         }
         let (psnr, psnr_found) = (output.psnr(), output_found.psnr());
@@ -356,9 +361,10 @@ mod tests {
         let mut batch = PairBatch::new(vec![rusty, target, plane(0.25), pasted, known]);
         let alpha = plane(0.0);
         let _ = alpha.narrow(3, 0, 20).fill_(1.0);
-        batch.mask_as_found(&plane(0.5), &alpha, 1);
+        let found = Found { probability: plane(0.5), alpha, features: vec![] };
+        batch.mask_as_found(&found, 1);
 
-        assert_eq!(batch.mask.get(0), alpha.get(0));
+        assert_eq!(batch.mask.get(0), found.alpha.get(0));
         assert_eq!(batch.mask.get(1).min().double_value(&[]), 0.25);
         assert_eq!(
             batch.doubt.sum_dim_intlist([1, 2, 3].as_slice(), false, Kind::Float),

@@ -147,7 +147,9 @@ fn both_parts_of_a_derust_model_come_back() {
     let expected = run(&folded.network, &inputs, Mode::Evaluate);
     // The mask is drawn: nothing in the picture is doubted.
     inputs.push(inputs[1].zeros_like());
-    inputs.extend(finder.find(&inputs[0]).split_off(1));
+    let features = finder.features(&inputs[0]);
+    assert_eq!(features, finder.find(&inputs[0]).features);
+    inputs.extend(features);
     restore_statistics(&fill, &[inputs.iter().map(Tensor::shallow_clone).collect()]);
     let difference = largest(&run(&fill, &inputs, Mode::Evaluate), &expected);
     assert!(difference < 1e-3, "{difference}");
