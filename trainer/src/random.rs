@@ -51,3 +51,12 @@ pub fn normal(random: &mut Random) -> f32 {
 pub fn index(random: &mut Random, count: usize) -> usize {
     random.random_range(0..count)
 }
+
+/// Draws of `count` of the numbers below `count`, each as likely every time (the bootstrap, Efron 1979, "Bootstrap
+/// Methods: Another Look at the Jackknife").
+pub fn bootstrap(purpose: Purpose, draws: u64, count: usize) -> impl Iterator<Item = Vec<usize>> {
+    (0..draws).map(move |draw| {
+        let mut random = stream(0, purpose, draw);
+        (0..count).map(|_| index(&mut random, count)).collect()
+    })
+}

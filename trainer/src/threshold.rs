@@ -2,7 +2,7 @@
 
 use crate::data::photos::NEIGHBOURS;
 use crate::measure::Detection;
-use crate::random::{Purpose, index, stream};
+use crate::random::{Purpose, bootstrap};
 
 /// Draws from which a standard error is estimated.
 const DRAWS: u64 = 400;
@@ -11,15 +11,14 @@ const DRAWS: u64 = 400;
 /// its IoU lies below the highest by at most the standard error of that difference (Breiman et al. 1984, "Classification
 /// and Regression Trees", chapter 3). On few photos the best one itself is a matter of luck.
 ///
-/// The error is estimated by drawing groups of neighbouring photos (Efron 1979), since neighbours are often alike.
+/// The error is estimated by drawing groups of neighbouring photos, since neighbours are often alike.
 pub fn steady_threshold(photos: &[Detection]) -> f32 {
     let groups: Vec<Detection> = photos.chunks(NEIGHBOURS).map(|group| group.iter().sum()).collect();
     let all: Detection = groups.iter().sum();
     let (best, highest) = all.best_threshold();
     let mut lost: Vec<Vec<f64>> = Detection::thresholds().map(|_| vec![]).collect();
-    for number in 0..DRAWS {
-        let mut random = stream(0, Purpose::Draw, number);
-        let drawn: Detection = groups.iter().map(|_| &groups[index(&mut random, groups.len())]).sum();
+    for drawn in bootstrap(Purpose::Draw, DRAWS, groups.len()) {
+        let drawn: Detection = drawn.iter().map(|&group| &groups[group]).sum();
         let reached = drawn.counts(best).iou();
         for (lost, threshold) in lost.iter_mut().zip(Detection::thresholds()) {
             lost.push(reached - drawn.counts(threshold).iou());

@@ -20,7 +20,7 @@ pub use rust_free::{RustFreeOptions, write_rust_free};
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::random::{Purpose, index, stream};
+use crate::random::{Purpose, bootstrap};
 
 /// What to measure.
 #[derive(Subcommand, Clone, Debug)]
@@ -60,13 +60,8 @@ fn median(mut values: Vec<f64>) -> f64 {
 /// `figure` computes the figure from the numbers of the drawn pictures.
 fn confidence(pictures: usize, figure: impl Fn(&[usize]) -> f64) -> [f64; 2] {
     const DRAWS: u64 = 1000;
-    let mut figures: Vec<f64> = (0..DRAWS)
-        .map(|draw| {
-            let mut random = stream(0, Purpose::Measuring, draw);
-            let drawn: Vec<usize> = (0..pictures).map(|_| index(&mut random, pictures)).collect();
-            figure(&drawn)
-        })
-        .collect();
+    let mut figures: Vec<f64> =
+        bootstrap(Purpose::Measuring, DRAWS, pictures).map(|drawn| figure(&drawn)).collect();
     // Draws in which there was nothing to measure say nothing.
     figures.retain(|figure| !figure.is_nan());
     figures.sort_by(f64::total_cmp);
