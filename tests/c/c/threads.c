@@ -148,7 +148,8 @@ static void swap_models(void) {
     free(removal.data);
 }
 
-void swapping(void) {
+/* Makes the engine, which looks at the models' folder all the time and tells `log` what it sees. */
+static void watch_models(derust_log_callback log, void *log_user_data) {
     derust_engine_options options = DERUST_ENGINE_OPTIONS_INIT;
     options.model_folders = &models;
     options.model_folder_count = 1;
@@ -156,9 +157,13 @@ void swapping(void) {
     options.watch_milliseconds = 1;
     options.threads = 1;
     options.sessions = 2;
-    options.log = note;
-    options.log_user_data = &messages;
+    options.log = log;
+    options.log_user_data = log_user_data;
     OK(derust_engine_create(&options, &engine, &error));
+}
+
+void swapping(void) {
+    watch_models(note, &messages);
     begin();
     run(swap_models);
     printf("%d swaps, %d messages\n", swaps, messages);
@@ -180,14 +185,8 @@ static void dawdle(void *user_data, int32_t level, const char *message) {
 }
 
 void freeing(void) {
-    derust_engine_options options = DERUST_ENGINE_OPTIONS_INIT;
-    options.model_folders = &models;
-    options.model_folder_count = 1;
-    options.only_these_folders = 1;
-    options.watch_milliseconds = 1;
-    options.log = dawdle;
     struct bytes segment = read_model("red-is-rust");
-    OK(derust_engine_create(&options, &engine, &error));
+    watch_models(dawdle, NULL);
     while (__atomic_load_n(&looking, __ATOMIC_SEQ_CST) == 0) {
         replace_model("red-is-rust", segment, segment.size);
         pause_for(50);
