@@ -160,6 +160,36 @@ fn real_rust_is_judged_before_and_after() {
 }
 
 #[test]
+fn pairs_are_measured_told_where_the_rust_is_and_without_texture() {
+    let folder = tempfile::tempdir().unwrap();
+    let inside = |x: u32, y: u32| (24..72).contains(&x) && (24..72).contains(&y);
+    let gray = |x: u32, y: u32| [120 + ((x * 7 + y * 13) % 29) as u8; 3];
+    let write = |name: &str, colour: &dyn Fn(u32, u32) -> [u8; 3]| {
+        std::fs::create_dir(folder.path().join(name)).unwrap();
+        let picture = RgbImage::from_fn(SIDE, SIDE, |x, y| Rgb(colour(x, y)));
+        picture.save(folder.path().join(name).join("000.png")).unwrap();
+    };
+    let white_where = |there: bool| [if there { 255 } else { 0 }; 3];
+    write("rusty", &|x, y| if inside(x, y) { [250, 10, 10] } else { gray(x, y) });
+    write("clean", &|x, y| if inside(x, y) { [10; 3] } else { gray(x, y) });
+    write("pasted", &|x, y| white_where(inside(x, y)));
+    write("mask", &|x, y| white_where(inside(x, y) && x < 48));
+    write("own", &|_, _| white_where(false));
+    let file = model(&folder, "gray.onnx", &Network::red_to_gray());
+    let measure = |more: &[&str]| {
+        let arguments = ["derust", "--model", &file, "--pairs", text(folder.path())];
+        evaluate(&folder, &[&arguments, more].concat()).0
+    };
+    let [found, plain, told] = [&[][..], &["--plain-fill"], &["--plain-fill", "--given-mask"]].map(measure);
+    let gain = |json: &Value| json["psnr"].as_f64().unwrap() - json["input_psnr"].as_f64().unwrap();
+    // Half of the red is under the mask.
+    close(&told, "psnr", told["input_psnr"].as_f64().unwrap() + 10.0 * 2_f64.log10(), 0.2);
+    assert!(gain(&plain) > 10.0, "{plain:#}");
+    // What is even here should be even, and what surrounds it is not.
+    assert!(gain(&found) < gain(&plain) - 1.0, "{} {}", gain(&found), gain(&plain));
+}
+
+#[test]
 fn what_cannot_be_measured_is_said_in_one_line() {
     let data = red_square();
     let here = text(data.path());

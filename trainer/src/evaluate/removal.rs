@@ -33,11 +33,14 @@ pub struct RemovalOptions {
     /// Tell the command where the pasted rust is.
     #[arg(long)]
     given_mask: bool,
+    /// Measure the fill as the network made it, without texture from the picture.
+    #[arg(long)]
+    plain_fill: bool,
     /// Keep the results in this folder.
     #[arg(long)]
     keep: Option<PathBuf>,
     /// Measure the pictures in this folder instead, which another program made (`trainer/inpaint.py` is one).
-    #[arg(long, conflicts_with_all = ["given_mask", "keep"])]
+    #[arg(long, conflicts_with_all = ["given_mask", "plain_fill", "keep"])]
     results: Option<PathBuf>,
     /// A segment-rust model, by name or as a file, that says how much of the pasted rust is still there.
     #[arg(long)]
@@ -112,10 +115,11 @@ fn measure(options: &RemovalOptions) -> Result<Report> {
             format!("{word}: {:+.1} dB, SSIM {:.2}, {}", gain(i), figures[i].ssim, title(&rusty[i]));
         sheet.push(Group { pictures: vec![pair.before, pair.after, pair.clean], caption });
     }
+    let told = if options.given_mask { "given the mask" } else { "finding the rust itself" };
+    let texture = if options.plain_fill { ", without texture from the picture" } else { "" };
     let subject = match &options.results {
         Some(made) => format!("the pictures of {}", made.display()),
-        None if options.given_mask => format!("{}, given the mask", options.command.subject()),
-        None => format!("{}, finding the rust itself", options.command.subject()),
+        None => format!("{}, {told}{texture}", options.command.subject()),
     };
     Ok(Report {
         kind: "derust",
@@ -135,13 +139,14 @@ fn measure(options: &RemovalOptions) -> Result<Report> {
 
 fn remove(options: &RemovalOptions, rusty: &[PathBuf], results: &Path) -> Result<()> {
     let derust = options.command.derust()?;
+    let plain: &[&OsStr] = if options.plain_fill { &["--plain-fill".as_ref()] } else { &[] };
     if !options.given_mask {
-        return derust.remove(rusty, &[], results);
+        return derust.remove(rusty, plain, results);
     }
     for path in rusty {
         let mask = png(&options.pairs.join(folders::MASK), stem(path));
-        let more = ["--mask".as_ref(), mask.as_os_str(), OsStr::new("--mask-mode"), OsStr::new("replace")];
-        derust.remove(std::slice::from_ref(path), &more, results)?;
+        let masked = ["--mask".as_ref(), mask.as_os_str(), "--mask-mode".as_ref(), "replace".as_ref()];
+        derust.remove(std::slice::from_ref(path), &[&masked, plain].concat(), results)?;
     }
     Ok(())
 }
