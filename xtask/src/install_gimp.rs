@@ -84,7 +84,26 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<()> {
 
 /// Builds the plug-in and what it needs, and puts them into each of `folders`.
 pub fn install(workspace: &Workspace, profile: Profile, folders: &[PathBuf]) -> Result<()> {
-    let parts = build(workspace, profile)?;
+    let runtime = onnxruntime::provide(workspace)?;
+    let library = prefix::build(workspace, profile)?;
+    let executable = build(workspace, profile, &library)?;
+    install_built(workspace, folders, executable, library, runtime)
+}
+
+/// Puts a plug-in that was built before into each of `folders`, with this libderust and this ONNX Runtime.
+pub fn install_built(
+    workspace: &Workspace,
+    folders: &[PathBuf],
+    executable: PathBuf,
+    library: PathBuf,
+    runtime: PathBuf,
+) -> Result<()> {
+    let header = workspace.root.join("ffi-headers").join("include").join("derust.h");
+    let abi = prefix::abi_number(&header)?;
+    let catalogues = workspace.target.join("gimp-locale");
+    let mut write = Command::new(&executable);
+    process::run_quietly(write.arg("--write-catalogues").arg(&catalogues), "writing the translations")?;
+    let parts = Parts { executable, library, abi, runtime, catalogues };
     for folder in folders {
         let place = put_plug_in(&parts, folder)?;
         println!("derust {} for GIMP is in {}", env!("CARGO_PKG_VERSION"), place.display());
@@ -102,11 +121,8 @@ struct Parts {
     catalogues: PathBuf,
 }
 
-fn build(workspace: &Workspace, profile: Profile) -> Result<Parts> {
-    let header = workspace.root.join("ffi-headers").join("include").join("derust.h");
-    let abi = prefix::abi_number(&header)?;
-    let runtime = onnxruntime::provide(workspace)?;
-    let library = prefix::build(workspace, profile)?;
+/// Compiles the plug-in, beside `library`; returns the program.
+fn build(workspace: &Workspace, profile: Profile, library: &Path) -> Result<PathBuf> {
     println!("building {NAME}");
     let mut cargo = process::cargo(workspace);
     cargo
@@ -117,10 +133,7 @@ fn build(workspace: &Workspace, profile: Profile) -> Result<Parts> {
     process::run(&mut cargo, "building the GIMP plug-in")?;
     let executable = library.with_file_name(NAME);
     ensure!(executable.is_file(), "cargo built derust-gimp, but not {}", executable.display());
-    let catalogues = workspace.target.join("gimp-locale");
-    let mut write = Command::new(&executable);
-    process::run_quietly(write.arg("--write-catalogues").arg(&catalogues), "writing the translations")?;
-    Ok(Parts { executable, library, abi, runtime, catalogues })
+    Ok(executable)
 }
 
 /// Makes or renews the plug-in's folder in `plug_ins`; returns it.

@@ -3,9 +3,10 @@
 //! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
 //! libraries in place ([`runtime`] also one for GPUs), [`system_library`] recognises an ONNX Runtime that the machine already has,
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
-//! newer GIMP than the machine's to test it in, [`python`] packs the library for pip, [`tools`] finds (or
-//! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`demo`],
-//! [`mod@test`], [`fuzz`], [`verify`], [`train`], [`ablations`] and [`showcase`] run the product.
+//! newer GIMP than the machine's to test it in (a [`debian_root`]), [`python`] packs the library for pip, [`tools`] finds (or
+//! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`licences`] judges the
+//! dependencies, [`mod@test`] proves every change, [`verify`] (with [`fuzz`]) everything, [`release`] packs what is proven;
+//! [`demo`], [`train`], [`ablations`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -14,21 +15,25 @@ use clap::{Parser, Subcommand};
 
 mod ablations;
 mod backbone;
+mod debian_root;
 mod demo;
 mod fuzz;
 mod gimp_root;
+mod git;
 mod install;
 mod install_gimp;
 mod libtorch;
+mod licences;
 mod onnxruntime;
 mod photos;
 mod prefix;
 mod process;
 mod python;
+mod release;
 mod runtime;
 mod showcase;
+mod stages;
 mod system_library;
-mod tally;
 mod test;
 mod tools;
 mod train;
@@ -88,20 +93,21 @@ enum Task {
         #[arg(long)]
         output: Option<PathBuf>,
     },
-    /// Run every test that can run on this machine, the trainer's included.
-    Test {
-        /// Fail where a test had to be skipped.
-        #[arg(long)]
-        strict: bool,
-    },
+    /// Run every test that can run on this machine, the trainer's included; `verify` goes deeper.
+    Test(test::Options),
     /// Feed arbitrary model and picture files to what reads them, for a while.
     Fuzz {
         /// Seconds for each of them.
         #[arg(long, default_value_t = 60)]
         seconds: u32,
     },
-    /// Run what takes long: all tests, strictly, and the shipped networks measured on photos ($DERUST_DATA).
-    Verify,
+    /// Prove everything that is worth knowing before a release, in sections; what was proven for a commit gathers in
+    /// verify/REPORT.md of the build folder. Wants photos ($DERUST_DATA).
+    Verify(verify::Options),
+    /// Look at the licences and sources of what derust links to, as deny.toml has it.
+    Licences,
+    /// Cut a release, or pack one that `verify` has proven: tarball, wheel, checksums.
+    Release(release::Options),
     /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
     Train(train::Options),
     /// Show what each part of the training recipes is worth, by short trainings without it (hours on a processor); goes on
@@ -153,9 +159,17 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             python::wheel(&workspace, output.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
-        Task::Test { strict } => test::run(&workspace, strict),
+        Task::Test(options) => test::run(&workspace, options),
         Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
-        Task::Verify => verify::run(&workspace),
+        Task::Verify(options) => verify::run(&workspace, &options),
+        Task::Licences => {
+            licences::run(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Release(options) => {
+            release::run(&workspace, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
         Task::Train(options) => train::run(&workspace, &options),
         Task::Ablations(options) => ablations::run(&workspace, &options),
         Task::Showcase => showcase::run(&workspace),

@@ -64,16 +64,21 @@ impl Profile {
 
 /// Builds what belongs into `prefix` and puts it there. What is there already and is the same stays untouched.
 pub fn install(workspace: &Workspace, prefix: &Path, profile: Profile) -> Result<()> {
-    let headers = workspace.root.join("ffi-headers");
-    let abi = abi_number(&headers.join("include").join("derust.h"))?;
     let runtime = onnxruntime::provide(workspace)?;
     let library = build(workspace, profile)?;
+    install_built(workspace, prefix, &library, &runtime)
+}
+
+/// Puts a libderust that was built before into `prefix`, with this ONNX Runtime and everything else that belongs there.
+pub fn install_built(workspace: &Workspace, prefix: &Path, library: &Path, runtime: &Path) -> Result<()> {
+    let headers = workspace.root.join("ffi-headers");
+    let abi = abi_number(&headers.join("include").join("derust.h"))?;
 
     fs::create_dir_all(prefix).with_context(|| format!("cannot make {}", prefix.display()))?;
     let prefix =
         prefix.canonicalize().with_context(|| format!("cannot find {} after making it", prefix.display()))?;
-    put_library(&library, &prefix.join("lib"), abi)?;
-    put_runtime(&runtime, &prefix.join("lib").join("onnxruntime"))?;
+    put_library(library, &prefix.join("lib"), abi)?;
+    put_runtime(runtime, &prefix.join("lib").join("onnxruntime"))?;
     for header in HEADERS {
         copy(&headers.join("include").join(header), &prefix.join("include").join(header))?;
     }

@@ -1,9 +1,6 @@
 //! What the proofs share.
 #![allow(dead_code, reason = "each proof uses its part")]
 
-pub mod description;
-pub mod instrumented;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

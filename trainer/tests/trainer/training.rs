@@ -1,10 +1,8 @@
 //! The trainer as its users run it: real trainings, small, on rendered pictures.
 
-mod common;
-
 use std::path::{Path, PathBuf};
 
-use common::{data, metrics, succeed, text, trainer};
+use crate::common::{data, metrics, succeed, text, trainer};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -30,7 +28,8 @@ fn segmentation_learns_and_frozen_weights_do_not() {
     let learned = metrics(&train("segment", &data, "learned", &learn));
     let frozen = metrics(&train("segment", &data, "frozen", &stay));
     let (learned, frozen) = (figure(&learned, "best_iou"), figure(&frozen, "best_iou"));
-    assert!(learned > frozen + 0.15, "IoU {learned} after training, {frozen} without");
+    // Five seeds were ahead by 0.19 to 0.32.
+    assert!(learned > frozen + 0.1, "IoU {learned} after training, {frozen} without");
 }
 
 /// A segmentation network that learned next to nothing, for a generator to learn beside.
@@ -48,6 +47,7 @@ fn derust_learns_with_its_discriminator_and_frozen_weights_do_not() {
     let learned = metrics(&train("derust", &data, "learned", &learn));
     let frozen = metrics(&train("derust", &data, "frozen", &stay));
     let gain = |metrics: &[Value]| figure(metrics, "psnr") - figure(metrics, "input_psnr");
+    // Four seeds were ahead by 2.3 to 3.4 dB.
     assert!(gain(&learned) > gain(&frozen) + 1.0, "{} dB trained, {} dB not", gain(&learned), gain(&frozen));
     assert!(figure(&learned, "discriminator") > 0.0, "the discriminator never took part");
 }

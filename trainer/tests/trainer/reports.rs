@@ -1,10 +1,8 @@
 //! Measurements as users make them: the real command with networks whose answers are known.
 
-mod common;
-
 use std::path::Path;
 
-use common::{succeed, text, trainer};
+use crate::common::{succeed, text, trainer};
 use derust_engine::fixtures::{Convolution, Network};
 use derust_manifest::{OutputRole, Scores};
 use image::{GrayImage, Luma, Rgb, RgbImage};

@@ -1,11 +1,12 @@
-//! The programs of `c/`, built by gcc and clang as C11 and as C++17, and run against an installed derust.
+//! The programs of `c/`, built by gcc and clang as C11 and as C++17, and run against an installed derust: as one compiler
+//! makes them, or as all do where tests are thorough.
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use derust_engine::fixtures::Network;
-use derust_test_support::{prefix, program, run};
+use derust_test_support::{is_thorough, prefix, program, run};
 
 /// Compilers and languages.
 const BUILDS: [(&str, &str, &str); 4] =
@@ -35,9 +36,9 @@ fn suite(build: usize) -> &'static Path {
     path
 }
 
-/// Runs one of the programs as every compiler made it, each with models of its own.
+/// Runs one of the programs, each time with models of its own.
 fn run_program(name: &str) {
-    for build in 0..BUILDS.len() {
+    for build in 0..if is_thorough() { BUILDS.len() } else { 1 } {
         let models = tempfile::tempdir().unwrap();
         for network in [Network::red_is_rust(), Network::red_to_gray()] {
             let file = models.path().join(format!("{}.onnx", network.manifest.name));
@@ -78,6 +79,13 @@ programs! {
     threads_share_an_engine_bit_for_bit: "threads";
     threads_work_on_while_models_are_swapped: "swapping";
     an_engine_is_freed_while_its_callback_runs: "freeing";
+}
+
+#[test]
+fn every_compiler_takes_them_as_every_language() {
+    for build in 0..BUILDS.len() {
+        assert!(suite(build).is_file());
+    }
 }
 
 #[test]

@@ -1,7 +1,5 @@
 //! What the tests of the trainer share.
 
-#![allow(dead_code, reason = "each test program uses a part")]
-
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
@@ -10,12 +8,17 @@ use tempfile::TempDir;
 
 /// A folder of rendered photos with masks, `side` pixels wide and high.
 pub fn data(count: u64, side: u32) -> TempDir {
+    rendered(count, (side, side))
+}
+
+/// The same with photos of this width and height.
+pub fn rendered(count: u64, (width, height): (u32, u32)) -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     for name in ["images", "masks"] {
         std::fs::create_dir(folder.path().join(name)).unwrap();
     }
     for seed in 0..count {
-        let scene = derust_render::scene(seed + 100, side, side);
+        let scene = derust_render::scene(seed + 100, width, height);
         scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
         scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
     }

@@ -1,10 +1,8 @@
 //! Model files in every precision, dropped into a folder of models.
 
-mod common;
-
 use std::path::Path;
 
-use common::{data, succeed, text, trainer};
+use crate::common::{data, succeed, text, trainer};
 use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::models::Store;
@@ -58,7 +56,8 @@ fn models_of_every_precision_serve_when_dropped_into_a_folder() {
         succeed(&[&["train"], arguments, &photos, &small, &["--run", text(run)]].concat());
     };
     train(&["segment", "--width", "0.5", "--steps", "60"], &find);
-    train(&["derust", "--segment-run", text(&find), "--steps", "20"], &fill);
+    // After so many steps eight bits lost at most 0.1 dB from four seeds; after a third of them 0.16 to 0.26, which is refused.
+    train(&["derust", "--segment-run", text(&find), "--steps", "60"], &fill);
     let photo = data.path().join("images/000.png");
 
     let mut found = vec![];

@@ -1,12 +1,10 @@
-//! Textures of noise: each loss, each cure and the autoencoder learn, frozen weights do not.
-//!
-//! With `DERUST_EVERY_ROW` every one of them, as `cargo xtask verify` does it; otherwise a few.
-
-mod common;
+//! Textures of noise: an adversarial network learns, and in depth each loss, each cure and the autoencoder; frozen weights
+//! do not.
 
 use std::path::PathBuf;
 
-use common::{data, metrics, succeed, text, trainer};
+use crate::common::{data, metrics, succeed, text, trainer};
+use derust_test_support::is_thorough;
 use tempfile::TempDir;
 
 /// Trains small networks and answers with the run's folder.
@@ -26,22 +24,29 @@ fn distance(data: &TempDir, name: &str, options: &[&str]) -> f64 {
     measured.iter().map(|line| line["distance"].as_f64().unwrap()).fold(f64::INFINITY, f64::min)
 }
 
-/// Three seeds come nearer to true textures than frozen weights, whose normalisations alone adapt, and on average by
-/// more than the seeds differ.
+/// The part of the distance of frozen weights, whose normalisations alone adapt, that a training has left at most. Five
+/// seeds had left 0.39 to 0.62.
+const LEFT: f64 = 0.8;
+
+/// A training comes nearer to true textures than frozen weights do; in depth three seeds do, and on average by more than the
+/// seeds differ.
 fn learns(data: &TempDir, frozen: f64, options: &[&str]) {
-    let reached = ["1", "2", "3"].map(|seed| {
+    let seeds = if is_thorough() { &["1", "2", "3"][..] } else { &["1"] };
+    let reached = seeds.iter().map(|seed| {
         let own = [options, &["--seed", seed, "--learning-rate", "2e-3"]].concat();
         distance(data, &format!("{}-{seed}", options.concat()), &own)
     });
+    let reached: Vec<f64> = reached.collect();
     println!("{options:?}: {reached:.3?} trained, {frozen:.3} not");
     let extreme = |pick: fn(f64, f64) -> f64| reached.iter().copied().reduce(pick).unwrap();
     let (best, worst) = (extreme(f64::min), extreme(f64::max));
-    let mean = reached.iter().sum::<f64>() / 3.0;
-    assert!(worst < frozen && frozen - mean > worst - best, "{options:?}: {reached:?} trained, {frozen} not");
+    let mean = reached.iter().sum::<f64>() / reached.len() as f64;
+    let clears = if is_thorough() { frozen - mean > worst - best } else { worst < LEFT * frozen };
+    assert!(worst < frozen && clears, "{options:?}: {reached:?} trained, {frozen} not");
 }
 
 #[test]
-fn losses_cures_and_the_autoencoder_learn_and_frozen_weights_do_not() {
+fn textures_learn_and_frozen_weights_do_not() {
     let data = data(40, 128);
     let frozen = distance(&data, "frozen", &["--learning-rate", "0"]);
     let every: [&[&str]; 10] = [
@@ -56,8 +61,7 @@ fn losses_cures_and_the_autoencoder_learn_and_frozen_weights_do_not() {
         &["--gradient-penalty", "1"],
         &["--feature-matching", "1"],
     ];
-    let all = std::env::var_os("DERUST_EVERY_ROW").is_some();
-    for options in &every[..if all { every.len() } else { 3 }] {
+    for options in &every[..if is_thorough() { every.len() } else { 1 }] {
         learns(&data, frozen, options);
     }
 }

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 
 use derust_test_support::{build_folder, checkout, prefix, program, run};
 
-use super::{compile, own};
+use crate::common::{compile, own};
 
 /// How a program ends in which AddressSanitizer found something; no program of the tests ends so by itself.
 pub const FOUND: i32 = 99;

@@ -1,10 +1,9 @@
 //! Grading pictures: what is learned, and what is exported.
 
-mod common;
-
 use std::path::PathBuf;
 
-use common::{data, metrics, succeed, text};
+use crate::common::{data, metrics, succeed, text};
+use derust_test_support::is_thorough;
 use tempfile::TempDir;
 
 /// Trains a small network and answers with the run's folder.
@@ -46,19 +45,22 @@ fn plates(count: u32) -> TempDir {
     folder
 }
 
+/// How far below that of frozen weights a trained grader's loss is at least. Five seeds were below by 0.45 to 0.85.
+const AHEAD: f64 = 0.2;
+
 #[test]
-fn three_seeds_learn_to_grade_and_frozen_weights_do_not() {
+fn graders_learn_and_frozen_weights_do_not() {
     let data = plates(40);
     let loss = |seed: &str, rate: &str| {
         let options = ["--steps", "60", "--every", "60", "--seed", seed, "--learning-rate", rate];
         let run = train(&data, &format!("{rate}-{seed}"), &options);
         metrics(&run).last().unwrap()["held_out_loss"].as_f64().unwrap()
     };
-    let reached = ["1", "2", "3"].map(|seed| loss(seed, "5e-3"));
+    let seeds = if is_thorough() { &["1", "2", "3"][..] } else { &["1"] };
+    let reached: Vec<f64> = seeds.iter().map(|seed| loss(seed, "5e-3")).collect();
     let frozen = loss("1", "0");
-    let best = reached.iter().copied().fold(f64::INFINITY, f64::min);
     let worst = reached.iter().copied().fold(0.0, f64::max);
-    assert!(worst + (worst - best) < frozen, "{reached:?} trained, {frozen} not");
+    assert!(worst + AHEAD < frozen, "{reached:?} trained, {frozen} not");
     // Better than the same answer to everything, which costs ln 4.
     assert!(worst < 4f64.ln(), "{reached:?}");
 }

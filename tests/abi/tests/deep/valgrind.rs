@@ -1,12 +1,10 @@
 //! The programs of other crates under valgrind: no access outside of a block, no use of what was never set, no leak.
 
-mod common;
-
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
-use common::{c_programs, c_sources, compile, cpp_sources, models, opencv_flags, own, require};
+use crate::common::{c_programs, c_sources, compile, cpp_sources, models, opencv_flags, own, require};
 use derust_test_support::{Outcome, prefix, program, run_to_end_within};
 
 /// How valgrind ends when it found something; no program of the tests ends so.

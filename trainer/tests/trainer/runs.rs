@@ -1,12 +1,10 @@
 //! How a run behaves: settings, interruption, what is left on disk.
 
-mod common;
-
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use common::{data, metrics, succeed, text, trainer};
+use crate::common::{data, metrics, succeed, text, trainer};
 
 #[cfg(unix)]
 #[test]
@@ -50,7 +48,7 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
 }
 
 fn without_time(run: &Path, file: &str) -> Vec<serde_json::Value> {
-    let mut lines = common::lines(&run.join(file));
+    let mut lines = crate::common::lines(&run.join(file));
     for line in &mut lines {
         line.as_object_mut().unwrap().remove("seconds");
     }
@@ -72,7 +70,7 @@ fn a_run_keeps_its_settings_metrics_checkpoints_curves_and_samples() {
         assert!(run.join(file).is_file(), "{file} is missing");
     }
     assert!(!run.join("step-0000004.safetensors").exists(), "more checkpoints stayed than asked for");
-    assert_eq!(common::lines(&run.join("steps.jsonl")).len(), 6);
+    assert_eq!(crate::common::lines(&run.join("steps.jsonl")).len(), 6);
     assert_eq!(
         metrics(&run).iter().map(|line| line["step"].as_u64().unwrap()).collect::<Vec<_>>(),
         [0, 2, 4, 6]

@@ -1,12 +1,10 @@
 //! The programs of other crates, and random calls, under AddressSanitizer: the library and the programs that use it are
 //! both instrumented.
 
-mod common;
-
 use std::time::Duration;
 
-use common::instrumented::{FOUND, compile_instrumented, instrumented, watched};
-use common::{c_programs, c_sources, cpp_sources, models, opencv_flags, own};
+use crate::common::{c_programs, c_sources, cpp_sources, models, opencv_flags, own};
+use crate::instrumented::{FOUND, compile_instrumented, instrumented, watched};
 use derust_test_support::{run, run_to_end, run_to_end_within};
 
 #[test]

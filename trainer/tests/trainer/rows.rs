@@ -1,31 +1,33 @@
 //! Everything that can be trained, and every rule, loss and cure: a short training beats its own start, and a twin whose
 //! weights are frozen by more than what chance makes of it.
 //!
-//! A few in every test run; all of them, from three seeds each, with `DERUST_EVERY_ROW=1` (`cargo xtask verify`).
+//! Those that no other test trains in every test run; all of them, from three seeds each, where tests are thorough.
 
-mod common;
-
-use common::{Photos, lines, metrics, photos, succeed, text};
+use crate::common::{Photos, lines, metrics, photos, succeed, text};
+use derust_test_support::is_thorough;
 use serde_json::Value;
 
-/// Trainings whose figure must get better.
+/// Trainings whose figures must get better.
 struct Rows {
     /// Subcommand of `train` and settings of all.
     shared: &'static [&'static str],
-    /// The figure of the run's measurements, or with `steps.` that of its steps.
-    figure: &'static str,
-    /// Whether more is better.
-    higher: bool,
+    figures: &'static [Figure],
     /// Settings of each, and whether it is among the few.
     own: &'static [(bool, &'static [&'static str])],
 }
 
-fn is_full() -> bool {
-    std::env::var_os("DERUST_EVERY_ROW").is_some()
+/// A figure of a run.
+struct Figure {
+    /// Of the run's measurements, or with `steps.` of its steps.
+    name: &'static str,
+    /// Whether more is better.
+    higher: bool,
+    /// How far ahead of its twin with frozen weights one training is at least. Five seeds were ahead by twice as much.
+    ahead: f64,
 }
 
-/// The figure at a run's start and end.
-fn start_and_end(photos: &Photos, rows: &Rows, own: &[&str], seed: u64, more: &[&str]) -> (f64, f64) {
+/// Each figure at a run's start and end.
+fn starts_and_ends(photos: &Photos, rows: &Rows, own: &[&str], seed: u64, more: &[&str]) -> Vec<(f64, f64)> {
     let name = format!("{}{}{seed}{}", rows.shared[0], own.join(""), more.join(""));
     let run = photos.folder().join(name.replace(['/', '.'], ""));
     let seed = seed.to_string();
@@ -45,15 +47,16 @@ fn start_and_end(photos: &Photos, rows: &Rows, own: &[&str], seed: u64, more: &[
     arguments.extend(fixed);
     arguments.extend(more);
     succeed(&arguments);
-    if let Some(name) = rows.figure.strip_prefix("steps.") {
-        let losses: Vec<f64> =
-            lines(&run.join("steps.jsonl")).iter().map(|line| line[name].as_f64().unwrap()).collect();
-        return (mean(&losses[..ENDS]), mean(&losses[losses.len() - ENDS..]));
-    }
-    let measured = metrics(&run);
-    let figure =
-        |line: &Value| line[rows.figure].as_f64().unwrap_or_else(|| panic!("{}: {line}", rows.figure));
-    (figure(measured.first().unwrap()), figure(measured.last().unwrap()))
+    let (steps, measured) = (lines(&run.join("steps.jsonl")), metrics(&run));
+    let figure = |line: &Value, name: &str| line[name].as_f64().unwrap_or_else(|| panic!("{name}: {line}"));
+    let start_and_end = |Figure { name, .. }: &Figure| match name.strip_prefix("steps.") {
+        Some(name) => {
+            let losses: Vec<f64> = steps.iter().map(|line| figure(line, name)).collect();
+            (mean(&losses[..ENDS]), mean(&losses[losses.len() - ENDS..]))
+        }
+        None => (figure(measured.first().unwrap(), name), figure(measured.last().unwrap(), name)),
+    };
+    rows.figures.iter().map(start_and_end).collect()
 }
 
 /// Steps at either end of a run over which a loss is averaged.
@@ -64,23 +67,28 @@ const FROZEN: [&str; 1] = ["--learning-rate=0"];
 
 fn must_learn(rows: &Rows) {
     let photos = photos(24, 160);
-    let sign = if rows.higher { 1.0 } else { -1.0 };
-    for (_, own) in rows.own.iter().filter(|(quick, _)| *quick || is_full()) {
+    for (_, own) in rows.own.iter().filter(|(quick, _)| *quick || is_thorough()) {
         // The twin with frozen weights sees the same samples from the same start.
-        let seeds = if is_full() { 1..=3 } else { 1..=1 };
-        let (gains, ahead): (Vec<f64>, Vec<f64>) = seeds
-            .map(|seed| {
-                let (start, end) = start_and_end(&photos, rows, own, seed, &[]);
-                let frozen = start_and_end(&photos, rows, own, seed, &FROZEN).1;
-                (sign * (end - start), sign * (end - frozen))
-            })
-            .unzip();
-        let text = format!(
-            "{own:?}: {} better by {gains:.4?} than at its start, by {ahead:.4?} than with frozen weights",
-            rows.figure
-        );
-        println!("{text}");
-        assert!(mean(&gains) > 0.0 && mean(&ahead) > spread(&ahead).max(1e-3), "{text}");
+        let seeds = if is_thorough() { 1..=3 } else { 1..=1 };
+        let runs: Vec<_> = seeds
+            .map(|seed| [&[][..], &FROZEN].map(|more| starts_and_ends(&photos, rows, own, seed, more)))
+            .collect();
+        for (i, Figure { name, higher, ahead: least }) in rows.figures.iter().enumerate() {
+            let sign = if *higher { 1.0 } else { -1.0 };
+            let (gains, ahead): (Vec<f64>, Vec<f64>) = runs
+                .iter()
+                .map(|[trained, frozen]| {
+                    let (start, end) = trained[i];
+                    (sign * (end - start), sign * (end - frozen[i].1))
+                })
+                .unzip();
+            let text = format!(
+                "{own:?}: {name} better by {gains:.4?} than at its start, by {ahead:.4?} than with frozen weights"
+            );
+            println!("{text}");
+            let least = if is_thorough() { spread(&ahead).max(1e-3) } else { *least };
+            assert!(mean(&gains) > 0.0 && mean(&ahead) > least, "{text}");
+        }
     }
 }
 
@@ -107,13 +115,12 @@ fn every_optimiser_and_schedule_learns() {
             "--width=0.25",
             "--average-decay=0.9",
         ],
-        figure: "steps.loss",
-        higher: false,
+        figures: &[Figure { name: "steps.loss", higher: false, ahead: 0.12 }],
         own: &[
             (true, &["--optimiser=sgd", "--learning-rate=0.1"]),
             (false, &["--optimiser=momentum", "--learning-rate=0.02"]),
             (false, &["--optimiser=rmsprop", "--learning-rate=1e-3"]),
-            (true, &["--optimiser=adam", "--schedule=linear"]),
+            (false, &["--optimiser=adam", "--schedule=linear"]),
             (false, &["--optimiser=adamw", "--schedule=constant"]),
             (false, &["--schedule=plateau", "--patience=0", "--clip-value=0.1", "--clip-norm=0"]),
             (false, &["--normalise-gradients", "--warm-up=0.2"]),
@@ -133,14 +140,13 @@ fn every_generator_adversarial_loss_and_cure_learns() {
             "--steps=24",
             "--average-decay=0.8",
         ],
-        figure: "psnr",
-        higher: true,
+        figures: &[Figure { name: "psnr", higher: true, ahead: 0.5 }],
         own: &[
             (false, &["--generator=resnet", "--adversarial-loss=minimax"]),
             (true, &["--generator=densenet", "--adversarial-loss=non-saturating"]),
             (false, &["--adversarial-loss=least-squares", "--label-smoothing=0.1"]),
             (false, &["--adversarial-loss=hinge", "--image-pool=8", "--feature-matching=0.1"]),
-            (true, &["--adversarial-loss=wasserstein", "--spectral-norm=false"]),
+            (false, &["--adversarial-loss=wasserstein", "--spectral-norm=false"]),
             (false, &["--instance-noise=0.1", "--discriminator-rate=2"]),
         ],
     });
@@ -160,8 +166,12 @@ fn generators_learn_from_pictures_that_do_not_belong_together() {
             "--average-decay=0.8",
             "--adversarial-from=0",
         ],
-        figure: "score",
-        higher: true,
+        // What one generator makes, the other learns to undo, and the discriminators learn to tell made from true. Whether
+        // so few steps come nearer to clean pictures is chance.
+        figures: &[
+            Figure { name: "steps.cycle", higher: false, ahead: 0.08 },
+            Figure { name: "steps.discriminator", higher: false, ahead: 0.15 },
+        ],
         own: &[(true, &["--learning-rate=2e-3", "--adversarial-loss=least-squares", "--image-pool=8"])],
     });
 }
@@ -170,8 +180,7 @@ fn generators_learn_from_pictures_that_do_not_belong_together() {
 fn several_classes_are_told_apart() {
     must_learn(&Rows {
         shared: &["segment", "CLASSES", "--side=64", "--batch=4", "--width=0.25", "--average-decay=0.9"],
-        figure: "steps.loss",
-        higher: false,
+        figures: &[Figure { name: "steps.loss", higher: false, ahead: 0.15 }],
         own: &[(true, &["--steps=40"])],
     });
 }

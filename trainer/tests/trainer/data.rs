@@ -1,31 +1,9 @@
 //! Data sets as the trainer's users have them: looked at before a training, and previewed.
 
-use std::path::Path;
-use std::process::{Command, Output};
+use crate::common::{rendered, text, trainer};
 
-use tempfile::TempDir;
-
-/// A folder of rendered photos with masks.
-fn data(count: u64) -> TempDir {
-    let folder = tempfile::tempdir().unwrap();
-    for name in ["images", "masks"] {
-        std::fs::create_dir(folder.path().join(name)).unwrap();
-    }
-    for seed in 0..count {
-        let scene = derust_render::scene(seed + 100, 96, 80);
-        scene.rusty.save(folder.path().join(format!("images/{seed:03}.png"))).unwrap();
-        scene.mask.save(folder.path().join(format!("masks/{seed:03}.png"))).unwrap();
-    }
-    folder
-}
-
-fn trainer(arguments: &[&str]) -> Output {
-    Command::new(env!("CARGO_BIN_EXE_derust-trainer")).args(arguments).output().unwrap()
-}
-
-fn text(path: &Path) -> &str {
-    path.to_str().unwrap()
-}
+/// Photos that are wider than high.
+const SIZE: (u32, u32) = (96, 80);
 
 /// Exit code, standard output, standard error.
 fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
@@ -36,7 +14,7 @@ fn run(arguments: &[&str]) -> (Option<i32>, String, String) {
 
 #[test]
 fn check_says_what_there_is_and_fails_on_what_cannot_be_used() {
-    let data = data(6);
+    let data = rendered(6, SIZE);
     let path = text(data.path());
     let (code, said, _) = run(&["check", "--data", path]);
     assert_eq!(code, Some(0));
@@ -66,7 +44,7 @@ fn check_says_what_there_is_and_fails_on_what_cannot_be_used() {
 
 #[test]
 fn a_value_out_of_its_range_is_named() {
-    let data = data(2);
+    let data = rendered(2, SIZE);
     let call = ["preview", "segment", "--data", text(data.path()), "-o", "x.png"];
     for (option, value) in [("--augment-flip", "2"), ("--negatives", "1.5"), ("--classes", "=3")] {
         let (code, _, errors) = run(&[&call[..], &[option, value]].concat());

@@ -1,0 +1,6 @@
+//! The engine with real ONNX Runtime.
+
+mod bad_models;
+mod filters;
+mod foreign;
+mod serving;

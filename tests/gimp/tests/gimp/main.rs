@@ -1,0 +1,5 @@
+//! derust in real GIMPs.
+
+mod headless;
+mod startup;
+mod window;
