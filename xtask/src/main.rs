@@ -159,7 +159,7 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
             python::wheel(&workspace, output.as_deref())?;
             Ok(ExitCode::SUCCESS)
         }
-        Task::Test(options) => test::run(&workspace, options),
+        Task::Test(options) => test::run(&workspace, &options),
         Task::Fuzz { seconds } => fuzz::run(&workspace, seconds),
         Task::Verify(options) => verify::run(&workspace, &options),
         Task::Licences => {

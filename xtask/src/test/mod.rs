@@ -8,7 +8,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::{Command, ExitCode};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 
 use crate::stages::Stages;
 use crate::tools::{self, Tool};
@@ -74,7 +74,7 @@ const ON_PHOTOS: (&str, &str) = ("command/real_models", "rust_in_photographs_is_
 const SLOWEST: usize = 20;
 
 /// What to run.
-#[derive(Clone, Copy, Debug, clap::Args)]
+#[derive(Clone, Debug, Default, clap::Args)]
 pub struct Options {
     /// Fail where a test had to be skipped.
     #[arg(long)]
@@ -82,17 +82,20 @@ pub struct Options {
     /// Only what photos show beyond rendered pictures: the shipped networks on some of those in $DERUST_DATA.
     #[arg(long)]
     photos: bool,
+    /// Only the programs in whose names one of these is, such as `engine` or `tests-c/c`.
+    #[arg(long, value_delimiter = ',')]
+    only: Vec<String>,
 }
 
 impl Options {
     /// Everything has to run.
     pub fn strict() -> Self {
-        Options { strict: true, photos: false }
+        Options { strict: true, ..Options::default() }
     }
 }
 
 /// Runs the tests.
-pub fn run(workspace: &Workspace, options: Options) -> Result<ExitCode> {
+pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     if options.photos {
         return on_photos(workspace);
     }
@@ -103,12 +106,18 @@ pub fn run(workspace: &Workspace, options: Options) -> Result<ExitCode> {
     let installed = Installed::below(workspace);
     stages.run("installing what was compiled", 10, || installed.fill(workspace, &built))?;
     let environment = Environment::new(installed);
-    let jobs = jobs(workspace, &built, &skipped)?;
+    let mut jobs = jobs(workspace, &built, &skipped)?;
+    let is_wanted =
+        |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part));
+    jobs.retain(|job| is_wanted(&job.program.name()));
+    ensure!(!jobs.is_empty(), "no test program is called {}", options.only.join(" or "));
     let mut results =
         stages.run("tests", 420, || side_by_side::run(jobs, &|command| environment.set(command)))?;
-    results
-        .tally
-        .add(stages.run("tests in the documentation", 60, || doc_tests(workspace, &without, &environment))?);
+    if options.only.is_empty() {
+        let tested =
+            stages.run("tests in the documentation", 60, || doc_tests(workspace, &without, &environment));
+        results.tally.add(tested?);
+    }
     let mut tally = results.tally;
     tally.skipped += skipped.len();
     remember(workspace, &results.took)?;
@@ -258,7 +267,8 @@ fn times(workspace: &Workspace) -> BTreeMap<String, f64> {
 }
 
 fn remember(workspace: &Workspace, took: &[Took]) -> Result<()> {
-    let seconds: BTreeMap<_, _> = took.iter().map(|took| (&took.name, took.time.as_secs_f64())).collect();
+    let mut seconds = times(workspace);
+    seconds.extend(took.iter().map(|took| (took.name.clone(), took.time.as_secs_f64())));
     let file = memory(workspace);
     fs::write(&file, serde_json::to_vec(&seconds)?)
         .with_context(|| format!("cannot write {}", file.display()))

@@ -164,7 +164,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
 }
 
 fn tests(workspace: &Workspace) -> Result<String> {
-    let code = test::run(workspace, test::Options::strict())?;
+    let code = test::run(workspace, &test::Options::strict())?;
     ensure!(code == ExitCode::SUCCESS, "tests failed or were left out");
     Ok(String::new())
 }
