@@ -6,7 +6,7 @@ both get the same losses. The two take turns, and the best round of each counts.
 the time on the processor, which neighbours lengthen less; with one thread on the CPU that one is judged. Exits with 1
 where the trainer's speed is below `--least` of PyTorch's or the losses differ.
 
-    python trainer/benchmarks/speed.py --trainer target/release/derust-trainer unet resnet densenet segment
+    cargo xtask bench trainer
 """
 
 import argparse

@@ -15,7 +15,7 @@ pub fn run(workspace: &Workspace, gpu: bool) -> Result<()> {
         "\nderust uses it where it is told to:\n\n    export ORT_DYLIB_PATH={}\n    derust info    # says whether \
          the GPU can be used, or what is missing\n\nIt needs an NVIDIA driver, CUDA 13 and cuDNN 9 where the system's \
          loader finds them (LD_LIBRARY_PATH), and TensorRT 10 for the device `tensorrt`.\nHow fast and how exact the \
-         devices are: cargo run --release -p derust-command --example devices",
+         devices are: cargo xtask bench devices",
         library.display()
     );
     Ok(())

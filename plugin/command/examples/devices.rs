@@ -1,10 +1,10 @@
 //! How fast and how exact each device is: the processor, CUDA, and TensorRT, each GPU also with the precision of float16.
 //!
 //! ```sh
-//! cargo xtask runtime --gpu && cargo run --release -p derust-command --example devices
+//! cargo xtask bench devices
 //! ```
 //!
-//! It takes the ONNX Runtime that the first of these fetched, unless `ORT_DYLIB_PATH` names another.
+//! It takes the ONNX Runtime that `cargo xtask runtime --gpu` fetches, unless `ORT_DYLIB_PATH` names another.
 //!
 //! Differences are those of the network's answers from the processor's, in steps of 1/255, at the picture's own scale, so
 //! that every device works in the same tiles. Times are those of whole calls: with the way to the GPU and back. A start

@@ -1,8 +1,7 @@
 //! Time and peak memory of the `derust` command at 24 and 96 megapixels.
 //!
 //! ```sh
-//! cargo build --release -p derust-command --features embedded-models --bin derust --example measure
-//! target/release/examples/measure
+//! cargo xtask bench command
 //! ```
 //!
 //! Memory may be bytes(input) + bytes(output) + 400 MB, counted in decoded pixels; time per megapixel at 96 may be

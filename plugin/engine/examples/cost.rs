@@ -2,7 +2,7 @@
 //! that hardly computes.
 //!
 //! ```sh
-//! cargo run --release -p derust-engine --features fixtures --example cost
+//! cargo xtask bench engine
 //! ```
 
 use std::time::Instant;

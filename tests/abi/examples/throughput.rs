@@ -1,8 +1,7 @@
 //! What many threads get out of one engine: pictures of one megapixel through `derust_segment`.
 //!
 //! ```sh
-//! cargo xtask install --prefix target/prefix
-//! cargo run --release -p derust-tests-abi --example throughput -- target/prefix [SECONDS]
+//! cargo xtask bench threads [SECONDS]
 //! ```
 //!
 //! The processor time that a picture takes says more than the clock on a machine with other work: where it stays the same,

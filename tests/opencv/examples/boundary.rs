@@ -1,8 +1,7 @@
 //! What `derust_segment` costs beside the bare network, for a BGR8 picture of one megapixel.
 //!
 //! ```sh
-//! cargo xtask install --prefix target/prefix
-//! cargo run --release -p derust-tests-opencv --example boundary -- target/prefix [THREADS] [ROUNDS]
+//! cargo xtask bench boundary [THREADS] [ROUNDS]
 //! ```
 //!
 //! Three things run in one process, by turns, on the ONNX Runtime of the prefix: a session with the same settings on

@@ -1,7 +1,7 @@
 //! How long Derust takes in GIMP for a photo of 24 megapixels, and how long the engine takes alone.
 //!
 //! ```sh
-//! cargo run --release -p derust-tests-gimp --bin gimp-speed
+//! cargo xtask bench gimp
 //! ```
 //!
 //! Every round takes each time once, so that what else the machine does meets all of them alike. In GIMP the time is that
