@@ -1,51 +1,23 @@
 //! `derust-trainer`: trains the networks of derust and writes them as ONNX models.
 
-mod adversary;
-mod architectures;
-mod average;
-mod backbone;
-mod calibrate;
-mod checkpoint;
-mod compare;
 mod data;
-mod derust;
-mod detector;
-mod distance;
 mod evaluate;
-mod export;
-mod finder;
-mod fold;
-mod grade;
-mod graph;
-mod html;
-mod import;
-mod layers;
-mod lettering;
 mod losses;
-mod measure;
-mod network;
-mod onnx;
-mod optimiser;
-mod parity;
-mod plot;
-mod precision;
-mod preview;
-mod random;
+mod model_file;
+mod networks;
+mod report;
 mod run;
-mod runtime;
-mod segment;
-mod sheet;
-mod speed;
-mod table;
-mod texture;
-mod threshold;
+mod tasks;
 mod whole_file;
 
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
-use run::{Outcome, config, interrupt};
+use evaluate::compare;
+use model_file::export;
+use run::{Outcome, config, curves, interrupt, runtime};
+use tasks::{calibrate, derust, grade, preview, recipe, segment, speed, texture};
 
 #[derive(Parser)]
 #[command(version, about, max_term_width = 100)]
@@ -61,12 +33,14 @@ enum Command {
     /// Train a network, on your own photos.
     #[command(subcommand)]
     Train(Box<TrainCommand>),
+    /// Follow a recipe: several trainings, each of which begins where others ended, and the model file that comes of them.
+    Recipe(recipe::RecipeOptions),
     /// Choose working scale and threshold for a segmentation run, on the photos that it set aside.
     Calibrate(calibrate::CalibrateOptions),
     /// Write a contact sheet of the samples that a training sees.
     Preview(Box<preview::PreviewOptions>),
     /// Draw the curves of a run: loss.png and metrics.png in its folder.
-    Curves(plot::CurvesOptions),
+    Curves(curves::CurvesOptions),
     /// Put runs and evaluations side by side: one table, one plot.
     Compare(compare::CompareOptions),
     /// Write a model file from the best weights of a run.
@@ -134,10 +108,11 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
                 Outcome::Interrupted => ExitCode::from(interrupt::EXIT_CODE),
             });
         }
+        Command::Recipe(options) => return recipe::follow(&options),
         Command::Check(options) => data::check::check(&options),
         Command::Calibrate(options) => calibrate::calibrate(&options),
         Command::Preview(options) => preview::write(&options),
-        Command::Curves(options) => plot::write_run(&options),
+        Command::Curves(options) => curves::write(&options),
         Command::Compare(options) => compare::compare(&options),
         Command::Export(command) => export::export(&command),
         Command::Pairs(options) => evaluate::write_pairs(&options),

@@ -6,7 +6,7 @@ use anyhow::Result;
 use clap::Args;
 
 use super::source::{DataOptions, Report, Size, UnusableFiles, load_paired, load_unpaired};
-use super::{Photo, PhotoSet};
+use super::{LONG_SIDE, Photo, PhotoSet};
 
 /// Options of `check`.
 #[derive(Args, Clone, Debug)]
@@ -20,9 +20,6 @@ pub struct CheckOptions {
     #[arg(long, conflicts_with = "clean")]
     unlabelled: bool,
 }
-
-/// Long side at which shares of classes are measured.
-const LONG_SIDE: u32 = 512;
 
 /// Prints what a data set holds, and what of it cannot be used.
 ///

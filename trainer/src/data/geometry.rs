@@ -1,7 +1,7 @@
 //! Where a photo lies under the square that a network sees.
 
+use crate::data::random::{Random, chance, uniform};
 use crate::data::{Photo, Plane};
-use crate::random::{Random, chance, uniform};
 
 /// How a photo is laid under the square that a network sees.
 #[derive(Clone, Debug)]
@@ -176,7 +176,7 @@ pub fn reflect(index: i32, length: usize) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     const FREE: GeometryRange = GeometryRange::FREE;
 

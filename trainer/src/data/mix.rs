@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use crate::random::{Random, chance};
+use crate::data::random::{Random, chance};
 
 /// Options of the mixture; each training has its own defaults.
 #[derive(Args, Clone, Debug, Default, Serialize)]
@@ -100,7 +100,7 @@ impl MixOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     #[test]
     fn origins_come_as_often_as_asked() {

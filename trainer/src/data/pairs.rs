@@ -5,9 +5,9 @@
 //! that it is clean.
 
 use crate::data::geometry::{Geometry, GeometryRange};
+use crate::data::random::{Random, chance, uniform};
 use crate::data::recolour::luminance;
 use crate::data::{Photo, Plane};
-use crate::random::{Random, chance, uniform};
 
 /// A made pair, all of the same height and width.
 pub struct Pair {
@@ -132,7 +132,7 @@ pub fn pick(
 ) -> (Plane, Plane) {
     let mut crop = None;
     for _ in 0..12 {
-        let photo = &photos[crate::random::index(random, photos.len())];
+        let photo = &photos[crate::data::random::index(random, photos.len())];
         let whole = photo.rust_fraction();
         if (whole == 0.0) != (*rust.end() == 0.0) && (whole == 0.0 || whole > 0.95) {
             continue;
@@ -146,7 +146,7 @@ pub fn pick(
         }
     }
     crop.unwrap_or_else(|| {
-        let photo = &photos[crate::random::index(random, photos.len())];
+        let photo = &photos[crate::data::random::index(random, photos.len())];
         Geometry::random(photo, side, range, random).apply(photo)
     })
 }
@@ -154,7 +154,7 @@ pub fn pick(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     #[test]
     fn a_pair_differs_only_where_rust_was_pasted_and_never_on_the_hosts_own_rust() {

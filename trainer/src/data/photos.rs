@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::random::{Purpose, index, stream};
+use crate::data::random::{Purpose, index, stream};
 
 /// A photo and what is labelled in it.
 pub struct Photo {

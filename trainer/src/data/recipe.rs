@@ -9,8 +9,8 @@ use serde::Serialize;
 use crate::data::Plane;
 use crate::data::augment::{Augment, AugmentOptions};
 use crate::data::mix::{Mix, MixOptions};
+use crate::data::random::{Random, chance};
 use crate::data::textures::{self, FolderTextures, TextureSource};
-use crate::random::{Random, chance};
 
 /// Options of how samples are made.
 #[derive(Args, Clone, Debug, Default, Serialize)]
@@ -77,7 +77,7 @@ mod tests {
     use super::*;
     use crate::data::Photo;
     use crate::data::batches::Samples;
-    use crate::segment::SegmentSamples;
+    use crate::data::segmentation::SegmentSamples;
 
     #[derive(Parser)]
     struct Call {

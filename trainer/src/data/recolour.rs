@@ -7,7 +7,7 @@ use image::{ImageFormat, RgbImage};
 
 use crate::data::Plane;
 use crate::data::augment::Augment;
-use crate::random::{Random, chance, uniform};
+use crate::data::random::{Random, chance, uniform};
 
 /// Random light, colour and sharpness: the differences between cameras, lamps and weather.
 pub fn recolour(colour: &mut Plane, augment: &Augment, random: &mut Random) {
@@ -104,7 +104,7 @@ impl Shade {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     /// A gradient with a fine grain.
     fn picture() -> Plane {

@@ -5,7 +5,7 @@ use rand::RngExt;
 
 use crate::data::Plane;
 use crate::data::pairs::Pair;
-use crate::random::Random;
+use crate::data::random::Random;
 
 /// A scene and its labels, of which rust is the first class.
 pub fn random_scene(side: usize, random: &mut Random) -> (Plane, Plane) {

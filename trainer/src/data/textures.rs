@@ -6,9 +6,9 @@ use anyhow::{Result, ensure};
 
 use crate::data::geometry::{Geometry, GeometryRange};
 use crate::data::pairs::low_noise;
+use crate::data::random::{Random, index, uniform};
 use crate::data::source::{ReadingOptions, load_unpaired};
-use crate::data::{Photo, Plane};
-use crate::random::{Random, index, uniform};
+use crate::data::{LONG_SIDE, Photo, Plane};
 
 /// Something that makes pictures of rust.
 pub trait TextureSource: Send + Sync {
@@ -21,8 +21,6 @@ pub struct FolderTextures {
     pictures: Vec<Photo>,
 }
 
-/// Long side at which textures are kept in memory.
-const LONG_SIDE: u32 = 512;
 /// Smallest picture that counts as a texture: generators start small.
 const SMALLEST: u32 = 16;
 
@@ -67,7 +65,7 @@ pub fn donor(source: &dyn TextureSource, side: usize, random: &mut Random) -> (P
 mod tests {
     use super::*;
     use crate::data::pairs::paste;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     #[test]
     fn textures_of_a_folder_are_pasted_as_rust() {

@@ -16,9 +16,9 @@ use super::files::{check_size, open_gray, open_rgb, png, stem, title, unit_value
 use super::outcome::{LEGEND, outcome};
 use super::report::{Figure, Report, best_median_worst, rounded};
 use super::segmentation::{SegmentationOptions, curves};
-use crate::measure::{Counts, Detection};
-use crate::sheet::Group;
-use crate::table::{Cell, Table, number};
+use crate::evaluate::measure::{Counts, Detection};
+use crate::report::sheet::Group;
+use crate::report::table::{Cell, Table, number};
 
 /// The classes of a model, and how its answers and the labels name them.
 struct Classes {

@@ -2,7 +2,10 @@
 
 mod classes;
 mod command;
+pub mod compare;
+pub mod distance;
 mod files;
+pub mod measure;
 mod outcome;
 mod pairs;
 mod real;
@@ -12,6 +15,7 @@ mod rust_free;
 mod segmentation;
 mod similarity;
 mod texture;
+pub mod threshold;
 mod treatment;
 
 pub use pairs::{PairsOptions, write_pairs};
@@ -20,7 +24,7 @@ pub use rust_free::{RustFreeOptions, write_rust_free};
 use anyhow::Result;
 use clap::Subcommand;
 
-use crate::random::{Purpose, bootstrap};
+use crate::data::random::{Purpose, bootstrap};
 
 /// What to measure.
 #[derive(Subcommand, Clone, Debug)]

@@ -8,10 +8,10 @@ use image::GrayImage;
 
 use super::files::SetAside;
 use crate::data::geometry::{Geometry, GeometryRange};
+use crate::data::random::{Purpose, index, stream};
 use crate::data::source::DataOptions;
 use crate::data::{Photo, Plane, pairs};
-use crate::random::{Purpose, index, stream};
-use crate::sheet::picture_of;
+use crate::report::sheet::picture_of;
 
 /// Names of the folders of a list of pairs.
 pub mod folders {

@@ -14,8 +14,8 @@ use super::report::{Figure, Report, ReportOptions, rounded};
 use super::texture::spread_ratio;
 use super::treatment::{solid, treated};
 use super::{confidence, median};
-use crate::sheet::Group;
-use crate::table::{Cell, Table, number};
+use crate::report::sheet::Group;
+use crate::report::table::{Cell, Table, number};
 
 /// Options of `evaluate real`.
 #[derive(Args, Clone, Debug)]

@@ -16,8 +16,8 @@ use super::similarity::similarity_map;
 use super::texture::spread_ratio;
 use super::{confidence, median};
 use crate::data::Plane;
-use crate::measure::psnr;
-use crate::sheet::Group;
+use crate::evaluate::measure::psnr;
+use crate::report::sheet::Group;
 
 /// Options of `evaluate derust`.
 #[derive(Args, Clone, Debug)]

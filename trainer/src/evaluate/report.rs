@@ -6,10 +6,10 @@ use anyhow::Result;
 use clap::Args;
 use serde_json::{Map, Value, json};
 
-use crate::html::{Card, Page};
-use crate::plot::{Chart, Series};
-use crate::sheet::{Group, contact_sheet};
-use crate::table::{Table, number, short};
+use crate::report::html::{Card, Page};
+use crate::report::plot::{Chart, Series};
+use crate::report::sheet::{Group, contact_sheet};
+use crate::report::table::{Table, number, short};
 use crate::whole_file;
 
 /// Where a report goes.
@@ -244,7 +244,7 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::plot::Axis;
+    use crate::report::plot::Axis;
 
     fn report() -> Report {
         let picture = RgbImage::from_pixel(4, 4, image::Rgb([90; 3]));

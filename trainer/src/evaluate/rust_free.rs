@@ -8,8 +8,8 @@ use image::imageops::crop_imm;
 use image::{GrayImage, RgbImage};
 
 use crate::data::Photo;
+use crate::data::random::{Purpose, Random, chance, index, stream, uniform};
 use crate::data::source::DataOptions;
-use crate::random::{Purpose, Random, chance, index, stream, uniform};
 
 /// Options of `rust-free`; half of the pictures are made of the clean parts of the data's.
 #[derive(Args, Clone, Debug)]

@@ -11,10 +11,10 @@ use super::files::{Selection, check_size, open_gray, open_rgb, png, stem, title,
 use super::outcome::{LEGEND, outcome};
 use super::report::{Curves, Figure, Report, ReportOptions, best_median_worst, rounded};
 use super::{classes, confidence};
-use crate::measure::{Counts, Detection};
-use crate::plot::{Axis, Chart, Series};
-use crate::sheet::Group;
-use crate::threshold::steady_threshold;
+use crate::evaluate::measure::{Counts, Detection};
+use crate::evaluate::threshold::steady_threshold;
+use crate::report::plot::{Axis, Chart, Series};
+use crate::report::sheet::Group;
 
 /// Options of `evaluate segment`.
 #[derive(Args, Clone, Debug)]

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::Tensor;
 
 use super::AdversarialLoss;
-use crate::random::{Purpose, Random, normal, stream, uniform};
+use crate::data::random::{Purpose, Random, normal, stream, uniform};
 
 /// What keeps discriminator and generator in balance.
 #[derive(Args, Clone, Debug, PartialEq, Serialize, Deserialize)]

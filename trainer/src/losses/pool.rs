@@ -3,7 +3,7 @@
 use anyhow::{Result, ensure};
 use tch::Tensor;
 
-use crate::random::{Random, chance, index};
+use crate::data::random::{Random, chance, index};
 
 /// A bounded store of made pictures (Shrivastava et al. 2017, arXiv:1612.07828).
 pub struct ImagePool {
@@ -69,7 +69,7 @@ mod tests {
     use tch::{Device, Kind};
 
     use super::*;
-    use crate::random::{Purpose, stream};
+    use crate::data::random::{Purpose, stream};
 
     /// Pictures of one pixel each, numbered.
     fn numbered(from: i64, count: i64) -> Tensor {

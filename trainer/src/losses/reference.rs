@@ -5,8 +5,8 @@ use serde_json::Value;
 use tch::{Device, Kind, Tensor, nn};
 
 use super::*;
-use crate::graph::{Conv, Graph, Op};
-use crate::network::{Mode, Network};
+use crate::networks::graph::{Conv, Graph, Op};
+use crate::networks::network::{Mode, Network};
 
 /// Largest difference of any number.
 const TOLERANCE: f64 = 1e-5;

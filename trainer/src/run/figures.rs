@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 use tch::Tensor;
 
-use crate::checkpoint::Checkpoint;
+use crate::networks::checkpoint::Checkpoint;
 
 /// Numbers by name, in the order in which they are shown.
 #[derive(Clone, Debug, Default, PartialEq)]

@@ -11,15 +11,15 @@ use tch::{Device, Tensor};
 
 use super::collapse::{self, Watch};
 use super::figures::{Figures, Means};
-use super::folder::RunFolder;
+use super::folder::{RunFolder, clear};
 use super::learner::Learner;
 use super::progress::Progress;
 use super::schedule::Schedule;
+use super::statistics::FirstBatches;
 use super::{METRICS, RunOptions, config, files, interrupt};
-use crate::checkpoint::Checkpoint;
 use crate::data::batches::{Batches, Samples};
-use crate::import::FirstBatches;
-use crate::plot;
+use crate::networks::checkpoint::Checkpoint;
+use crate::report::plot;
 
 /// What one kind of training does; [`fit`] does the rest.
 pub trait Task {
@@ -130,6 +130,9 @@ pub fn fit(
             }
             runs => start_from(task, runs)?,
         }
+    }
+    if options.force && !options.resume {
+        clear(&options.run)?;
     }
     let mut folder = RunFolder::open(&options.run, course.step, options.keep)?;
     folder.write_settings(&config::to_text(settings)?)?;

@@ -4,13 +4,49 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{BufWriter, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use image::RgbImage;
 use serde_json::Value;
 
 use super::files;
-use crate::checkpoint::Checkpoint;
+use crate::networks::checkpoint::Checkpoint;
 use crate::whole_file;
+
+/// An error where a folder holds a run already, which a new one would replace.
+///
+/// # Errors
+/// See above.
+pub fn refuse_used(path: &Path) -> Result<()> {
+    let used = [files::CHECKPOINT, files::BEST, files::METRICS].iter().any(|name| path.join(name).exists());
+    ensure!(
+        !used,
+        "{} holds a run already: --resume goes on with it, --force begins anew in its place, or name another folder with \
+         --run",
+        path.display()
+    );
+    Ok(())
+}
+
+/// Takes a run's figures, weights and samples away.
+///
+/// # Errors
+/// When one of them cannot be removed.
+pub fn clear(path: &Path) -> Result<()> {
+    let Ok(entries) = fs::read_dir(path) else { return Ok(()) };
+    for entry in entries {
+        let entry = entry.with_context(|| format!("cannot read the folder {}", path.display()))?;
+        let name = entry.file_name();
+        let name = name.to_string_lossy();
+        let whole = [files::CHECKPOINT, files::BEST, files::STEPS, files::METRICS];
+        let removed = match &*name {
+            files::SAMPLES => fs::remove_dir_all(entry.path()),
+            name if whole.contains(&name) || files::is_numbered(name) => fs::remove_file(entry.path()),
+            _ => Ok(()),
+        };
+        removed.with_context(|| format!("cannot remove {}", entry.path().display()))?;
+    }
+    Ok(())
+}
 
 /// The folder of a run that is going on.
 pub struct RunFolder {

@@ -5,12 +5,12 @@ use tch::{Device, Kind, Tensor, nn};
 
 use super::collapse;
 use super::fit::Moment;
-use crate::average::WeightAverage;
-use crate::checkpoint::Checkpoint;
-use crate::graph::Graph;
-use crate::import::{Weights, restore_statistics};
-use crate::network::{Mode, Network};
-use crate::optimiser::{Optimiser, OptimiserOptions};
+use super::statistics::restore_statistics;
+use crate::networks::checkpoint::Checkpoint;
+use crate::networks::graph::Graph;
+use crate::networks::network::{Mode, Network};
+use crate::run::average::WeightAverage;
+use crate::run::optimiser::{Optimiser, OptimiserOptions};
 
 /// A network in training.
 pub struct Learner {
@@ -136,12 +136,17 @@ impl Learner {
         Ok(())
     }
 
-    /// Begins with the weights of a model file; `batches` are what the network's inputs see in training.
+    /// Begins with weights that `restore` copies into the network, its normalisations folded away, as a model file has them;
+    /// `batches` are what the network's inputs see in training.
     ///
     /// # Errors
-    /// When they are another network's.
-    pub fn start_from_model(&mut self, weights: &Weights, batches: &[Vec<Tensor>]) -> Result<()> {
-        weights.restore(&self.network)?;
+    /// When `restore` fails.
+    pub fn start_from_folded(
+        &mut self,
+        restore: impl FnOnce(&Network) -> Result<()>,
+        batches: &[Vec<Tensor>],
+    ) -> Result<()> {
+        restore(&self.network)?;
         restore_statistics(&self.network, batches);
         if let Some(average) = &mut self.average {
             average.running.restart();

@@ -1,14 +1,19 @@
 //! What every training shares: options, the loop, the run's folder.
 
+pub mod average;
 pub mod collapse;
 pub mod config;
+pub mod curves;
 pub mod figures;
 pub mod fit;
 pub mod folder;
 pub mod interrupt;
 pub mod learner;
+pub mod optimiser;
 pub mod progress;
+pub mod runtime;
 pub mod schedule;
+pub mod statistics;
 
 use std::path::PathBuf;
 
@@ -23,7 +28,7 @@ pub use learner::{Learner, LearnerOptions};
 
 use crate::data::PhotoSet;
 use crate::data::source::DataOptions;
-use crate::optimiser::OptimiserOptions;
+use crate::run::optimiser::OptimiserOptions;
 use schedule::ScheduleOptions;
 
 /// Version of the program, and the commit that it was built from where that is known.
@@ -81,6 +86,10 @@ pub struct RunOptions {
     #[arg(long)]
     #[serde(skip)]
     pub resume: bool,
+    /// Begin anew in a folder that holds a run; what lies there is replaced.
+    #[arg(long, conflicts_with = "resume")]
+    #[serde(skip)]
+    pub force: bool,
     /// Begin with the best weights of another run, in this folder, or with those of a model file (.onnx): to refine a
     /// network, or to teach it your own photos. Of several runs that began alike, the mean of their weights, which is
     /// often better than each (Wortsman et al. 2022, arXiv:2203.05482).
@@ -128,16 +137,19 @@ impl RunOptions {
     /// kind that the network bears.
     ///
     /// # Errors
-    /// When the device is unknown or not there, or the precision is unknown.
+    /// When the run's folder holds another run, the device is unknown or not there, or the precision is unknown.
     pub fn prepare(&self, coarsest: Kind) -> Result<(Device, Kind)> {
         ensure!(
             !self.fixed_statistics || !self.start_from.is_empty(),
             "--fixed-statistics needs the statistics of a network to begin with: name it with --start-from"
         );
+        if !self.resume && !self.force {
+            folder::refuse_used(&self.run)?;
+        }
         tch::set_num_threads(self.threads);
         tch::manual_seed(self.seed as i64);
-        let device = crate::runtime::choose(&self.device)?;
-        Ok((device, crate::runtime::precision(&self.precision, coarsest, device)?))
+        let device = runtime::choose(&self.device)?;
+        Ok((device, runtime::precision(&self.precision, coarsest, device)?))
     }
 
     /// How a network of this run learns: by itself, and averaged.

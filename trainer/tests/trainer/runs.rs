@@ -87,6 +87,27 @@ fn a_run_keeps_its_settings_metrics_checkpoints_curves_and_samples() {
 }
 
 #[test]
+fn a_finished_run_is_replaced_only_when_forced() {
+    let data = data(8, 96);
+    let run = data.path().join("run");
+    let train = ["train", "segment", "--data", text(data.path()), "--run", text(&run)];
+    let train = [&train[..], &["--side", "64", "--batch", "4", "--every", "1", "--width", "0.25"]].concat();
+    succeed(&[&train[..], &["--steps", "2"]].concat());
+    let best = || std::fs::read(run.join("best.safetensors")).unwrap();
+    let before = best();
+    let again = [&train[..], &["--seed", "2", "--steps", "1"]].concat();
+    let refused = trainer(&again);
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert_eq!(refused.status.code(), Some(1), "{said}");
+    assert!(said.contains("--resume goes on") && said.trim_end().lines().count() == 1, "{said}");
+    assert!(best() == before, "a refused training has changed the weights");
+    succeed(&[&again[..], &["--force"]].concat());
+    assert!(best() != before);
+    assert_eq!(metrics(&run).len(), 2, "figures of the old run are left");
+    assert!(!run.join("step-0000002.safetensors").exists(), "a checkpoint of the old run is left");
+}
+
+#[test]
 fn what_is_wrong_with_settings_and_checkpoints_is_said_in_one_line() {
     let data = data(4, 96);
     let run = data.path().join("run");
@@ -257,7 +278,8 @@ fn runs_that_began_alike_are_averaged_and_refined_on_every_photo() {
 
     let model = data.path().join("mean.onnx");
     succeed(&["export", "segment", "--run", text(&mean), "--name", "mean", "-o", text(&model)]);
-    let mixed = ["train", "segment", "--run", text(&first), "--start-from", text(&one), text(&model)];
+    let other = data.path().join("mixed");
+    let mixed = ["train", "segment", "--run", text(&other), "--start-from", text(&one), text(&model)];
     let refused = trainer(&[&mixed[..], &["--data", text(data.path())]].concat());
     let said = String::from_utf8_lossy(&refused.stderr);
     assert!(!refused.status.success() && said.contains("averaged over folders of runs"), "{said}");

@@ -154,6 +154,41 @@ fn a_training_begins_with_a_model_file() {
 }
 
 #[test]
+fn a_recipe_trains_its_legs_and_exports_the_last() {
+    let data = data(16, 96);
+    let at = |name: &str| data.path().join(name);
+    std::fs::write(
+        at("recipe.toml"),
+        "[[leg]]\nname = \"first\"\ntrain = \"segment\"\nwidth = 0.25\nside = 64\nbatch = 2\nsteps = 2\nheld-out = 0.3\n\n\
+         [[leg]]\nname = \"second\"\ntrain = \"segment\"\nstart-from = \"@first\"\nside = 64\nbatch = 2\nsteps = \"$steps\"\n\
+         fixed-statistics = true\nheld-out = 0.3\n\n\
+         [export]\nkind = \"segment\"\nrun = \"@second\"\nname = \"mine\"\nviews = 2\n",
+    )
+    .unwrap();
+    let (recipe, runs, model) = (at("recipe.toml"), at("runs"), at("mine.onnx"));
+    let follow =
+        ["recipe", text(&recipe), "--data", text(data.path()), "--out", text(&runs), "-o", text(&model)];
+    let steps = |leg: &str| metrics(&runs.join(leg)).last().unwrap()["step"].as_u64();
+    succeed(&[&follow[..], &["--with", "steps=1"]].concat());
+    assert_eq!((steps("first"), steps("second")), (Some(2), Some(1)));
+    let onnx: derust_manifest::onnx::Model =
+        prost::Message::decode(std::fs::read(&model).unwrap().as_slice()).unwrap();
+    let manifest = onnx.property(derust_manifest::METADATA_KEY).unwrap();
+    let manifest = derust_manifest::Manifest::from_json(manifest).unwrap();
+    assert_eq!((manifest.name.as_str(), manifest.views), ("mine", 2));
+    // What was trained is kept unless it is to be replaced, and gone on with if that is wanted.
+    let refused = trainer(&[&follow[..], &["--with", "steps=1"]].concat());
+    let said = String::from_utf8_lossy(&refused.stderr);
+    assert!(refused.status.code() == Some(1) && said.contains("holds a run already"), "{said}");
+    // As after an interruption before the second leg.
+    std::fs::remove_dir_all(runs.join("second")).unwrap();
+    std::fs::remove_file(&model).unwrap();
+    succeed(&[&follow[..], &["--with", "steps=3", "--resume"]].concat());
+    assert_eq!((steps("first"), steps("second")), (Some(2), Some(3)));
+    assert!(model.is_file());
+}
+
+#[test]
 fn what_cannot_be_done_is_said_in_one_line() {
     let data = data(2, 64);
     let missing = data.path().join("missing");
