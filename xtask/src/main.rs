@@ -5,7 +5,7 @@
 //! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
 //! newer GIMP than the machine's to test it in (a [`debian_root`]), [`python`] packs the library for pip, [`tools`] finds (or
 //! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`licences`] judges the
-//! dependencies, [`mod@test`] proves every change, [`verify`] (with [`fuzz`]) everything, [`release`] packs what is proven;
+//! dependencies, [`structure`] the rooms of the crates, [`mod@test`] proves every change, [`verify`] (with [`fuzz`]) everything, [`release`] packs what is proven; [`bench`] measures;
 //! [`demo`], [`train`], [`ablations`] and [`showcase`] run the product.
 
 use std::path::PathBuf;
@@ -15,6 +15,7 @@ use clap::{Parser, Subcommand};
 
 mod ablations;
 mod backbone;
+mod bench;
 mod debian_root;
 mod demo;
 mod fuzz;
@@ -33,6 +34,7 @@ mod release;
 mod runtime;
 mod showcase;
 mod stages;
+mod structure;
 mod system_library;
 mod test;
 mod tools;
@@ -106,6 +108,10 @@ enum Task {
     Verify(verify::Options),
     /// Look at the licences and sources of what derust links to, as deny.toml has it.
     Licences,
+    /// Measure speed or memory; without a name, list what can be measured.
+    Bench(bench::Options),
+    /// Say of what rooms each crate is made, which ways lead between them, and whether they run in circles.
+    Structure,
     /// Cut a release, or pack one that `verify` has proven: tarball, wheel, checksums.
     Release(release::Options),
     /// Train the shipped models again, on the photos in $DERUST_DATA/corrosion/train (hours on a processor).
@@ -164,6 +170,14 @@ fn run(task: Task) -> anyhow::Result<ExitCode> {
         Task::Verify(options) => verify::run(&workspace, &options),
         Task::Licences => {
             licences::run(&workspace)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Bench(options) => {
+            bench::run(&workspace, &options)?;
+            Ok(ExitCode::SUCCESS)
+        }
+        Task::Structure => {
+            structure::run(&workspace)?;
             Ok(ExitCode::SUCCESS)
         }
         Task::Release(options) => {

@@ -101,7 +101,8 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
                 println!("{}, {name}, seed {seed}", study.kind);
                 let run = run_of(&out, study, name, seed);
                 let mut command = trainer(workspace);
-                command.args(["train", study.kind, "--every", "0", "--keep", "0"]);
+                // One that was interrupted begins anew.
+                command.args(["train", study.kind, "--force", "--every", "0", "--keep", "0"]);
                 command.args(["--device", &options.device]);
                 command.arg("--data").arg(&photos).arg("--run").arg(&run);
                 command.args(["--steps", &study.steps.to_string(), "--seed", &seed.to_string()]);

@@ -1,0 +1,208 @@
+//! `cargo xtask structure`: the rooms of each crate, the ways between them, and circles.
+//!
+//! A room is a folder or a file right below a crate's `src`; a way leads from one room to another that it names (`crate::…`)
+//! outside of tests. Rooms that can all be reached from each other are a circle. Read as text, so a way may be missing where
+//! a macro makes it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+
+use crate::workspace::Workspace;
+
+/// The crates that are looked at, by their folders.
+const CRATES: [&str; 9] = [
+    "plugin/manifest",
+    "plugin/engine",
+    "plugin/interface",
+    "plugin/capi",
+    "plugin/command",
+    "gimp-bridge",
+    "trainer",
+    "trainer/render",
+    "xtask",
+];
+
+/// Rooms that a crate must keep free of circles.
+const WITHOUT_CIRCLES: [&str; 1] = ["trainer"];
+
+/// Ways from each room to others.
+type Ways = BTreeMap<String, BTreeSet<String>>;
+
+/// Prints what every crate is made of.
+///
+/// # Errors
+/// When a file cannot be read, or a crate that has to be free of circles has one.
+pub fn run(workspace: &Workspace) -> Result<()> {
+    let mut torn = vec![];
+    for folder in CRATES {
+        let (ways, lines) = read(&workspace.root.join(folder).join("src"))?;
+        let count: usize = ways.values().map(BTreeSet::len).sum();
+        println!("{folder}: {} rooms, {count} ways, {lines} lines without tests", ways.len());
+        for (room, others) in ways.iter().filter(|(_, others)| !others.is_empty()) {
+            println!("    {room} -> {}", others.iter().cloned().collect::<Vec<_>>().join(", "));
+        }
+        for circle in circles(&ways) {
+            println!("    a circle: {}", circle.join(", "));
+            if WITHOUT_CIRCLES.contains(&folder) {
+                torn.push(folder);
+            }
+        }
+    }
+    ensure!(torn.is_empty(), "{} has a circle", torn.join(", "));
+    Ok(())
+}
+
+/// The ways in a crate's source, and its lines outside of tests.
+fn read(source: &Path) -> Result<(Ways, usize)> {
+    let mut files = vec![];
+    files_below(source, &mut files)?;
+    let mut texts: BTreeMap<String, String> = BTreeMap::new();
+    let mut lines = 0;
+    for file in &files {
+        let place = file.strip_prefix(source).context("a file outside of its folder")?;
+        let Some(first) = place.components().next() else { continue };
+        let room = first.as_os_str().to_string_lossy();
+        let room = room.strip_suffix(".rs").unwrap_or(&room).to_owned();
+        let text = fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
+        let text = without_tests(&text);
+        lines += text.lines().count();
+        if !["main", "lib"].contains(&&*room) {
+            *texts.entry(room).or_default() += &text;
+        }
+    }
+    let rooms: BTreeSet<String> = texts.keys().cloned().collect();
+    let ways = texts.into_iter().map(|(room, text)| {
+        let mut others = named(&text);
+        others.retain(|other| rooms.contains(other) && *other != room);
+        (room, others)
+    });
+    Ok((ways.collect(), lines))
+}
+
+fn files_below(folder: &Path, files: &mut Vec<std::path::PathBuf>) -> Result<()> {
+    let cannot_read = || format!("cannot read {}", folder.display());
+    for entry in fs::read_dir(folder).with_context(cannot_read)? {
+        let path = entry.with_context(cannot_read)?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if path.is_dir() && name != "tests" {
+            files_below(&path, files)?;
+        } else if name.ends_with(".rs") && name != "tests.rs" {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(())
+}
+
+/// A file up to its tests, without comments.
+fn without_tests(text: &str) -> String {
+    let code = text.split("\n#[cfg(test)]\nmod ").next().unwrap_or_default();
+    code.lines().filter(|line| !line.trim_start().starts_with("//")).flat_map(|line| [line, "\n"]).collect()
+}
+
+/// The rooms that `crate::ROOM` names.
+fn named(text: &str) -> BTreeSet<String> {
+    let mut found = BTreeSet::new();
+    for rest in text.split("crate::").skip(1) {
+        // `use crate::{one, two::three};`
+        let names = match rest.strip_prefix('{').and_then(|rest| rest.split_once('}')) {
+            Some((inside, _)) => inside.split(',').map(str::trim).collect(),
+            None => vec![rest],
+        };
+        for name in names {
+            let end = name.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(name.len());
+            found.insert(name[..end].to_owned());
+        }
+    }
+    found
+}
+
+/// Groups of rooms that can all be reached from each other.
+fn circles(ways: &Ways) -> Vec<Vec<String>> {
+    let reached = |from: &String| {
+        let (mut seen, mut open) = (BTreeSet::new(), vec![from]);
+        while let Some(room) = open.pop() {
+            for next in &ways[room] {
+                if seen.insert(next.clone()) {
+                    open.push(next);
+                }
+            }
+        }
+        seen
+    };
+    let reach: BTreeMap<&String, BTreeSet<String>> = ways.keys().map(|room| (room, reached(room))).collect();
+    let mut circles: BTreeSet<Vec<String>> = BTreeSet::new();
+    for (room, others) in &reach {
+        let circle: Vec<String> =
+            others.iter().filter(|other| reach[other].contains(*room)).cloned().collect();
+        if circle.len() > 1 {
+            circles.insert(circle);
+        }
+    }
+    circles.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ways_are_read_off_the_code_and_not_off_tests_and_comments() {
+        let folder = tempfile::tempdir().unwrap();
+        let put = |name: &str, text: &str| {
+            let file = folder.path().join(name);
+            fs::create_dir_all(file.parent().unwrap()).unwrap();
+            fs::write(file, text).unwrap();
+        };
+        put("main.rs", "mod a;\nmod b;\nuse crate::b::X;\n");
+        put("a/mod.rs", "use crate::{b, c::C};\n// crate::d\n");
+        put("a/inner.rs", "fn f() { crate::d::g() }\n");
+        put("b.rs", "struct X;\n\n#[cfg(test)]\nmod tests {\n    use crate::a;\n}\n");
+        put("c.rs", "use crate::a::Y;\n");
+        put("d.rs", "");
+        let (ways, lines) = read(folder.path()).unwrap();
+        let of = |room: &str| ways[room].iter().map(String::as_str).collect::<Vec<_>>();
+        assert_eq!(of("a"), ["b", "c", "d"]);
+        assert_eq!((of("b").len(), of("c")), (0, vec!["a"]));
+        assert_eq!(circles(&ways), [["a", "c"]]);
+        assert_eq!(lines, 3 + 1 + 1 + 1 + 1);
+    }
+
+    fn rooms_of(folder: &str) -> Ways {
+        read(&Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(folder).join("src")).unwrap().0
+    }
+
+    #[test]
+    fn no_circle_has_come_back() {
+        for folder in WITHOUT_CIRCLES {
+            let circles = circles(&rooms_of(folder));
+            assert!(circles.is_empty(), "{folder}: {circles:?}");
+        }
+    }
+
+    /// The map names the rooms in an order in which each knows only those before it.
+    #[test]
+    fn the_map_of_the_trainer_is_the_tree() {
+        let text = include_str!("../../CONTRIBUTING.md");
+        let map = text
+            .split("- The trainer (`trainer/src`)")
+            .nth(1)
+            .and_then(|rest| rest.split("\n- ").next())
+            .unwrap();
+        let map = map.split_whitespace().collect::<Vec<_>>().join(" ");
+        let ways = rooms_of("trainer");
+        let place = |room: &str| map.find(&format!("`{room}` ("));
+        for (room, others) in ways.iter().filter(|(room, _)| *room != "whole_file") {
+            let own = place(room).unwrap_or_else(|| panic!("{room} is not on the map"));
+            for other in others.iter().filter(|other| *other != "whole_file") {
+                assert!(
+                    place(other).is_some_and(|place| place < own),
+                    "{room} knows {other}, which comes later"
+                );
+            }
+        }
+    }
+}
