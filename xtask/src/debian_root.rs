@@ -50,6 +50,7 @@ pub fn provide(workspace: &Workspace, root: &Root<'_>) -> Result<PathBuf> {
     if !install::is_installed(&root, &stamp) {
         let tarball = workspace.cache.join(format!("{name}-{suite}-{stamp}.tar.zst"));
         if !tarball.is_file() {
+            tools::install_missing(&[tools::MMDEBSTRAP, tools::ZSTD])?;
             tools::MMDEBSTRAP.require()?;
             make(&recipe, &tarball)?;
         }

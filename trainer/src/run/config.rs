@@ -43,12 +43,7 @@ pub fn expand(arguments: Vec<OsString>, program: &Command) -> Result<Arguments> 
     let Some(path) = file_of(&arguments[depth..]) else {
         return Ok(Arguments { all: arguments, file: None });
     };
-    let text = std::fs::read_to_string(&path)
-        .with_context(|| format!("cannot read the settings {}", path.display()))?;
-    let table: Table = text.parse().map_err(|error: toml::de::Error| {
-        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
-        anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message().replace('\n', " "))
-    })?;
+    let (text, table) = read_table(&path, "the settings")?;
     let mut file = SettingsFile { path, text, used: vec![] };
     let mut all = arguments[..depth].to_vec();
     for (name, value) in &table {
@@ -80,6 +75,20 @@ pub fn expand(arguments: Vec<OsString>, program: &Command) -> Result<Arguments> 
     }
     all.extend_from_slice(&arguments[depth..]);
     Ok(Arguments { all, file: Some(file) })
+}
+
+/// Reads a TOML file, as text and as what it says; `what` names it.
+///
+/// # Errors
+/// When the file cannot be read or is no TOML, with the line.
+pub fn read_table(path: &Path, what: &str) -> Result<(String, Table)> {
+    let text =
+        std::fs::read_to_string(path).with_context(|| format!("cannot read {what} {}", path.display()))?;
+    let table = text.parse().map_err(|error: toml::de::Error| {
+        let line = error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
+        anyhow::anyhow!("{}, line {line}: {}", path.display(), error.message().replace('\n', " "))
+    })?;
+    Ok((text, table))
 }
 
 impl Arguments {
@@ -148,7 +157,8 @@ fn flag_value(arguments: &[OsString], name: &str) -> Option<Option<OsString>> {
     })
 }
 
-fn words(value: &Value) -> Option<Vec<String>> {
+/// A setting as words of a call; nothing where it is neither text, number, true or false, nor a list of these.
+pub fn words(value: &Value) -> Option<Vec<String>> {
     let word = |value: &Value| match value {
         Value::String(text) => Some(text.clone()),
         Value::Integer(number) => Some(number.to_string()),

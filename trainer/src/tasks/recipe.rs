@@ -12,6 +12,7 @@ use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use toml::{Table, Value};
 
+use crate::run::config::{read_table, words};
 use crate::run::files;
 use crate::whole_file;
 
@@ -93,7 +94,8 @@ pub fn follow(options: &RecipeOptions) -> Result<ExitCode> {
     let mut command = Command::new(&program);
     command.args(["export", &recipe.export_kind, "--output"]).arg(&options.output);
     for (name, value) in &export {
-        command.args(words(value).into_iter().map(|word| format!("--{name}={word}")));
+        let words = words(value).with_context(|| format!("`{name}` of [export] is no setting"))?;
+        command.args(words.into_iter().map(|word| format!("--{name}={word}")));
     }
     Ok(failure(&mut command)?.unwrap_or(ExitCode::SUCCESS))
 }
@@ -110,12 +112,7 @@ fn failure(command: &mut Command) -> Result<Option<ExitCode>> {
 impl Recipe {
     fn read(file: &Path) -> Result<Self> {
         let shown = file.display();
-        let text = fs::read_to_string(file).with_context(|| format!("cannot read the recipe {shown}"))?;
-        let mut table: Table = text.parse().map_err(|error: toml::de::Error| {
-            let line =
-                error.span().map_or(1, |span| text[..span.start.min(text.len())].lines().count().max(1));
-            anyhow::anyhow!("{shown}, line {line}: {}", error.message().replace('\n', " "))
-        })?;
+        let (_, mut table) = read_table(file, "the recipe")?;
         let mut legs: Vec<Leg> = vec![];
         let Some(Value::Array(tables)) = table.remove("leg") else { bail!("{shown} has no [[leg]]") };
         for leg in tables {
@@ -171,15 +168,6 @@ fn text_of(table: &mut Table, name: &str) -> Result<String> {
     }
 }
 
-/// A value as words of a call.
-fn words(value: &Value) -> Vec<String> {
-    match value {
-        Value::String(text) => vec![text.clone()],
-        Value::Array(values) => values.iter().flat_map(words).collect(),
-        value => vec![value.to_string()],
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -214,11 +202,9 @@ mod tests {
             .map(|settings| placed(settings, &|value| recipe.place(value, &options)).unwrap())
             .collect();
         assert_eq!(all[0].to_string(), "backbone = \"w.safetensors\"\nsteps = 3\n");
-        assert_eq!(words(&all[1]["start-from"]), ["runs/a", "x.onnx"]);
-        assert_eq!(
-            (words(&all[2]["run"]), words(&all[2]["views"])),
-            (vec!["runs/b".into()], vec!["2".into()])
-        );
+        assert_eq!(words(&all[1]["start-from"]).unwrap(), ["runs/a", "x.onnx"]);
+        assert_eq!(words(&all[2]["run"]).unwrap(), ["runs/b"]);
+        assert_eq!(words(&all[2]["views"]).unwrap(), ["2"]);
     }
 
     #[test]
