@@ -82,7 +82,8 @@ pub struct Options {
     /// Only what photos show beyond rendered pictures: the shipped networks on some of those in $DERUST_DATA.
     #[arg(long)]
     photos: bool,
-    /// Only the programs in whose names one of these is, such as `engine` or `tests-c/c`.
+    /// Only the programs in whose names one of these is, such as `engine` or `tests-c/c`; behind a space, a part of the names
+    /// of their tests: `trainer/trainer runs::`.
     #[arg(long, value_delimiter = ',')]
     only: Vec<String>,
 }
@@ -91,6 +92,14 @@ impl Options {
     /// Everything has to run.
     pub fn strict() -> Self {
         Options { strict: true, ..Options::default() }
+    }
+
+    fn wants(&self, program: &str, test: &str) -> bool {
+        let names = |only: &String| match only.split_once(' ') {
+            Some((part, of_test)) => program.contains(part) && test.contains(of_test),
+            None => program.contains(only.as_str()),
+        };
+        self.only.is_empty() || self.only.iter().any(names)
     }
 }
 
@@ -107,9 +116,11 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     stages.run("installing what was compiled", 10, || installed.fill(workspace, &built))?;
     let environment = Environment::new(installed);
     let mut jobs = jobs(workspace, &built, &skipped)?;
-    let is_wanted =
-        |name: &str| options.only.is_empty() || options.only.iter().any(|part| name.contains(part));
-    jobs.retain(|job| is_wanted(&job.program.name()));
+    for job in &mut jobs {
+        let name = job.program.name();
+        job.tests.retain(|test| options.wants(&name, test));
+    }
+    jobs.retain(|job| !job.tests.is_empty());
     ensure!(!jobs.is_empty(), "no test program is called {}", options.only.join(" or "));
     let mut results =
         stages.run("tests", 420, || side_by_side::run(jobs, &|command| environment.set(command)))?;
@@ -348,6 +359,15 @@ fn provide_with(tools: &[Tool], provide: &dyn Fn() -> Result<()>) -> Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_part_of_the_tests_is_named_by_program_and_test() {
+        let only = |only: &str| Options { only: vec![only.into()], ..Options::default() };
+        assert!(Options::default().wants("engine", "a") && only("engine").wants("engine/engine", "a"));
+        assert!(only("trainer runs::").wants("trainer/trainer", "runs::a"));
+        assert!(!only("trainer runs::").wants("trainer/trainer", "rows::a"));
+        assert!(!only("trainer runs::").wants("engine", "runs::a"));
+    }
 
     #[test]
     fn tests_are_dealt_out_in_parts_of_about_the_same_time() {
