@@ -14,7 +14,7 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
     std::fs::write(
         &settings,
         format!(
-            "data = {:?}\nside = 64\nbatch = 4\nsteps = 12\nevery = 6\nwidth = 0.25\nheld-out = 0.5\n",
+            "data = {:?}\nside = 64\nbatch = 4\nsteps = 24\nevery = 6\nwidth = 0.25\nheld-out = 0.5\n",
             data.path()
         ),
     )
@@ -27,9 +27,9 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
         .stdout(Stdio::piped())
         .spawn()
         .unwrap();
-    // The first line of metrics: it has begun to learn.
+    // The second line of metrics: it has learned for some steps.
     let begun = Instant::now();
-    while metrics(&parts).is_empty() {
+    while metrics(&parts).len() < 2 {
         assert!(begun.elapsed() < Duration::from_secs(120), "the run never measured");
         std::thread::sleep(Duration::from_millis(2));
     }
@@ -38,6 +38,11 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130), "it finished before it could be interrupted");
     assert!(metrics(&parts).len() < metrics(&whole).len());
+    // What was saved is the last step, and no earlier one from which everything would be done again.
+    let checkpoint = tch::Tensor::read_safetensors(parts.join("last.safetensors")).unwrap();
+    let step = checkpoint.iter().find(|(name, _)| name == "run/step").unwrap().1.int64_value(&[0]);
+    assert_eq!(step as usize, crate::common::lines(&parts.join("steps.jsonl")).len());
+    assert!(step >= 6, "{step}");
 
     // The settings lie in the run's folder.
     succeed(&["train", "segment", "--resume", "--run", text(&parts)]);

@@ -80,13 +80,13 @@ fn shared(gimp: &'static OnceLock<Mutex<Gimp>>, generation: Generation) -> Mutex
 
 /// Arguments of `plug-in-derust`.
 #[derive(Clone, Copy)]
-struct Remove {
-    model: &'static str,
-    strength: f64,
-    edge_softness: f64,
-    threshold: f64,
-    output: &'static str,
-    use_visible: bool,
+pub struct Remove {
+    pub model: &'static str,
+    pub strength: f64,
+    pub edge_softness: f64,
+    pub threshold: f64,
+    pub output: &'static str,
+    pub use_visible: bool,
 }
 
 impl Default for Remove {
@@ -158,6 +158,21 @@ enum Argument {
 }
 
 const DEVICE: (&str, Argument) = ("device", Argument::Choice(&["automatic", "cpu", "gpu"], "cpu"));
+
+/// The call of `plug-in-derust`.
+pub fn remove_call(gimp: &Gimp, place: (&str, &str), remove: Remove) -> String {
+    let Remove { model, strength, edge_softness, threshold, output, use_visible } = remove;
+    let arguments = [
+        ("model", Argument::Text(model)),
+        ("strength", Argument::Number(strength)),
+        ("edge-softness", Argument::Number(edge_softness)),
+        ("threshold", Argument::Number(threshold)),
+        ("output", Argument::Choice(&["this-layer", "new-layer", "layer-mask"], output)),
+        DEVICE,
+        ("use-visible", Argument::OnlyIn3(use_visible)),
+    ];
+    call(gimp, "plug-in-derust", place, &arguments)
+}
 
 /// An open image with one layer at first.
 struct Image<'a> {
@@ -248,21 +263,7 @@ impl<'a> Image<'a> {
     }
 
     fn try_remove(&self, remove: Remove) -> Result<String, String> {
-        let Remove { model, strength, edge_softness, threshold, output, use_visible } = remove;
-        self.gimp.try_evaluate(&call(
-            self.gimp,
-            "plug-in-derust",
-            (&self.id, &self.layer),
-            &[
-                ("model", Argument::Text(model)),
-                ("strength", Argument::Number(strength)),
-                ("edge-softness", Argument::Number(edge_softness)),
-                ("threshold", Argument::Number(threshold)),
-                ("output", Argument::Choice(&["this-layer", "new-layer", "layer-mask"], output)),
-                DEVICE,
-                ("use-visible", Argument::OnlyIn3(use_visible)),
-            ],
-        ))
+        self.gimp.try_evaluate(&remove_call(self.gimp, (&self.id, &self.layer), remove))
     }
 
     fn try_segment(&self, segment: Segment) -> Result<String, String> {

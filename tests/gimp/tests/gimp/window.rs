@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use crate::headless::{Remove, remove_call};
 use derust_engine::pixels::Transfer;
 use derust_test_support::{build_folder, checkout};
 use derust_tests_gimp::desk::{Desk, Entry};
@@ -80,6 +81,20 @@ fn rust_is_taken_away_and_brought_back(generation: Generation) {
     // The same again, without a dialog.
     desk.press(&["ctrl+f"]);
     wait_for_layer(&desk, &expected, "repeat");
+
+    // A layer and its mask come as one step and go as one.
+    let state = || desk.gimp.evaluate(&format!("(test-state {})", desk.image));
+    let alone = state();
+    let layer = desk.gimp.evaluate(&format!("(test-layer {})", desk.image));
+    let output = Remove { output: "layer-mask", ..Remove::default() };
+    desk.gimp.evaluate(&remove_call(&desk.gimp, (&desk.image, &layer), output));
+    assert_ne!(state(), alone);
+    desk.press(&["ctrl+z"]);
+    let begin = Instant::now();
+    while state() != alone {
+        assert!(begin.elapsed() < LIMIT, "one undo leaves {}, and there was {alone}", state());
+        thread::sleep(Duration::from_millis(200));
+    }
 
     let dialog = desk.open_dialog(Entry::SegmentRust);
     desk.screen.photograph(&pictures.join("segment.png"));
