@@ -1,12 +1,13 @@
 //! `cargo xtask …`: everything around building derust that cargo itself does not do.
 //!
-//! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native
-//! libraries in place ([`runtime`] also one for GPUs), [`system_library`] recognises an ONNX Runtime that the machine already has,
-//! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a
-//! newer GIMP than the machine's to test it in (a [`debian_root`]), [`python`] packs the library for pip, [`tools`] finds (or
+//! One module per concern: [`wheel`] downloads, [`onnxruntime`] and [`libtorch`] put the two native libraries in place
+//! ([`runtime`] also one for GPUs), [`system_library`] recognises an ONNX Runtime that the machine already has,
+//! [`prefix`] installs the library for other programs, [`install_gimp`] the plug-in for GIMP, [`gimp_root`] has a newer
+//! GIMP than the machine's to test it in (a [`debian_root`]), [`python`] packs the library for pip, [`tools`] finds (or
 //! installs) the programs that the rest calls, [`backbone`] has what training begins with, [`licences`] judges the
-//! dependencies, [`structure`] the rooms of the crates, [`mod@test`] proves every change, [`verify`] (with [`fuzz`]) everything, [`release`] packs what is proven; [`bench`] measures;
-//! [`demo`], [`train`], [`ablations`] and [`showcase`] run the product.
+//! dependencies, [`structure`] the rooms of the crates, [`mod@test`] proves every change, [`verify`] (with [`fuzz`])
+//! everything, [`release`] packs what is proven; [`mod@bench`] measures; [`demo`], [`train`], [`ablations`] and
+//! [`showcase`] run the product.
 
 use std::path::PathBuf;
 use std::process::ExitCode;

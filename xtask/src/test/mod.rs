@@ -111,7 +111,7 @@ pub fn run(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     let mut stages = Stages::default();
     let skipped = stages.run("what the tests need", 240, || prepare(workspace));
     let without: Vec<&str> = skipped.iter().flat_map(|skip| skip.packages).copied().collect();
-    let built = stages.run("compiling", 420, || programs::build(workspace, &without))?;
+    let built = stages.run("compiling", 450, || programs::build(workspace, &without))?;
     let installed = Installed::below(workspace);
     stages.run("installing what was compiled", 10, || installed.fill(workspace, &built))?;
     let environment = Environment::new(installed);
