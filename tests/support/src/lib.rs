@@ -11,4 +11,4 @@ pub fn is_thorough() -> bool {
     std::env::var_os("DERUST_THOROUGH").is_some_and(|value| !value.is_empty())
 }
 
-pub use program::{Outcome, TIME_LIMIT, program, run, run_to_end, run_to_end_within};
+pub use program::{Outcome, TIME_LIMIT, program, run, run_to_end, run_to_end_within, signal};

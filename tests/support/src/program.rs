@@ -88,6 +88,15 @@ pub fn run_to_end_within(command: &mut Command, limit: Duration) -> Outcome {
     Outcome { status, stdout, stderr }
 }
 
+/// Sends a signal such as `INT` to a process; whether there was one. By the shell's own command: a bare system has no other.
+///
+/// # Panics
+/// When there is no shell.
+pub fn signal(process: u32, signal: &str) -> bool {
+    let mut shell = Command::new("sh");
+    shell.args(["-c", &format!("kill -{signal} {process}")]).status().expect("a shell").success()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +114,13 @@ mod tests {
         // More than a pipe holds.
         let long = run(&mut shell("i=0; while [ $i -lt 20000 ]; do echo 0123456789; i=$((i+1)); done"));
         assert_eq!(long.len(), 220_000);
+    }
+
+    #[test]
+    fn a_signal_reaches_its_process() {
+        let mut child = shell("exec sleep 60").spawn().unwrap();
+        assert!(signal(child.id(), "KILL"));
+        assert!(child.wait().unwrap().code().is_none());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
 use crate::common::{data, metrics, succeed, text, trainer};
+use derust_test_support::signal;
 
 #[cfg(unix)]
 #[test]
@@ -33,8 +34,7 @@ fn ctrl_c_finishes_the_step_and_the_run_goes_on_to_the_same_numbers() {
         assert!(begun.elapsed() < Duration::from_secs(120), "the run never measured");
         std::thread::sleep(Duration::from_millis(2));
     }
-    let interrupted = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(interrupted.success());
+    assert!(signal(child.id(), "INT"));
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130), "it finished before it could be interrupted");
     assert!(metrics(&parts).len() < metrics(&whole).len());

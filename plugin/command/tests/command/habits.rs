@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use derust_engine::fixtures::{Convolution, Network};
 
 use crate::desk::{Desk, open, rusty};
+use derust_test_support::signal;
 
 /// `in/a.png`, `in/sub/a.png`, `in/sub/deep/b.png`.
 fn nested(desk: &Desk) {
@@ -202,8 +203,7 @@ fn ctrl_c_ends_the_work_within_a_tile() {
         assert!(child.try_wait().unwrap().is_none(), "it ended before it could be stopped");
         std::thread::sleep(Duration::from_millis(5));
     }
-    let stop = Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap();
-    assert!(stop.success());
+    assert!(signal(child.id(), "INT"));
     let stopped = Instant::now();
     let output = child.wait_with_output().unwrap();
     assert!(stopped.elapsed() < Duration::from_secs(20), "{:?}", stopped.elapsed());

@@ -2,13 +2,12 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use derust_engine::pixels::Transfer;
-use derust_test_support::is_thorough;
+use derust_test_support::{is_thorough, signal};
 use derust_tests_gimp::expected::Expected;
 use derust_tests_gimp::gimp::process_of;
 use derust_tests_gimp::networks;
@@ -689,8 +688,8 @@ fn kill(program: &Path, over: impl Fn() -> bool) {
         };
         // Until it computes.
         thread::sleep(Duration::from_millis(400));
-        let killed = Command::new("kill").args(["-KILL", &process]).status().expect("kill starts");
-        assert!(killed.success() || over(), "{process} cannot be ended");
+        let killed = signal(process.parse().expect("a process's number"), "KILL");
+        assert!(killed || over(), "{process} cannot be ended");
         return;
     }
     panic!("no process runs {}", program.display());
