@@ -292,10 +292,7 @@ fn doc_tests(workspace: &Workspace, without: &[&str], environment: &Environment)
     environment.set(&mut cargo);
     let output = cargo.output().context("cannot start cargo")?;
     let said = String::from_utf8_lossy(&output.stdout);
-    let mut tally = Tally::default();
-    for line in said.lines() {
-        tally.read(line);
-    }
+    let mut tally = Tally::of(&said);
     if !output.status.success() {
         println!("{said}{}", String::from_utf8_lossy(&output.stderr));
         tally.failed = tally.failed.max(1);

@@ -34,6 +34,15 @@ impl Tally {
         true
     }
 
+    /// What the whole output of test programs says.
+    pub fn of(text: &str) -> Self {
+        let mut tally = Tally::default();
+        for line in text.lines() {
+            tally.read(line);
+        }
+        tally
+    }
+
     /// Adds another's counts.
     pub fn add(&mut self, other: Tally) {
         self.passed += other.passed;
@@ -130,10 +139,7 @@ test result: FAILED. 1 passed; 1 failed; 0 ignored; 0 measured; 7 filtered out; 
 test result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 0 filtered out; finished in 1.20s
 all doctests ran in 0.19s; merged doctests compilation took 0.19s
 5 passed; 5 failed is no result line";
-        let mut tally = Tally::default();
-        for line in output.lines() {
-            tally.read(line);
-        }
+        let tally = Tally::of(output);
         assert_eq!(tally, Tally { passed: 13, failed: 1, skipped: 3 });
         assert_eq!(tally.to_string(), "13 passed, 1 failed, 3 skipped");
         assert_eq!(Tally { passed: 2, ..Tally::default() }.to_string(), "2 passed, 0 failed");

@@ -181,10 +181,7 @@ fn cargo_test(
     cargo.args(["test", "--package", package]).args(arguments);
     cargo.env("GOMP_SPINCOUNT", "0").envs(variables.iter().copied());
     let said = process::run_and_read(&mut cargo, &format!("testing {package}"))?;
-    let mut tally = test::Tally::default();
-    for line in said.lines() {
-        tally.read(line);
-    }
+    let tally = test::Tally::of(&said);
     ensure!(tally.passed > 0 && tally.failed == 0, "{tally}");
     Ok(tally.to_string())
 }
