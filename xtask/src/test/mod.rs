@@ -320,6 +320,7 @@ fn prepare(workspace: &Workspace) -> Vec<Skip> {
         need(&packages(host), host, tools, &|| tools.iter().try_for_each(Tool::require));
     }
     need("comparing metadata by exiftool", &[], &[tools::EXIFTOOL], &|| tools::EXIFTOOL.require());
+    need("comparing TIFF files with libtiff", &[], &[tools::LIBTIFF], &|| tools::LIBTIFF.require());
     let left_out = skipped.iter().any(|skip| skip.packages.contains(&"derust-tests-gimp"));
     let root = || gimp_root::provide(workspace, gimp_root::SUITE).map(drop);
     if !left_out && let Err(error) = provide_with(&[tools::MMDEBSTRAP, tools::ZSTD], &root) {

@@ -15,6 +15,7 @@ mod orientation;
 mod png;
 mod tags;
 mod tiff;
+mod ycbcr;
 
 use anyhow::bail;
 use derust_engine::pixels::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Transfer};

@@ -117,30 +117,104 @@ impl Tags {
     }
 }
 
-/// Where the lower byte of a tag's first small number lies in a TIFF structure, and what it is.
-pub fn place(file: &mut (impl Read + Seek), tag: u16) -> Option<(u64, u8)> {
-    let mut start = [0; 8];
-    file.rewind().ok()?;
-    file.read_exact(&mut start).ok()?;
-    let source = Source { big_endian: start.starts_with(b"MM"), file };
-    if !matches!(&start[..4], b"II*\0" | b"MM\0*") {
-        return None;
-    }
-    let mut at = u64::from(source.u32(&start[4..])?);
-    let mut count = [0; 2];
-    source.file.seek(SeekFrom::Start(at)).ok()?;
-    source.file.read_exact(&mut count).ok()?;
-    at += 2;
-    for _ in 0..source.u16(&count)? {
-        let mut raw = [0; 12];
-        source.file.read_exact(&mut raw).ok()?;
-        if source.u16(&raw)? == tag {
-            let lower = if source.big_endian { 9 } else { 8 };
-            return Some((at + lower, raw[lower as usize]));
+/// The entries of a file's first directory, where they lie. Knows the kind with 64-bit offsets, too.
+#[derive(Debug)]
+pub struct FirstDirectory {
+    big_endian: bool,
+    /// Bytes of an offset: 4 or 8.
+    wide: usize,
+    entries: Vec<RawEntry>,
+}
+
+#[derive(Debug)]
+struct RawEntry {
+    /// Where it starts in the file.
+    at: u64,
+    tag: u16,
+    kind: u16,
+    count: u64,
+    value: [u8; 8],
+}
+
+/// The type of whole numbers of four bytes.
+const LONG: u16 = 4;
+
+impl FirstDirectory {
+    /// Reads the entries; `None` where the file is broken.
+    pub fn read(file: &mut (impl Read + Seek)) -> Option<Self> {
+        let mut start = [0; 16];
+        file.rewind().ok()?;
+        file.read_exact(&mut start).ok()?;
+        let (big_endian, wide) = match &start[..4] {
+            b"II*\0" => (false, 4),
+            b"MM\0*" => (true, 4),
+            b"II+\0" => (false, 8),
+            b"MM\0+" => (true, 8),
+            _ => return None,
+        };
+        let number = |bytes: &[u8]| number(bytes, big_endian);
+        let mut at = number(&start[wide..2 * wide]);
+        let mut count = [0; 8];
+        let count = &mut count[..if wide == 8 { 8 } else { 2 }];
+        file.seek(SeekFrom::Start(at)).ok()?;
+        file.read_exact(count).ok()?;
+        at = at.checked_add(count.len() as u64)?;
+        let mut entries = Vec::new();
+        for _ in 0..number(count) {
+            let mut raw = [0; 20];
+            let raw = &mut raw[..4 + 2 * wide];
+            file.read_exact(raw).ok()?;
+            let mut value = [0; 8];
+            value[..wide].copy_from_slice(&raw[4 + wide..]);
+            let (tag, kind) = (number(&raw[..2]) as u16, number(&raw[2..4]) as u16);
+            entries.push(RawEntry { at, tag, kind, count: number(&raw[4..4 + wide]), value });
+            at += raw.len() as u64;
         }
-        at += 12;
+        Some(FirstDirectory { big_endian, wide, entries })
     }
-    None
+
+    fn find(&self, tag: u16) -> Option<&RawEntry> {
+        self.entries.iter().find(|entry| entry.tag == tag)
+    }
+
+    /// The numbers of a tag that lie in the entry itself.
+    pub fn numbers(&self, tag: u16) -> Option<Vec<u64>> {
+        let entry = self.find(tag)?;
+        let bytes = match entry.kind {
+            1 => 1,
+            3 => 2,
+            LONG => 4,
+            16 if self.wide == 8 => 8,
+            _ => return None,
+        };
+        let count = usize::try_from(entry.count).ok().filter(|count| *count <= self.wide / bytes)?;
+        Some(
+            entry.value.chunks_exact(bytes).take(count).map(|bytes| number(bytes, self.big_endian)).collect(),
+        )
+    }
+
+    /// What is to be read in the place of a tag's entry, and where, for the tag to be this one number; `None` where there
+    /// is no such tag.
+    pub fn replaced(&self, tag: u16, value: u32) -> Option<(u64, Vec<u8>)> {
+        let entry = self.find(tag)?;
+        let ordered = |mut bytes: Vec<u8>| {
+            if self.big_endian {
+                bytes.reverse();
+            }
+            bytes
+        };
+        let mut bytes = ordered(LONG.to_le_bytes().into());
+        bytes.extend(ordered(1_u64.to_le_bytes()[..self.wide].into()));
+        bytes.extend(ordered(value.to_le_bytes().into()));
+        bytes.resize(2 + 2 * self.wide, 0);
+        Some((entry.at + 2, bytes))
+    }
+}
+
+/// An unsigned number of up to eight bytes.
+fn number(bytes: &[u8], big_endian: bool) -> u64 {
+    let add = |number: u64, byte: &u8| number << 8 | u64::from(*byte);
+    if big_endian { bytes.iter().fold(0, add) } else { bytes.iter().rev().fold(0, add) }
 }
 
 fn write(
@@ -229,6 +303,40 @@ mod tests {
         assert_eq!(Tags::read(&mut Cursor::new(&exif)).unwrap(), tags);
         for length in 0..exif.len() {
             Tags::read(&mut Cursor::new(&exif[..length]));
+        }
+    }
+    #[test]
+    fn entries_read_as_other_numbers_in_every_kind_of_file() {
+        for (magic, wide) in
+            [(&b"II*\0"[..], 4), (b"MM\0*", 4), (b"II+\0\x08\0\0\0", 8), (b"MM\0+\0\x08\0\0", 8)]
+        {
+            let ordered = |number: u64, bytes: usize| {
+                let mut bytes = number.to_le_bytes()[..bytes].to_vec();
+                if magic[0] == b'M' {
+                    bytes.reverse();
+                }
+                bytes
+            };
+            let mut file = [magic.to_vec(), ordered(if wide == 4 { 8 } else { 16 }, wide)].concat();
+            file.extend(ordered(2, if wide == 4 { 2 } else { 8 }));
+            for (tag, value) in [(530, [2, 1]), (262, [6, 0])] {
+                file.extend(
+                    [ordered(tag, 2), ordered(3, 2), ordered(if tag == 530 { 2 } else { 1 }, wide)].concat(),
+                );
+                file.extend([ordered(value[0], 2), ordered(value[1], 2), vec![0; wide - 4]].concat());
+            }
+            let read = |file: &[u8]| FirstDirectory::read(&mut Cursor::new(file));
+            let directory = read(&file).unwrap();
+            assert_eq!(directory.numbers(530), Some(vec![2, 1]));
+            assert_eq!((directory.numbers(262), directory.numbers(263)), (Some(vec![6]), None));
+            let (at, bytes) = directory.replaced(262, 70_000).unwrap();
+            file[at as usize..][..bytes.len()].copy_from_slice(&bytes);
+            let directory = read(&file).unwrap();
+            assert_eq!(
+                (directory.numbers(530), directory.numbers(262)),
+                (Some(vec![2, 1]), Some(vec![70_000]))
+            );
+            assert!((0..file.len() - 1).all(|length| read(&file[..length]).is_none()));
         }
     }
 }

@@ -16,15 +16,16 @@ use super::Pixels;
 use super::decode::MEMORY_LIMIT;
 use super::exif;
 use super::metadata::{Metadata, Own, Resolution, Unit};
-use super::tags::{self, Tags};
+use super::tags::{FirstDirectory, Tags};
+use super::ycbcr::{Blocks, YCbCr};
 use crate::stop::Stoppable;
 
 const XMP: Tag = Tag::Unknown(700);
 
 /// The tag that says what values mean, and two of its values.
 const PHOTOMETRIC: u16 = 262;
-const GRAY: u8 = 1;
-const PALETTE: u8 = 3;
+const GRAY: u32 = 1;
+const PALETTE: u64 = 3;
 
 /// What a file says of its first picture.
 #[derive(Debug)]
@@ -47,6 +48,8 @@ enum Conversion {
     Palette(Vec<[u16; 3]>),
     /// One bit each.
     Bilevel,
+    /// Brightness and two differences of colour.
+    YCbCr(YCbCr),
 }
 
 /// A file whose pixels are still to be decoded.
@@ -57,11 +60,11 @@ pub struct Reader {
     depth: Depth,
 }
 
-/// A file in which one byte reads as another.
+/// A file in which some bytes read as others.
 struct Patched<F> {
     file: F,
-    /// Where the byte is, and what it reads as.
-    patch: Option<(u64, u8)>,
+    /// Where they are, and what they read as.
+    patches: Vec<(u64, Vec<u8>)>,
     /// Where the file is read from next.
     at: u64,
 }
@@ -69,10 +72,12 @@ struct Patched<F> {
 impl<F: Read> Read for Patched<F> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         let count = self.file.read(buffer)?;
-        if let Some((place, value)) = self.patch
-            && let Some(index) = place.checked_sub(self.at).filter(|index| *index < count as u64)
-        {
-            buffer[index as usize] = value;
+        for (place, bytes) in &self.patches {
+            for (place, byte) in (*place..).zip(bytes) {
+                if let Some(index) = place.checked_sub(self.at).filter(|index| *index < count as u64) {
+                    buffer[index as usize] = *byte;
+                }
+            }
         }
         self.at += count as u64;
         Ok(count)
@@ -96,18 +101,28 @@ fn broken(error: impl std::fmt::Display) -> anyhow::Error {
 /// When the file is broken or its pixels are of a kind that nobody expects in a photograph.
 pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Header)> {
     let tags = Tags::read(&mut file);
-    let photometric = tags::place(&mut file, PHOTOMETRIC);
+    let directory = FirstDirectory::read(&mut file);
     file.rewind()?;
-    let indexed = photometric.is_some_and(|(_, value)| value == PALETTE);
-    // The decoder has no palettes; told that numbers are grays, it reads the numbers.
-    let patch = photometric.filter(|_| indexed).map(|(at, _)| (at, GRAY));
-    let file = Patched { file, patch, at: 0 };
+    let photometric = directory.as_ref().and_then(|directory| directory.numbers(PHOTOMETRIC));
+    let indexed = photometric.is_some_and(|values| values.first() == Some(&PALETTE));
+    let blocks = directory.as_ref().map_or(Ok(None), Blocks::of)?;
+    // The decoder has no palettes; told that numbers are grays, it reads the numbers. It has no pixels that share colours
+    // either, and reads their blocks as grays in the same way.
+    let patches = match (&directory, &blocks) {
+        (Some(directory), _) if indexed => directory.replaced(PHOTOMETRIC, GRAY).into_iter().collect(),
+        (Some(directory), Some(blocks)) => blocks.as_grays(directory),
+        _ => Vec::new(),
+    };
+    let file = Patched { file, patches, at: 0 };
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MEMORY_LIMIT as usize;
     limits.intermediate_buffer_size = MEMORY_LIMIT as usize;
     limits.ifd_value_size = 64 << 20;
     let mut decoder = Decoder::new(file).map_err(broken)?.with_limits(limits);
-    let size = decoder.dimensions().map_err(broken)?;
+    let size = match &blocks {
+        Some(blocks) => blocks.size,
+        None => decoder.dimensions().map_err(broken)?,
+    };
     let colour = decoder.colortype().map_err(broken)?;
     let float = decoder.find_tag_unsigned_vec::<u16>(Tag::SampleFormat).map_err(broken)?;
     let float = match float.as_deref().and_then(<[u16]>::first) {
@@ -127,6 +142,10 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
             (3, 8)
         }
         ColorType::Gray(_) if indexed => bail!("a TIFF palette of other than 8 bits cannot be worked on"),
+        ColorType::Gray(8) if blocks.is_some() => {
+            conversion = Conversion::YCbCr(YCbCr::of(&mut decoder, blocks));
+            (3, 8)
+        }
         ColorType::Gray(1) => {
             conversion = Conversion::Bilevel;
             (1, 8)
@@ -135,7 +154,10 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
         ColorType::GrayA(bits) => (2, bits),
         ColorType::RGB(bits) => (3, bits),
         ColorType::RGBA(bits) => (4, bits),
-        ColorType::YCbCr(8) => (3, 8),
+        ColorType::YCbCr(8) => {
+            conversion = Conversion::YCbCr(YCbCr::of(&mut decoder, None));
+            (3, 8)
+        }
         ColorType::CMYK(bits @ (8 | 16)) => {
             conversion = Conversion::Cmyk;
             notes.push("its CMYK colours became RGB".into());
@@ -168,6 +190,9 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
     let compression = number(&mut decoder, Tag::Compression).unwrap_or(1);
     let predicted = number(&mut decoder, Tag::Predictor) == Some(Predictor::Horizontal.to_u16());
     metadata.own = Own::Tiff { compression, predicted };
+    if compression == CompressionMethod::ModernJPEG.to_u16() {
+        notes.push("TIFF is written without loss, so the file is larger".into());
+    }
     metadata.exif = tags.and_then(|tags| tags.to_exif().ok());
     metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
     Ok((Reader { decoder, conversion, size, depth }, Header { size, pixels, metadata, notes }))
@@ -179,27 +204,23 @@ impl Reader {
     /// # Errors
     /// When the file is broken.
     pub fn decode(mut self, mut data: Vec<u8>) -> anyhow::Result<Vec<u8>> {
-        let planes = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(broken)?;
-        let planar = planes == Some(2)
-            && data.len() > self.size.0 as usize * self.size.1 as usize * self.depth.bytes();
-        if planar && !matches!(self.conversion, Conversion::None) {
-            bail!(
-                "a TIFF file with a plane for each ink cannot be worked on; save it with its colours interleaved"
-            );
-        }
         let pixels = self.size.0 as usize * self.size.1 as usize;
+        let channels = data.len() / (pixels * self.depth.bytes());
         match self.conversion {
-            Conversion::None if planar => {
-                let mut planes = vec![0; data.len()];
-                self.decoder.read_image_bytes(&mut planes).map_err(broken)?;
-                let (value, plane) = (self.depth.bytes(), pixels * self.depth.bytes());
-                let channels = data.len() / plane;
-                for (c, plane) in planes.chunks_exact(plane).enumerate() {
-                    let places = data.chunks_exact_mut(value).skip(c).step_by(channels);
-                    places.zip(plane.chunks_exact(value)).for_each(|(to, from)| to.copy_from_slice(from));
+            Conversion::None => self.read(&mut data, channels)?,
+            Conversion::YCbCr(ref ycbcr) => match ycbcr.blocks() {
+                None => {
+                    let ycbcr = ycbcr.clone();
+                    self.read(&mut data, channels)?;
+                    data.chunks_exact_mut(3).for_each(|pixel| ycbcr.to_rgb(pixel));
                 }
-            }
-            Conversion::None => self.decoder.read_image_bytes(&mut data).map_err(broken)?,
+                Some(blocks) => {
+                    let mut stored = vec![0; blocks.bytes()];
+                    self.decoder.read_image_bytes(&mut stored).map_err(broken)?;
+                    blocks.spread(&stored, &mut data);
+                    data.chunks_exact_mut(3).for_each(|pixel| ycbcr.to_rgb(pixel));
+                }
+            },
             Conversion::Palette(colours) => {
                 let mut numbers = vec![0; pixels];
                 self.decoder.read_image_bytes(&mut numbers).map_err(broken)?;
@@ -222,7 +243,7 @@ impl Reader {
             Conversion::Cmyk => {
                 let value = self.depth.bytes();
                 let mut inks = vec![0; pixels * 4 * value];
-                self.decoder.read_image_bytes(&mut inks).map_err(broken)?;
+                self.read(&mut inks, 4)?;
                 for (rgb, cmyk) in data.chunks_exact_mut(3 * value).zip(inks.chunks_exact(4 * value)) {
                     let ink = |i: usize| match self.depth {
                         Depth::U8 => u32::from(cmyk[i]) * 257,
@@ -240,6 +261,22 @@ impl Reader {
             }
         }
         Ok(data)
+    }
+
+    /// Reads the stored channels of every pixel, one pixel after another, however they lie in the file.
+    fn read(&mut self, data: &mut [u8], channels: usize) -> anyhow::Result<()> {
+        let planes = self.decoder.find_tag_unsigned::<u16>(Tag::PlanarConfiguration).map_err(broken)?;
+        if planes != Some(2) || channels == 1 {
+            return self.decoder.read_image_bytes(data).map_err(broken);
+        }
+        let mut planes = vec![0; data.len()];
+        self.decoder.read_image_bytes(&mut planes).map_err(broken)?;
+        let value = self.depth.bytes();
+        for (c, plane) in planes.chunks_exact(data.len() / channels).enumerate() {
+            let places = data.chunks_exact_mut(value).skip(c).step_by(channels);
+            places.zip(plane.chunks_exact(value)).for_each(|(to, from)| to.copy_from_slice(from));
+        }
+        Ok(())
     }
 }
 

@@ -7,6 +7,7 @@ mod devices;
 mod failures;
 mod formats;
 mod habits;
+mod libtiff;
 mod models;
 mod seams;
 mod verbs;
