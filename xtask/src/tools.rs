@@ -58,11 +58,8 @@ pub const EXIFTOOL: Tool =
     Tool { name: "exiftool", probe: ("exiftool", &["-ver"]), package: "libimage-exiftool-perl" };
 
 /// Writes and reads the TIFF files that the command is compared by.
-pub const LIBTIFF: Tool = Tool {
-    name: "libtiff for C",
-    probe: ("pkg-config", &["--exists", "libtiff-4"]),
-    package: "libtiff-dev",
-};
+pub const LIBTIFF: Tool =
+    Tool { name: "libtiff for C", probe: ("pkg-config", &["--exists", "libtiff-4"]), package: "libtiff-dev" };
 
 /// GIMP, with the console that needs no screen.
 pub const GIMP: Tool = Tool { name: "GIMP", probe: ("gimp-console", &["--version"]), package: "gimp" };

@@ -54,6 +54,8 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             mask_mode,
             scale: scale(options.scale)?,
             plain_fill,
+            // No option says otherwise yet, and programs rely on an answer for every picture.
+            judge_anyway: true,
         },
         mask,
         strength: strength(options.strength)?,

@@ -46,6 +46,8 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
             model: unsafe { selector(options.model) }?,
             threshold: threshold(options.threshold)?,
             scale: scale(options.scale)?,
+            // No option says otherwise yet, and programs rely on an answer for every picture.
+            judge_anyway: true,
         },
         survey: if contours { Surveying::Outlines } else { Surveying::Patches },
     })

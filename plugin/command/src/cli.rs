@@ -217,6 +217,20 @@ pub struct Work {
     pub verbose: bool,
 }
 
+/// What pictures mean, and which part of them counts.
+#[derive(Clone, Debug, Default, Args)]
+pub struct Judging {
+    /// A picture of the same size; only what is white in it counts and changes
+    #[arg(long, value_name = "FILE")]
+    pub region: Option<PathBuf>,
+    /// The value that is white, such as 4095 for 12 bits in 16
+    #[arg(long, value_name = "N", value_parser = white_level)]
+    pub white_level: Option<f32>,
+    /// Look for rust even in pictures that cannot be judged, such as gray ones
+    #[arg(long)]
+    pub judge_anyway: bool,
+}
+
 /// The scale at which pictures are analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Scale {
@@ -239,6 +253,9 @@ pub struct Segment {
     /// Probability from which on a pixel counts as rust, between 0 and 1 [default: the model's]
     #[arg(long, value_name = "T", value_parser = threshold)]
     pub threshold: Option<f32>,
+    /// What pictures mean, and which part of them counts.
+    #[command(flatten)]
+    pub judging: Judging,
     /// How the work is done and what is said about it.
     #[command(flatten)]
     pub work: Work,
@@ -264,7 +281,8 @@ pub struct Remove {
     /// How much of the change to apply, 0 to 1
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = strength)]
     pub strength: f32,
-    /// A picture of the same size; white means: treat
+    /// A picture of the same size; white means: treat. So do opaque parts of a transparent one, all colours of a palette
+    /// but the first, and all numbers but 0 where they are small
     #[arg(long, value_name = "FILE")]
     pub mask: Option<PathBuf>,
     /// Whether the mask limits what is found, or stands in for it
@@ -276,6 +294,9 @@ pub struct Remove {
     /// JPEG quality, 1 to 100 [default: that of the input, or 95]
     #[arg(long, value_name = "Q", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: Option<u8>,
+    /// What pictures mean, and which part of them counts.
+    #[command(flatten)]
+    pub judging: Judging,
     /// How the work is done and what is said about it.
     #[command(flatten)]
     pub work: Work,
@@ -301,6 +322,10 @@ impl From<Scale> for derust_engine::filters::Scale {
 
 fn threshold(text: &str) -> Result<f32, String> {
     number(text, |value| value > 0.0 && value < 1.0, "a number between 0 and 1")
+}
+
+fn white_level(text: &str) -> Result<f32, String> {
+    number(text, |value| value > 0.0 && value.is_finite(), "a number above 0")
 }
 
 fn strength(text: &str) -> Result<f32, String> {
@@ -335,6 +360,7 @@ mod tests {
             "derust remove a.png --device cpu",
             "derust segment a.png --device tensorrt:1 --fp16",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
+            "derust segment a.tif --region r.png --white-level 4095 --judge-anyway",
             "derust models",
             "derust models list",
             "derust models check a.onnx --device cpu --json",
@@ -367,6 +393,7 @@ mod tests {
             "derust models check a.onnx b.onnx",
             "derust models adopt",
             "derust models adopt a.onnx --kind rust-texture",
+            "derust segment a.png --white-level 0",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",
             "derust remove a.png --quiet --json",

@@ -13,6 +13,7 @@ mod destination;
 mod documents;
 mod info;
 mod inputs;
+mod judging;
 mod models;
 pub mod picture_file;
 mod progress;

@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use anyhow::Context;
 use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::{Control, Kind, MaskMode};
 use serde_json::{Map, json};
@@ -11,6 +10,7 @@ use serde_json::{Map, json};
 use crate::batch::{self, Desk, Verb};
 use crate::cli::{self, Remove};
 use crate::destination::Naming;
+use crate::judging;
 use crate::picture_file::{Coding, Format, PictureFile};
 use crate::report::Done;
 
@@ -19,13 +19,10 @@ use crate::report::Done;
 /// # Errors
 /// When nothing can be done at all; what concerns one picture goes into the report.
 pub fn run(arguments: &Remove) -> anyhow::Result<ExitCode> {
-    let mask = arguments.mask.as_ref().map(|path| {
-        let opened = PictureFile::open(path).and_then(|opened| opened.decode());
-        opened.with_context(|| path.display().to_string())
-    });
-    let mask = mask.transpose()?;
+    let mask = judging::mask(arguments.mask.as_deref())?;
+    let region = judging::mask(arguments.judging.region.as_deref())?;
     let one = |desk: &Desk<'_>, path: &Path, target: &Path, control: Control<'_>| {
-        remove(desk, arguments, path, mask.as_ref(), target, control)
+        remove(desk, arguments, path, [mask.as_ref(), region.as_ref()], target, control)
     };
     batch::run(&Verb {
         files: &arguments.files,
@@ -48,13 +45,14 @@ fn remove(
     desk: &Desk<'_>,
     arguments: &Remove,
     path: &Path,
-    mask: Option<&PictureFile>,
+    [mask, region]: [Option<&PictureFile>; 2],
     target: &Path,
     control: Control<'_>,
 ) -> anyhow::Result<Done> {
     let opened = PictureFile::open(path)?;
     let _memory = desk.memory.take(opened.memory());
     let mut file = opened.decode()?;
+    judging::apply(&arguments.judging, region, &mut file)?;
     file.check_target(target)?;
     let mask_mode = match arguments.mask_mode {
         cli::MaskMode::Limit => MaskMode::Limit,
@@ -65,16 +63,23 @@ fn remove(
         mask_mode,
         scale: arguments.work.scale.into(),
         plain_fill: arguments.plain_fill,
+        judge_anyway: arguments.judging.judge_anyway,
     };
+    let mut notes = file.take_notes();
+    notes.extend([mask, region].iter().flatten().flat_map(|mask| mask.notes().iter().cloned()));
     let mask = mask.map(PictureFile::picture).transpose()?;
-    let removal = desk.engine.analyse_removal(&file.picture()?, mask.as_ref(), &options, control)?;
+    let removal = desk
+        .engine
+        .analyse_removal(&file.picture()?, mask.as_ref(), &options, control)
+        .map_err(judging::explained)?;
+    notes.extend(removal.caution().map(|caution| caution.to_string()));
     let mut result = file.clone();
     removal.compose(mask.as_ref(), arguments.strength, &mut result.picture_mut()?, control)?;
     let changed = result.changed_fraction(&file);
-    let mut notes = file.take_notes();
     let size = file.size();
     drop((file, removal));
-    notes.extend(result.write(target, &Coding { jpeg_quality: arguments.quality })?);
+    let coding = Coding { jpeg_quality: arguments.quality, may_replace: arguments.files.force };
+    notes.extend(result.write(target, &coding)?);
     Ok(Done {
         said: format!("{:.1} % of the picture treated,", 100.0 * changed),
         facts: Map::from_iter([("treated_fraction".to_owned(), json!(changed))]),

@@ -1,7 +1,8 @@
 //! What is said: results on standard output, one line per failure on standard error.
 
+use std::cell::Cell;
 use std::fmt::Display;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
@@ -12,6 +13,7 @@ use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
 use crate::cli::Work;
+use crate::judging::Unjudged;
 
 /// What came of a picture that was worked on.
 #[derive(Clone, Debug, Default)]
@@ -47,6 +49,8 @@ pub struct Report {
     quiet: bool,
     verbose: bool,
     failures: usize,
+    /// Whether something could not be said.
+    unheard: Cell<bool>,
     /// Lines go above the bar, while there is one.
     bar: ProgressBar,
 }
@@ -55,7 +59,14 @@ impl Report {
     /// Says as much, and in the form, as the call wants.
     pub fn new(work: &Work) -> Self {
         let bar = ProgressBar::hidden();
-        Report { json: work.json, quiet: work.quiet, verbose: work.verbose, failures: 0, bar }
+        Report {
+            json: work.json,
+            quiet: work.quiet,
+            verbose: work.verbose,
+            failures: 0,
+            unheard: Cell::new(false),
+            bar,
+        }
     }
 
     /// From here on lines go above `bar`.
@@ -101,10 +112,12 @@ impl Report {
     /// Something about `path` failed.
     pub fn failure(&mut self, path: &Path, error: &anyhow::Error) {
         self.failures += 1;
+        let unjudged = error.is::<Unjudged>();
         let error = one_line(format_args!("{error:#}"));
         if self.json {
             let mut line = picture(path, "failed");
             line.insert("error".into(), error.clone().into());
+            line.insert("cannot_be_judged".into(), unjudged.into());
             self.say(Value::Object(line));
         }
         self.bar.suspend(|| complain(format_args!("{}: {error}", path.display())));
@@ -130,13 +143,20 @@ impl Report {
         self.bar.suspend(|| complain(format_args!("stopped; {done} of {total} pictures are done, {rest}")));
     }
 
-    /// 0, or 1 if anything failed.
+    /// 0, or 1 if anything failed, or could not be said.
     pub fn exit_code(&self) -> ExitCode {
-        if self.failures == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        if self.failures == 0 && !self.unheard.get() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
     }
 
+    /// Whoever reads it may have gone; that is no failure. A disk that is full is one.
     fn say(&self, line: impl Display) {
-        self.bar.suspend(|| say(line));
+        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{line}"));
+        if let Err(error) = outcome.and_then(|()| std::io::stdout().flush())
+            && error.kind() != ErrorKind::BrokenPipe
+            && !self.unheard.replace(true)
+        {
+            self.bar.suspend(|| complain(format_args!("the report cannot be written: {error}")));
+        }
     }
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, json};
 use crate::batch::{self, Desk, Verb};
 use crate::cli::{Output, Segment};
 use crate::destination::Naming;
+use crate::judging;
 use crate::picture_file::{Coding, PictureFile};
 use crate::report::Done;
 
@@ -18,8 +19,9 @@ use crate::report::Done;
 /// # Errors
 /// When nothing can be done at all; what concerns one picture goes into the report.
 pub fn run(arguments: &Segment) -> anyhow::Result<ExitCode> {
+    let region = judging::mask(arguments.judging.region.as_deref())?;
     let one = |desk: &Desk<'_>, path: &Path, target: &Path, control: Control<'_>| {
-        segment(desk, arguments, path, target, control)
+        segment(desk, arguments, path, (target, region.as_ref()), control)
     };
     batch::run(&Verb {
         files: &arguments.files,
@@ -43,19 +45,23 @@ fn segment(
     desk: &Desk<'_>,
     arguments: &Segment,
     path: &Path,
-    target: &Path,
+    (target, region): (&Path, Option<&PictureFile>),
     control: Control<'_>,
 ) -> anyhow::Result<Done> {
     let opened = PictureFile::open(path)?;
     let _memory = desk.memory.take(opened.memory());
     let mut file = opened.decode()?;
+    judging::apply(&arguments.judging, region, &mut file)?;
     let options = SegmentOptions {
         model: arguments.work.model.clone(),
         threshold: arguments.threshold,
         scale: arguments.work.scale.into(),
+        judge_anyway: arguments.judging.judge_anyway,
     };
-    let found = desk.engine.segment(&file.picture()?, &options, control)?;
+    let found = desk.engine.segment(&file.picture()?, &options, control).map_err(judging::explained)?;
     let mut notes = file.take_notes();
+    notes.extend(region.iter().flat_map(|region| region.notes().iter().cloned()));
+    notes.extend(found.caution().map(|caution| caution.to_string()));
     let size = file.size();
     let (result, survey) = if arguments.output == Output::Overlay {
         let survey = found.survey(&file.picture()?, control)?;
@@ -72,7 +78,8 @@ fn segment(
         let survey = found.write(&file.picture()?, outputs, control)?;
         (result, survey.expect("a survey was asked for"))
     };
-    notes.extend(result.write(target, &Coding::default())?);
+    let coding = Coding { may_replace: arguments.files.force, ..Coding::default() };
+    notes.extend(result.write(target, &coding)?);
     let facts = Map::from_iter([
         ("rust_fraction".to_owned(), json!(survey.fraction())),
         ("iso_4628_3".to_owned(), json!(survey.iso_4628_3())),

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use derust_manifest::Kind;
 
 use crate::control::Cancelled;
+use crate::judgement::Unjudgeable;
 use crate::pixels::PixelsError;
 use crate::runtime::RuntimeError;
 
@@ -49,6 +50,9 @@ pub enum Error {
         /// Bytes that all calls may use.
         limit: u64,
     },
+    /// What a network would say of the picture means nothing; that is not the same as no rust.
+    #[error("the picture cannot be judged, because {0}")]
+    Unjudgeable(#[from] Unjudgeable),
     /// An option's value makes no sense.
     #[error("{0}")]
     Option(String),

@@ -13,6 +13,8 @@
 //! | `analysis`   | a network runs over the picture: probability, fill, alpha                     |
 //! | `texture`    | a fill gets the texture that it lacks from the clean parts of the picture     |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
+//! | `gaps`       | pixels that do not count are left out of everything                           |
+//! | `judgement`  | whether a picture can be judged at all                                        |
 //! | [`filters`]  | the recipes: [`Engine::segment`] and [`Engine::analyse_removal`]              |
 //! | [`survey`]   | areas, patches and grades of what was found                                   |
 //!
@@ -25,6 +27,8 @@ mod error;
 pub mod filters;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod gaps;
+mod judgement;
 mod log;
 pub mod memory;
 pub mod models;
@@ -48,6 +52,7 @@ pub use compose::MaskMode;
 pub use control::{Cancelled, Control};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
+pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
 pub use trial::Trial;
 

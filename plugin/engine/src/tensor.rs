@@ -3,6 +3,7 @@
 use ndarray::{Array2, Array3, ArrayView3, s};
 
 use crate::control::{Cancelled, Control};
+use crate::gaps;
 use crate::pixels::Picture;
 
 /// Width and height at which a picture of `size` is analysed, when its whole has the long side `whole_long_side`
@@ -14,12 +15,16 @@ pub(crate) fn working_size(size: (u32, u32), whole_long_side: u32, long_side: Op
     (scaled(size.0), scaled(size.1))
 }
 
-/// The picture's region as [3, height, width], red first, sRGB-encoded, 0 to 1; smaller sizes by area averaging.
+/// The picture's region as [3, height, width], red first, sRGB-encoded, 0 to 1; smaller sizes by area averaging over the
+/// pixels that count.
 pub(crate) fn colours(
     picture: &Picture<'_>,
     size: (u32, u32),
     control: Control<'_>,
 ) -> Result<Array3<f32>, Cancelled> {
+    if picture.may_have_gaps() {
+        return Ok(gaps::colours(picture, size, control)?.0);
+    }
     reduce(picture.size(), size, control, |y, row: &mut [[f32; 3]]| picture.read_colours(y, row))
 }
 
@@ -75,7 +80,7 @@ fn shares(from: u32, to: u32) -> Vec<Share> {
 
 /// Area averaging (each output pixel is the mean over the rectangle that it covers): rows are summed at full width
 /// first, so that the columns are walked through once per output row only.
-fn reduce<const N: usize>(
+pub(crate) fn reduce<const N: usize>(
     from: (u32, u32),
     to: (u32, u32),
     control: Control<'_>,

@@ -5,7 +5,7 @@ use std::io::{BufReader, Cursor, Read};
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use derust_engine::pixels::{Depth, Transfer};
+use derust_engine::pixels::{Depth, Meaning, Transfer};
 use image::codecs::bmp::BmpDecoder;
 use image::codecs::jpeg::JpegDecoder;
 use image::codecs::openexr::OpenExrDecoder;
@@ -14,7 +14,8 @@ use image::codecs::webp::WebPDecoder;
 use image::{ColorType, ImageDecoder, Limits};
 
 use super::metadata::{Metadata, Own};
-use super::{Format, PictureFile, Pixels, bmp, exif, jpeg, png, tiff};
+use super::orientation::Orientation;
+use super::{Format, PictureFile, Pixels, bmp, colours, exif, jpeg, png, tiff};
 use crate::stop::Stoppable;
 
 /// The most bytes that a picture may need in memory; a header that promises more is refused.
@@ -204,12 +205,28 @@ impl Opened {
         self.bytes().saturating_mul(2).saturating_add(WORKING_MEMORY)
     }
 
+    /// The file's format.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// Width and height in pixels as stored.
+    pub(super) fn stored_size(&self) -> (u32, u32) {
+        self.size
+    }
+
+    /// How the stored pixels are to be turned.
+    pub(super) fn orientation(&self) -> Orientation {
+        self.metadata.clone().take_orientation()
+    }
+
     /// The picture, upright.
     ///
     /// # Errors
     /// When the file is broken or the work is to end.
     pub fn decode(self) -> anyhow::Result<PictureFile> {
         let mut data = vec![0; usize::try_from(self.bytes())?];
+        let mut valid = None;
         match self.source {
             Source::Image(mut decoder) => {
                 if self.format != Format::Png {
@@ -217,13 +234,26 @@ impl Opened {
                 }
                 decoder.read_image_boxed(&mut data).map_err(broken)?;
             }
-            Source::Tiff(reader) => data = reader.decode(data)?,
+            Source::Tiff(reader) => (data, valid) = reader.decode(data)?,
         }
         let mut metadata = self.metadata;
         let orientation = metadata.take_orientation();
+        let valid = valid.map(|valid| orientation.apply(self.size, 1, valid).1);
         let ((width, height), data) = orientation.apply(self.size, self.pixels.bytes(), data);
-        let (pixels, notes) = (self.pixels, self.notes);
-        Ok(PictureFile { width, height, pixels, data, metadata, notes })
+        let (pixels, mut notes) = (self.pixels, self.notes);
+        let profile = colours::profile(&metadata, pixels.channels < 3).unwrap_or_else(|problem| {
+            notes.push(format!("{problem}; its colours were taken for sRGB"));
+            None
+        });
+        let meaning = Meaning { white_level: None, profile };
+        let mut file = PictureFile { width, height, pixels, data, metadata, meaning, valid, notes };
+        if pixels.channels == 2 {
+            // The engine knows gray without alpha only.
+            let opaque = |pixel| if file.is_opaque(pixel) { 255 } else { 0 };
+            let opaque: Vec<u8> = file.data.chunks_exact(pixels.bytes()).map(opaque).collect();
+            file.valid = Some(opaque).filter(|opaque| opaque.contains(&0));
+        }
+        Ok(file)
     }
 }
 

@@ -1,11 +1,11 @@
 //! From pixels to a file.
 
 use std::fs::{self, File};
-use std::io::{BufWriter, Write};
+use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
 use anyhow::{anyhow, bail};
-use derust_engine::pixels::{Depth, Transfer};
+use derust_engine::pixels::{Depth, Profile, Transfer};
 use image::codecs::bmp::BmpEncoder;
 use image::codecs::openexr::OpenExrEncoder;
 use image::{ExtendedColorType, ImageEncoder};
@@ -20,6 +20,8 @@ use crate::stop::Stoppable;
 pub struct Coding {
     /// 1 to 100; the input's when absent.
     pub jpeg_quality: Option<u8>,
+    /// Whether a file of the same name may be replaced.
+    pub may_replace: bool,
 }
 
 type Writer<'a> = BufWriter<Stoppable<&'a mut File>>;
@@ -73,7 +75,16 @@ impl PictureFile {
         if let Ok(old) = fs::metadata(path) {
             file.as_file().set_permissions(old.permissions()).map_err(place)?;
         }
-        file.persist(path).map_err(|error| place(error.error))?;
+        if coding.may_replace {
+            file.persist(path).map_err(|error| place(error.error))?;
+            return Ok(notes);
+        }
+        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+            ErrorKind::AlreadyExists => {
+                anyhow!("{} came to be in the meantime; --force replaces it", path.display())
+            }
+            _ => place(error.error),
+        })?;
         Ok(notes)
     }
 
@@ -84,6 +95,7 @@ impl PictureFile {
         writer: &mut Writer<'_>,
     ) -> anyhow::Result<Vec<String>> {
         let mut notes = Vec::new();
+        self.keep_meaning(format);
         if format == Format::Png && self.pixels.depth == Depth::F32 {
             self.reduce_to_16_bits();
             notes.push("float values became 16 bits".into());
@@ -97,7 +109,12 @@ impl PictureFile {
                 notes.extend(more);
                 writer.write_all(&file)?;
             }
-            Format::Tiff => notes.extend(tiff::write(writer, size, self.pixels, &self.data, &self.metadata)?),
+            Format::Tiff => {
+                notes.extend(tiff::write(writer, size, self.pixels, &self.data, &self.metadata)?);
+                if let Own::Tiff { compression: tiff::JPEG, .. } = self.metadata.own {
+                    notes.push("TIFF is written without loss, so the file is larger".into());
+                }
+            }
             Format::WebP => {
                 self.encode_webp(writer)?;
                 if let Own::LossyWebp = self.metadata.own {
@@ -119,6 +136,21 @@ impl PictureFile {
             }
         }
         Ok(notes)
+    }
+
+    /// What other formats say of colours becomes a profile.
+    fn keep_meaning(&mut self, format: Format) {
+        let says_so_itself = match self.metadata.own {
+            Own::Png(_) => format == Format::Png,
+            Own::Jpeg(_) => format == Format::Jpeg,
+            _ => false,
+        };
+        let linear = || Profile::from_gamma(1.0, None).ok().flatten();
+        let float = self.pixels.transfer == Transfer::Linear && format == Format::Tiff;
+        if self.metadata.icc.is_none() && !says_so_itself {
+            let profile = self.meaning.profile.clone().or_else(|| if float { linear() } else { None });
+            self.metadata.icc = profile.map(|profile| profile.icc().to_vec());
+        }
     }
 
     fn encode_webp(&self, writer: &mut Writer<'_>) -> anyhow::Result<()> {
@@ -168,5 +200,36 @@ impl PictureFile {
         });
         self.data = reduced.collect();
         (self.pixels.depth, self.pixels.transfer) = (Depth::U16, Transfer::Srgb);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::picture_file::Metadata;
+
+    #[test]
+    fn a_file_that_came_to_be_in_the_meantime_is_not_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.png");
+        let picture = || PictureFile {
+            width: 2,
+            height: 1,
+            pixels: Pixels::new(1, Depth::U8),
+            data: vec![1, 2],
+            metadata: Metadata::default(),
+            meaning: Default::default(),
+            valid: None,
+            notes: vec![],
+        };
+        fs::write(&path, "somebody's").unwrap();
+        let error = picture().write(&path, &Coding::default()).unwrap_err().to_string();
+        assert!(error.contains("--force"), "{error}");
+        assert_eq!(fs::read(&path).unwrap(), b"somebody's");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+        picture().write(&path, &Coding { may_replace: true, ..Coding::default() }).unwrap();
+        assert_ne!(fs::read(&path).unwrap(), b"somebody's");
+        fs::remove_file(&path).unwrap();
+        picture().write(&path, &Coding::default()).unwrap();
     }
 }

@@ -9,6 +9,11 @@ const X_RESOLUTION: u16 = 0x011A;
 const Y_RESOLUTION: u16 = 0x011B;
 const RESOLUTION_UNIT: u16 = 0x0128;
 const EXIF_DIRECTORY: u16 = 0x8769;
+const COLOUR_SPACE: u16 = 0xA001;
+const ADOBE: u32 = 2;
+const UNCALIBRATED: u32 = 0xFFFF;
+const INTEROPERABILITY: u16 = 0xA005;
+const INTEROPERABILITY_INDEX: u16 = 1;
 const PIXELS_ACROSS: u16 = 0xA002;
 const PIXELS_DOWN: u16 = 0xA003;
 
@@ -64,6 +69,25 @@ pub fn make_upright(exif: &mut [u8]) -> Orientation {
         structure.set_unsigned(down, width);
     }
     orientation
+}
+
+/// Whether EXIF says that colours are Adobe RGB's: uncalibrated, and by the rule R03 (DCF 2.0), or by a number of its own.
+pub fn is_adobe_rgb(exif: &[u8]) -> bool {
+    let colours = || {
+        let mut exif = exif.to_vec();
+        let (structure, first) = Structure::open(&mut exif)?;
+        let inner = |directory: Directory, tag: u16| {
+            let at = structure.unsigned(structure.find(directory, tag)?)?;
+            structure.directory(at as usize)
+        };
+        let details = inner(first, EXIF_DIRECTORY)?;
+        let space = structure.unsigned(structure.find(details, COLOUR_SPACE)?)?;
+        let rule = inner(details, INTEROPERABILITY)
+            .and_then(|directory| structure.find(directory, INTEROPERABILITY_INDEX))
+            .and_then(|entry| structure.bytes.get(entry + 8..entry + 11));
+        Some(space == ADOBE || space == UNCALIBRATED && rule == Some(b"R03"))
+    };
+    colours().unwrap_or(false)
 }
 
 /// The resolution that EXIF gives.
@@ -188,6 +212,36 @@ mod tests {
             assert_eq!([number(PIXELS_ACROSS), number(PIXELS_DOWN)], [Some(30), Some(40)]);
             assert_eq!(structure.u32(first.start + 2 * ENTRY), Some(0), "the thumbnail");
         }
+    }
+
+    #[test]
+    fn adobe_rgb_is_told_from_other_colours() {
+        // Two directories below the first: the details with a colour space, and the rule.
+        let exif = |space: u16, rule: &[u8; 4]| {
+            let entry = |tag: u16, kind: u16, value: [u8; 4]| {
+                let count = if kind == 2 { 4_u32 } else { 1 };
+                [&tag.to_le_bytes()[..], &kind.to_le_bytes(), &count.to_le_bytes(), &value].concat()
+            };
+            let at = |at: u32| at.to_le_bytes();
+            [
+                b"II*\0\x08\0\0\0\x01\0".to_vec(),
+                entry(EXIF_DIRECTORY, LONG, at(26)),
+                at(0).to_vec(),
+                b"\x02\0".to_vec(),
+                entry(COLOUR_SPACE, LONG, at(space.into())),
+                entry(INTEROPERABILITY, LONG, at(56)),
+                at(0).to_vec(),
+                b"\x01\0".to_vec(),
+                entry(INTEROPERABILITY_INDEX, 2, *rule),
+                at(0).to_vec(),
+            ]
+            .concat()
+        };
+        assert!(is_adobe_rgb(&exif(0xFFFF, b"R03\0")) && is_adobe_rgb(&exif(2, b"R98\0")));
+        assert!(!is_adobe_rgb(&exif(0xFFFF, b"R98\0")) && !is_adobe_rgb(&exif(1, b"R03\0")));
+        let whole = exif(0xFFFF, b"R03\0");
+        assert!((0..70).all(|length| !is_adobe_rgb(&whole[..length])));
+        assert!(!is_adobe_rgb(&sample(true)));
     }
 
     #[test]

@@ -5,11 +5,13 @@
 //! one format has is in the file of its name.
 
 mod bmp;
+mod colours;
 mod decode;
 mod encode;
 mod exif;
 mod format;
 mod jpeg;
+mod mask;
 mod metadata;
 mod orientation;
 mod png;
@@ -18,7 +20,9 @@ mod tiff;
 mod ycbcr;
 
 use anyhow::bail;
-use derust_engine::pixels::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Transfer};
+use derust_engine::pixels::{
+    AlphaKind, Channels, Depth, Layout, Meaning, Picture, PictureMut, PixelsError, Transfer,
+};
 
 pub use decode::MEMORY_LIMIT;
 pub use encode::Coding;
@@ -59,6 +63,11 @@ pub struct PictureFile {
     /// Values in the machine's byte order.
     data: Vec<u8>,
     metadata: Metadata,
+    /// What the numbers mean.
+    meaning: Meaning,
+    /// A byte for every pixel: white for those that count, black for those without data or outside of the region; absent
+    /// where nothing but alpha says so.
+    valid: Option<Vec<u8>>,
     /// What a person should know about how the file was read.
     notes: Vec<String>,
 }
@@ -72,6 +81,8 @@ impl PictureFile {
             pixels: Pixels::new(1, Depth::U8),
             data: vec![0; self.width as usize * self.height as usize],
             metadata: Metadata::default(),
+            meaning: Meaning::default(),
+            valid: None,
             notes: Vec::new(),
         }
     }
@@ -86,12 +97,42 @@ impl PictureFile {
         std::mem::take(&mut self.notes)
     }
 
+    /// What a person should know about how the file was read.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// Says which stored number is white.
+    pub fn set_white_level(&mut self, white: Option<f32>) {
+        self.meaning.white_level = white;
+    }
+
+    /// Leaves only those pixels that are white in `region`, a mask.
+    ///
+    /// # Errors
+    /// When it has another size.
+    pub fn limit_to(&mut self, region: &PictureFile) -> anyhow::Result<()> {
+        let (needed, got) = (self.size(), region.size());
+        if needed != got {
+            return Err(PixelsError::Size { what: "region", got, needed }.into());
+        }
+        match &mut self.valid {
+            Some(valid) => valid.iter_mut().zip(&region.data).for_each(|(valid, inside)| *valid &= *inside),
+            None => self.valid = Some(region.data.clone()),
+        }
+        Ok(())
+    }
+
     /// The pixels, to read.
     ///
     /// # Errors
     /// When the picture is too large for this machine.
     pub fn picture(&self) -> anyhow::Result<Picture<'_>> {
-        Ok(Picture::new(&self.data, self.layout()?)?)
+        let picture = Picture::new(&self.data, self.layout()?)?.meaning(&self.meaning);
+        match self.valid.as_deref() {
+            Some(valid) => Ok(picture.within(&of_bytes(valid, self.size())?)?),
+            None => Ok(picture),
+        }
     }
 
     /// The pixels, to write.
@@ -99,16 +140,38 @@ impl PictureFile {
     /// # Errors
     /// When the picture is too large for this machine.
     pub fn picture_mut(&mut self) -> anyhow::Result<PictureMut<'_>> {
-        let layout = self.layout()?;
-        Ok(PictureMut::new(&mut self.data, layout)?)
+        let (layout, size) = (self.layout()?, self.size());
+        let picture = PictureMut::new(&mut self.data, layout)?.meaning(&self.meaning);
+        match self.valid.as_deref() {
+            Some(valid) => Ok(picture.within(&of_bytes(valid, size)?)?),
+            None => Ok(picture),
+        }
     }
 
-    /// The part of the pixels, 0 to 1, that differ from those of `other`, a picture of the same kind.
+    /// The part of the pixels that count, 0 to 1, that differ from those of `other`, a picture of the same kind.
     pub fn changed_fraction(&self, other: &PictureFile) -> f64 {
         let stride = self.pixels.bytes();
-        let pixels = self.data.chunks(stride).zip(other.data.chunks(stride));
-        let changed = pixels.filter(|(a, b)| a != b).count();
-        changed as f64 / (self.data.len() / stride) as f64
+        let (mut counted, mut changed) = (0_u64, 0_u64);
+        for (i, (a, b)) in self.data.chunks(stride).zip(other.data.chunks(stride)).enumerate() {
+            if self.is_opaque(a) && self.valid.as_ref().is_none_or(|valid| valid[i] >= 128) {
+                counted += 1;
+                changed += u64::from(a != b);
+            }
+        }
+        changed as f64 / counted.max(1) as f64
+    }
+
+    /// Whether a pixel is not wholly transparent.
+    fn is_opaque(&self, pixel: &[u8]) -> bool {
+        let Pixels { depth, .. } = self.pixels;
+        if !self.pixels.has_alpha() {
+            return true;
+        }
+        let alpha = &pixel[pixel.len() - depth.bytes()..];
+        match depth {
+            Depth::F32 => f32::from_ne_bytes([alpha[0], alpha[1], alpha[2], alpha[3]]) > 0.0,
+            _ => alpha.iter().any(|byte| *byte != 0),
+        }
     }
 
     fn layout(&self) -> anyhow::Result<Layout> {
@@ -125,4 +188,9 @@ impl PictureFile {
         let (transfer, alpha) = (self.pixels.transfer, self.pixels.alpha);
         Ok(Layout { pixel_stride, row_stride, transfer, alpha, ..packed })
     }
+}
+
+/// A byte for every pixel as a picture.
+fn of_bytes(bytes: &[u8], (width, height): (u32, u32)) -> anyhow::Result<Picture<'_>> {
+    Ok(Picture::new(bytes, Layout::packed(width, height, Channels::Gray, Depth::U8))?)
 }

@@ -2,9 +2,9 @@
 
 use std::io::{Cursor, Read, Seek, SeekFrom, Write};
 
+use ::tiff::TiffResult;
 use ::tiff::encoder::{DirectoryEncoder, TiffEncoder, TiffKindStandard};
 use ::tiff::tags::{IfdPointer, Tag, Type};
-use ::tiff::{Directory, TiffResult};
 
 /// Larger values are no description of a picture.
 const VALUE_LIMIT: u64 = 16 << 20;
@@ -117,13 +117,15 @@ impl Tags {
     }
 }
 
-/// The entries of a file's first directory, where they lie. Knows the kind with 64-bit offsets, too.
+/// The entries of a file's directory, where they lie. Knows the kind with 64-bit offsets, too.
 #[derive(Debug)]
-pub struct FirstDirectory {
+pub struct Directory {
     big_endian: bool,
     /// Bytes of an offset: 4 or 8.
     wide: usize,
     entries: Vec<RawEntry>,
+    /// Where the next directory is; 0 where there is none.
+    next: u64,
 }
 
 #[derive(Debug)]
@@ -139,8 +141,8 @@ struct RawEntry {
 /// The type of whole numbers of four bytes.
 const LONG: u16 = 4;
 
-impl FirstDirectory {
-    /// Reads the entries; `None` where the file is broken.
+impl Directory {
+    /// Reads the entries of the first directory; `None` where the file is broken.
     pub fn read(file: &mut (impl Read + Seek)) -> Option<Self> {
         let mut start = [0; 16];
         file.rewind().ok()?;
@@ -152,8 +154,16 @@ impl FirstDirectory {
             b"MM\0+" => (true, 8),
             _ => return None,
         };
+        Self::at(file, number(&start[wide..2 * wide], big_endian), big_endian, wide)
+    }
+
+    /// Reads the entries of the directory after this one; `None` where there is none.
+    pub fn next(&self, file: &mut (impl Read + Seek)) -> Option<Self> {
+        if self.next == 0 { None } else { Self::at(file, self.next, self.big_endian, self.wide) }
+    }
+
+    fn at(file: &mut (impl Read + Seek), mut at: u64, big_endian: bool, wide: usize) -> Option<Self> {
         let number = |bytes: &[u8]| number(bytes, big_endian);
-        let mut at = number(&start[wide..2 * wide]);
         let mut count = [0; 8];
         let count = &mut count[..if wide == 8 { 8 } else { 2 }];
         file.seek(SeekFrom::Start(at)).ok()?;
@@ -170,7 +180,10 @@ impl FirstDirectory {
             entries.push(RawEntry { at, tag, kind, count: number(&raw[4..4 + wide]), value });
             at += raw.len() as u64;
         }
-        Some(FirstDirectory { big_endian, wide, entries })
+        let mut next = [0; 8];
+        // Files that end early here can be read all the same.
+        let next = file.read_exact(&mut next[..wide]).map_or(0, |()| number(&next[..wide]));
+        Some(Directory { big_endian, wide, entries, next })
     }
 
     fn find(&self, tag: u16) -> Option<&RawEntry> {
@@ -223,7 +236,7 @@ fn write(
 ) -> TiffResult<()> {
     for Entry { tag, kind, value } in entries {
         let entry = directory.write_entry_bytes(*kind, value)?;
-        directory.extend_from(&Directory::from_iter([(Tag::from_u16_exhaustive(*tag), entry)]));
+        directory.extend_from(&::tiff::Directory::from_iter([(Tag::from_u16_exhaustive(*tag), entry)]));
     }
     Ok(())
 }
@@ -325,7 +338,7 @@ mod tests {
                 );
                 file.extend([ordered(value[0], 2), ordered(value[1], 2), vec![0; wide - 4]].concat());
             }
-            let read = |file: &[u8]| FirstDirectory::read(&mut Cursor::new(file));
+            let read = |file: &[u8]| Directory::read(&mut Cursor::new(file));
             let directory = read(&file).unwrap();
             assert_eq!(directory.numbers(530), Some(vec![2, 1]));
             assert_eq!((directory.numbers(262), directory.numbers(263)), (Some(vec![6]), None));

@@ -16,7 +16,7 @@ use super::Pixels;
 use super::decode::MEMORY_LIMIT;
 use super::exif;
 use super::metadata::{Metadata, Own, Resolution, Unit};
-use super::tags::{FirstDirectory, Tags};
+use super::tags::{Directory, Tags};
 use super::ycbcr::{Blocks, YCbCr};
 use crate::stop::Stoppable;
 
@@ -26,6 +26,17 @@ const XMP: Tag = Tag::Unknown(700);
 const PHOTOMETRIC: u16 = 262;
 const GRAY: u32 = 1;
 const PALETTE: u64 = 3;
+
+/// Compression by JPEG.
+pub const JPEG: u16 = 7;
+
+/// What a directory is: a mask of the picture before it has this bit.
+const SUBFILE: u16 = 254;
+const IS_MASK: u64 = 4;
+const WIDTH: u16 = 256;
+const HEIGHT: u16 = 257;
+/// Directories after the first in which a mask is looked for.
+const DIRECTORIES: usize = 32;
 
 /// What a file says of its first picture.
 #[derive(Debug)]
@@ -58,6 +69,10 @@ pub struct Reader {
     conversion: Conversion,
     size: (u32, u32),
     depth: Depth,
+    /// The number of the directory that holds a mask of what counts.
+    mask: Option<usize>,
+    /// The value of pixels without data.
+    no_data: Option<f64>,
 }
 
 /// A file in which some bytes read as others.
@@ -101,18 +116,22 @@ fn broken(error: impl std::fmt::Display) -> anyhow::Error {
 /// When the file is broken or its pixels are of a kind that nobody expects in a photograph.
 pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Header)> {
     let tags = Tags::read(&mut file);
-    let directory = FirstDirectory::read(&mut file);
+    let directory = Directory::read(&mut file);
+    let mask = directory.as_ref().and_then(|directory| find_mask(directory, &mut file));
     file.rewind()?;
     let photometric = directory.as_ref().and_then(|directory| directory.numbers(PHOTOMETRIC));
     let indexed = photometric.is_some_and(|values| values.first() == Some(&PALETTE));
     let blocks = directory.as_ref().map_or(Ok(None), Blocks::of)?;
     // The decoder has no palettes; told that numbers are grays, it reads the numbers. It has no pixels that share colours
     // either, and reads their blocks as grays in the same way.
-    let patches = match (&directory, &blocks) {
+    let mut patches: Vec<(u64, Vec<u8>)> = match (&directory, &blocks) {
         (Some(directory), _) if indexed => directory.replaced(PHOTOMETRIC, GRAY).into_iter().collect(),
         (Some(directory), Some(blocks)) => blocks.as_grays(directory),
         _ => Vec::new(),
     };
+    // Nor has it masks.
+    patches.extend(mask.as_ref().and_then(|(_, mask)| mask.replaced(PHOTOMETRIC, GRAY)));
+    let mask = mask.map(|(number, _)| number);
     let file = Patched { file, patches, at: 0 };
     let mut limits = Limits::default();
     limits.decoding_buffer_size = MEMORY_LIMIT as usize;
@@ -176,8 +195,12 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
     if pixels.has_alpha() && extra.as_deref().and_then(<[u16]>::first) == Some(&1) {
         pixels.alpha = AlphaKind::Premultiplied;
     }
-    if decoder.more_images() {
-        notes.push("only the first of its pictures was worked on".into());
+    let no_data = decoder.find_tag(Tag::GdalNodata).ok().flatten().and_then(|value| value.into_string().ok());
+    let no_data = no_data.and_then(|text| text.trim_matches(['\0', ' ']).parse::<f64>().ok());
+    match (decoder.more_images(), mask) {
+        (true, Some(1)) => notes.push("its mask was heeded and is not written again".into()),
+        (true, _) => notes.push("only the first of its pictures was worked on".into()),
+        _ => {}
     }
     let bytes = |decoder: &mut Decoder<_>, tag| {
         decoder.find_tag(tag).ok().flatten().and_then(|value| value.into_u8_vec().ok())
@@ -190,27 +213,108 @@ pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Hea
     let compression = number(&mut decoder, Tag::Compression).unwrap_or(1);
     let predicted = number(&mut decoder, Tag::Predictor) == Some(Predictor::Horizontal.to_u16());
     metadata.own = Own::Tiff { compression, predicted };
-    if compression == CompressionMethod::ModernJPEG.to_u16() {
-        notes.push("TIFF is written without loss, so the file is larger".into());
-    }
     metadata.exif = tags.and_then(|tags| tags.to_exif().ok());
     metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
-    Ok((Reader { decoder, conversion, size, depth }, Header { size, pixels, metadata, notes }))
+    let reader = Reader { decoder, conversion, size, depth, mask, no_data };
+    Ok((reader, Header { size, pixels, metadata, notes }))
+}
+
+/// The first mask of the picture after it: the number of its directory, and what is in it.
+fn find_mask(first: &Directory, file: &mut (impl Read + Seek)) -> Option<(usize, Directory)> {
+    let size = |directory: &Directory| Some([directory.numbers(WIDTH)?, directory.numbers(HEIGHT)?]);
+    let mut next = first.next(file);
+    for number in 1..=DIRECTORIES {
+        let directory = next?;
+        let kind = directory.numbers(SUBFILE).and_then(|kinds| kinds.first().copied()).unwrap_or_default();
+        // Overviews have masks too.
+        if kind & IS_MASK != 0 && size(&directory) == size(first) {
+            return Some((number, directory));
+        }
+        next = directory.next(file);
+    }
+    None
 }
 
 impl Reader {
-    /// Decodes the pixels into `data`, which has room for them.
+    /// Decodes the pixels into `data`, which has room for them. With them comes a byte for every pixel, black for those
+    /// without data, where the file tells them apart.
     ///
     /// # Errors
     /// When the file is broken.
-    pub fn decode(mut self, mut data: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+    pub fn decode(mut self, data: Vec<u8>) -> anyhow::Result<(Vec<u8>, Option<Vec<u8>>)> {
+        let data = self.decode_pixels(data)?;
+        let mut valid = self.with_data(&data);
+        if let Some(number) = self.mask {
+            self.decoder.seek_to_image(number).map_err(broken)?;
+            let (width, height) = (self.size.0 as usize, self.size.1 as usize);
+            let mask = match self.decoder.colortype().map_err(broken)? {
+                ColorType::Gray(1) => self.bits()?,
+                ColorType::Gray(8) => {
+                    let mut mask = vec![0; width * height];
+                    self.decoder.read_image_bytes(&mut mask).map_err(broken)?;
+                    mask.iter_mut().for_each(|value| *value = if *value == 0 { 0 } else { 255 });
+                    mask
+                }
+                other => bail!("a TIFF mask of the kind {other:?} cannot be heeded"),
+            };
+            match &mut valid {
+                Some(valid) => valid.iter_mut().zip(mask).for_each(|(valid, mask)| *valid &= mask),
+                None => valid = Some(mask),
+            }
+        }
+        Ok((data, valid.filter(|valid| valid.contains(&0))))
+    }
+
+    /// The numbers of colours, and the colours, where pixels are such.
+    ///
+    /// # Errors
+    /// When the file is broken.
+    pub fn decode_numbers(mut self) -> anyhow::Result<Option<(Vec<u8>, Vec<[u8; 3]>)>> {
+        let Conversion::Palette(colours) = &self.conversion else { return Ok(None) };
+        let colours = colours.iter().map(|colour| colour.map(|wide| (wide >> 8) as u8)).collect();
+        let mut numbers = vec![0; self.size.0 as usize * self.size.1 as usize];
+        self.decoder.read_image_bytes(&mut numbers).map_err(broken)?;
+        Ok(Some((numbers, colours)))
+    }
+
+    /// A byte for every pixel, black for those all of whose colours have the value that stands for no data.
+    fn with_data(&self, data: &[u8]) -> Option<Vec<u8>> {
+        let no_data = self.no_data.filter(|_| matches!(self.conversion, Conversion::None))?;
         let pixels = self.size.0 as usize * self.size.1 as usize;
         let channels = data.len() / (pixels * self.depth.bytes());
-        match self.conversion {
+        let colours = if channels < 3 { 1 } else { 3 };
+        let is_none = |value: &[u8]| match self.depth {
+            Depth::U8 => f64::from(value[0]) == no_data,
+            Depth::U16 => f64::from(u16::from_ne_bytes([value[0], value[1]])) == no_data,
+            Depth::F32 => {
+                let value = f32::from_ne_bytes([value[0], value[1], value[2], value[3]]);
+                value == no_data as f32 || value.is_nan() && no_data.is_nan()
+            }
+        };
+        let has_data = |pixel: &[u8]| {
+            let values = pixel.chunks_exact(self.depth.bytes()).take(colours);
+            if values.into_iter().all(is_none) { 0 } else { 255 }
+        };
+        Some(data.chunks_exact(channels * self.depth.bytes()).map(has_data).collect())
+    }
+
+    /// Pixels of one bit each as bytes, black and white.
+    fn bits(&mut self) -> anyhow::Result<Vec<u8>> {
+        let width = self.size.0 as usize;
+        let row = width.div_ceil(8);
+        let mut bits = vec![0; row * self.size.1 as usize];
+        self.decoder.read_image_bytes(&mut bits).map_err(broken)?;
+        let pixel = |bits: &[u8], x: usize| if bits[x / 8] & (0x80 >> (x % 8)) == 0 { 0 } else { 255 };
+        Ok(bits.chunks_exact(row).flat_map(|bits| (0..width).map(move |x| pixel(bits, x))).collect())
+    }
+
+    fn decode_pixels(&mut self, mut data: Vec<u8>) -> anyhow::Result<Vec<u8>> {
+        let pixels = self.size.0 as usize * self.size.1 as usize;
+        let channels = data.len() / (pixels * self.depth.bytes());
+        match std::mem::replace(&mut self.conversion, Conversion::None) {
             Conversion::None => self.read(&mut data, channels)?,
-            Conversion::YCbCr(ref ycbcr) => match ycbcr.blocks() {
+            Conversion::YCbCr(ycbcr) => match ycbcr.blocks() {
                 None => {
-                    let ycbcr = ycbcr.clone();
                     self.read(&mut data, channels)?;
                     data.chunks_exact_mut(3).for_each(|pixel| ycbcr.to_rgb(pixel));
                 }
@@ -229,17 +333,7 @@ impl Reader {
                     pixel.iter_mut().zip(colour).for_each(|(value, wide)| *value = (wide >> 8) as u8);
                 }
             }
-            Conversion::Bilevel => {
-                let row = (self.size.0 as usize).div_ceil(8);
-                let mut bits = vec![0; row * self.size.1 as usize];
-                self.decoder.read_image_bytes(&mut bits).map_err(broken)?;
-                for (pixels, bits) in data.chunks_exact_mut(self.size.0 as usize).zip(bits.chunks_exact(row))
-                {
-                    for (x, pixel) in pixels.iter_mut().enumerate() {
-                        *pixel = if bits[x / 8] & (0x80 >> (x % 8)) == 0 { 0 } else { 255 };
-                    }
-                }
-            }
+            Conversion::Bilevel => data = self.bits()?,
             Conversion::Cmyk => {
                 let value = self.depth.bytes();
                 let mut inks = vec![0; pixels * 4 * value];

@@ -7,7 +7,7 @@ use ::tiff::decoder::ifd::Value;
 use ::tiff::tags::Tag;
 use anyhow::{Context, bail};
 
-use super::tags::FirstDirectory;
+use super::tags::Directory;
 
 const WIDTH: u16 = 256;
 const HEIGHT: u16 = 257;
@@ -31,6 +31,9 @@ const JPEG: u64 = 7;
 const COEFFICIENTS: [f32; 3] = [0.299, 0.587, 0.114];
 /// Black and white of brightness, and zero and the most of both differences, where the file does not say.
 const REFERENCE: [f32; 6] = [0.0, 255.0, 128.0, 255.0, 128.0, 255.0];
+
+/// Bytes that tiles may reach beyond their picture.
+const SPARE: u64 = 64 << 20;
 
 /// What the three numbers of a pixel mean.
 #[derive(Clone, Debug)]
@@ -104,7 +107,7 @@ impl Blocks {
     ///
     /// # Errors
     /// When they lie in a way that is not understood.
-    pub fn of(directory: &FirstDirectory) -> anyhow::Result<Option<Self>> {
+    pub fn of(directory: &Directory) -> anyhow::Result<Option<Self>> {
         let number = |tag: u16| directory.numbers(tag).and_then(|numbers| numbers.first().copied());
         if number(PHOTOMETRIC) != Some(YCBCR) || number(COMPRESSION) == Some(JPEG) {
             return Ok(None);
@@ -127,7 +130,12 @@ impl Blocks {
             side(WIDTH).zip(side(HEIGHT)).context("the TIFF file does not say how large its picture is")?;
         let tile = side(TILE_WIDTH).zip(side(TILE_HEIGHT));
         let strip = (size.0, side(ROWS_PER_STRIP).unwrap_or(size.1).min(size.1));
-        Ok(Some(Blocks { size, block, chunk: tile.unwrap_or(strip), tiled: tile.is_some() }))
+        let blocks = Blocks { size, block, chunk: tile.unwrap_or(strip), tiled: tile.is_some() };
+        let pixels = u64::from(size.0) * u64::from(size.1);
+        if blocks.bytes() as u64 > pixels.saturating_mul(4).saturating_add(SPARE) {
+            bail!("the TIFF file's tiles or strips are far larger than its picture");
+        }
+        Ok(Some(blocks))
     }
 
     /// Bytes of a block.
@@ -160,7 +168,7 @@ impl Blocks {
     }
 
     /// What a decoder is to read instead of some entries, so that it takes every byte for a gray pixel.
-    pub fn as_grays(&self, directory: &FirstDirectory) -> Vec<(u64, Vec<u8>)> {
+    pub fn as_grays(&self, directory: &Directory) -> Vec<(u64, Vec<u8>)> {
         let (width, height) = self.gray_size();
         let chunk = self.gray_chunk();
         let replaced = [

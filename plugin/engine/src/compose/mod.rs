@@ -187,7 +187,7 @@ pub(crate) fn for_each_row(
     plane: &GuidedPlane,
     picture: &Picture<'_>,
     control: Control<'_>,
-    mut use_row: impl FnMut(u32, &[f32]),
+    mut use_row: impl FnMut(u32, &mut [f32]),
 ) -> Result<(), Error> {
     let (width, height) = picture.size();
     let reader = plane.reader(picture.size());
@@ -197,7 +197,7 @@ pub(crate) fn for_each_row(
         control.row(y, height)?;
         picture.read_colours(y, &mut picture_row);
         reader.read(y, &picture_row, &mut row);
-        use_row(y, &row);
+        use_row(y, &mut row);
     }
     Ok(control.step(1, 1)?)
 }

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::texture::Texture;
-use crate::{Engine, tensor};
+use crate::{Caution, Engine, gaps, judgement, tensor};
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
 const SOFT_EDGE: f32 = 0.15;
@@ -30,6 +30,8 @@ pub struct RemoveOptions {
     pub scale: Scale,
     /// Whether the fill stays as the network made it. It gets texture from the clean parts of the picture otherwise.
     pub plain_fill: bool,
+    /// Whether rust is looked for in a picture that cannot be judged all the same.
+    pub judge_anyway: bool,
 }
 
 /// What is to be removed from a picture, and what takes its place.
@@ -40,6 +42,7 @@ pub struct Removal {
     alpha: Option<GuidedPlane>,
     /// Width and height of the picture's region.
     size: (u32, u32),
+    caution: Option<Caution>,
 }
 
 impl Engine {
@@ -51,8 +54,8 @@ impl Engine {
     /// model, at the scale that this one knows, or from the mask where there is no such model.
     ///
     /// # Errors
-    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size,
-    /// or the caller stops the call.
+    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size, the
+    /// caller stops the call, or the picture cannot be judged and no mask replaces what is found.
     pub fn analyse_removal(
         &self,
         picture: &Picture<'_>,
@@ -93,6 +96,8 @@ impl Engine {
         let needed = network.bytes_needed(working) + needed_to_find + needed_for_texture;
         let _share = self.share_memory(needed)?;
         let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
+        let caution =
+            judgement::require(picture, &colours, replacing || options.judge_anyway, main.part(0.1, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {
             Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
@@ -139,13 +144,22 @@ impl Engine {
                 }
                 (None, None, None) => None,
             };
-            let find = |plane: Cow<'_, Array2<f32>>| {
+            let find = |mut plane: Cow<'_, Array2<f32>>| {
+                // Nothing is taken from where nothing counts.
+                if let Some(counts) = gaps::counts(picture, working)? {
+                    plane.to_mut().zip_mut_with(&counts, |alpha, count| *alpha = alpha.max(1.0 - count));
+                }
                 Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))
             };
             filled.map(find).transpose()?.flatten()
         };
         texturing.step(1, 1)?;
-        Ok(Removal { fill: Fill::new(fill, &colours, size, texture), alpha, size })
+        Ok(Removal {
+            fill: Fill::new(fill, &colours, size, texture),
+            alpha,
+            size,
+            caution: caution.filter(|_| !replacing),
+        })
     }
 
     /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand
@@ -183,6 +197,11 @@ impl Removal {
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size
+    }
+
+    /// What makes it less sure that all rust was found.
+    pub fn caution(&self) -> Option<Caution> {
+        self.caution
     }
 
     /// The picture without rust, red first, sRGB-encoded, 0 to 1, at the scale at which the network worked:

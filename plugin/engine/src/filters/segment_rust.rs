@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::survey::{Survey, Surveyor};
-use crate::{Engine, compose, tensor};
+use crate::{Caution, Engine, compose, gaps, judgement, tensor};
 
 /// How to look for rust; the default leaves everything to the model.
 #[derive(Clone, Debug, Default)]
@@ -21,6 +21,8 @@ pub struct SegmentOptions {
     pub threshold: Option<f32>,
     /// The scale at which the picture is analysed.
     pub scale: Scale,
+    /// Whether a picture that cannot be judged is looked at all the same.
+    pub judge_anyway: bool,
 }
 
 /// Where rust is in a picture. Everything that can be asked of it costs no inference.
@@ -30,13 +32,15 @@ pub struct Segmentation {
     /// Width and height of the picture's region.
     size: (u32, u32),
     threshold: f32,
+    caution: Option<Caution>,
 }
 
 impl Engine {
     /// Finds the rust in a picture's region.
     ///
     /// # Errors
-    /// When no model serves, ONNX Runtime cannot be used, the network fails, or the caller stops the call.
+    /// When the picture cannot be judged, no model serves, ONNX Runtime cannot be used, the network fails, or the caller
+    /// stops the call.
     pub fn segment(
         &self,
         picture: &Picture<'_>,
@@ -55,6 +59,7 @@ impl Engine {
         let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
         let _share = self.share_memory(network.bytes_needed(working))?;
         let colours = tensor::colours(picture, working, control.part(0.0, 0.1))?;
+        let caution = judgement::require(picture, &colours, options.judge_anyway, control.part(0.1, 0.1))?;
         let found = network.run(
             &self.runtime()?,
             self.session_options(),
@@ -68,7 +73,7 @@ impl Engine {
         })?;
         let threshold = options.threshold.unwrap_or(manifest.threshold);
         let probability = GuidedPlane::new(probability, colours.view(), picture.size());
-        Ok(Segmentation { probability, size: picture.size(), threshold })
+        Ok(Segmentation { probability, size: picture.size(), threshold, caution })
     }
 }
 
@@ -99,6 +104,11 @@ impl Segmentation {
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size
+    }
+
+    /// What makes it less sure.
+    pub fn caution(&self) -> Option<Caution> {
+        self.caution
     }
 
     /// Probability from which on a pixel counts as rust.
@@ -138,9 +148,10 @@ impl Segmentation {
         };
         let mut mask_row = vec![0.0; self.size.0 as usize];
         compose::for_each_row(&self.probability, picture, control, |y, row| {
+            let left_out = gaps::leave_out(picture, y, row);
             if let Some(mask) = &mut outputs.mask {
                 let is_rust = |value: f32| f32::from(u8::from(value >= self.threshold));
-                mask_row.iter_mut().zip(row).for_each(|(out, value)| *out = is_rust(*value));
+                mask_row.iter_mut().zip(&*row).for_each(|(out, value)| *out = is_rust(*value));
                 mask.write_coverage(y, &mask_row);
             }
             if let Some(probability) = &mut outputs.probability {
@@ -148,6 +159,7 @@ impl Segmentation {
             }
             if let Some(surveyor) = &mut surveyor {
                 surveyor.row(row, self.threshold);
+                surveyor.leave_out(left_out);
             }
         })?;
         Ok(surveyor.map(Surveyor::finish))

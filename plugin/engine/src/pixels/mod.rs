@@ -1,10 +1,15 @@
 //! Borrowed pixels: what a picture in somebody's memory looks like, checked before a byte is touched.
 
 mod colour;
+mod meaning;
+mod profile;
 mod row;
 mod sample;
 
 pub(crate) use colour::luma;
+pub use meaning::Meaning;
+use meaning::Said;
+pub use profile::{Profile, ProfileError};
 use sample::Sample;
 
 /// What the channels of a pixel are, in the order in which they lie in memory.
@@ -285,6 +290,7 @@ impl Grid {
 pub struct Picture<'a> {
     data: &'a [u8],
     grid: Grid,
+    said: Said<'a>,
 }
 
 /// Pixels to write.
@@ -292,6 +298,7 @@ pub struct Picture<'a> {
 pub struct PictureMut<'a> {
     data: &'a mut [u8],
     grid: Grid,
+    said: Said<'a>,
 }
 
 impl<'a> Picture<'a> {
@@ -300,7 +307,7 @@ impl<'a> Picture<'a> {
     /// # Errors
     /// When the layout contradicts itself or does not fit into `data`.
     pub fn new(data: &'a [u8], layout: Layout) -> Result<Self, PixelsError> {
-        Ok(Picture { data, grid: layout.check(data.len())? })
+        Ok(Picture { data, grid: layout.check(data.len())?, said: Said::default() })
     }
 
     /// The layout as it was given.
@@ -321,12 +328,12 @@ impl<'a> PictureMut<'a> {
     /// When the layout contradicts itself or does not fit into `data`.
     pub fn new(data: &'a mut [u8], layout: Layout) -> Result<Self, PixelsError> {
         let grid = layout.check(data.len())?;
-        Ok(PictureMut { data, grid })
+        Ok(PictureMut { data, grid, said: Said::default() })
     }
 
     /// The same pixels, to read.
     pub fn as_picture(&self) -> Picture<'_> {
-        Picture { data: self.data, grid: self.grid }
+        Picture { data: self.data, grid: self.grid, said: self.said }
     }
 
     /// Width and height of the region to work on.

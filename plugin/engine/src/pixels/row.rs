@@ -1,17 +1,19 @@
 //! Rows of pixels in and out: the only code that knows every channel order and depth.
 
-use super::colour::{displayable, from_srgb, luma, to_srgb};
+use super::colour::{displayable, luma};
+use super::meaning::Colours;
 use super::sample::Sample;
-use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Transfer};
+use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut};
 
 impl Picture<'_> {
     /// Row `y` of the region as networks see it: red, green, blue, sRGB-encoded, straight, from 0 to 1.
     pub(crate) fn read_colours(&self, y: u32, out: &mut [[f32; 3]]) {
         let bytes = &self.data[self.grid.row(y)];
+        let colours = self.said.colours(&self.grid.layout);
         match self.grid.layout.depth {
-            Depth::U8 => read_colours::<u8>(&self.grid.layout, bytes, out),
-            Depth::U16 => read_colours::<u16>(&self.grid.layout, bytes, out),
-            Depth::F32 => read_colours::<f32>(&self.grid.layout, bytes, out),
+            Depth::U8 => read_colours::<u8>(&self.grid.layout, &colours, bytes, out),
+            Depth::U16 => read_colours::<u16>(&self.grid.layout, &colours, bytes, out),
+            Depth::F32 => read_colours::<f32>(&self.grid.layout, &colours, bytes, out),
         }
     }
 
@@ -19,11 +21,12 @@ impl Picture<'_> {
     pub(crate) fn colour(&self, x: u32, y: u32) -> [f32; 3] {
         let layout = &self.grid.layout;
         let bytes = &self.data[self.grid.row(y)][x as usize * layout.pixel_stride..];
+        let colours = self.said.colours(layout);
         let mut out = [[0.0; 3]];
         match layout.depth {
-            Depth::U8 => read_colours::<u8>(layout, bytes, &mut out),
-            Depth::U16 => read_colours::<u16>(layout, bytes, &mut out),
-            Depth::F32 => read_colours::<f32>(layout, bytes, &mut out),
+            Depth::U8 => read_colours::<u8>(layout, &colours, bytes, &mut out),
+            Depth::U16 => read_colours::<u16>(layout, &colours, bytes, &mut out),
+            Depth::F32 => read_colours::<f32>(layout, &colours, bytes, &mut out),
         }
         out[0]
     }
@@ -42,14 +45,17 @@ impl Picture<'_> {
 impl PictureMut<'_> {
     /// Replaces row `y` of the region by `pixel + amount * (fill - pixel)`, in the sRGB encoding.
     ///
-    /// Pixels whose amount is zero are not touched. What a float channel has beyond 0 and 1 is kept on top of the
+    /// Pixels whose amount is zero, and those that do not count, are not touched. What a float channel has beyond 0 and 1 is kept on top of the
     /// result; a channel that is no finite number stays as it is. Alpha never changes.
     pub(crate) fn blend(&mut self, y: u32, amount: &[f32], fill: &[[f32; 3]]) {
+        let only_valid = self.only_valid(y, amount);
+        let amount = only_valid.as_deref().unwrap_or(amount);
+        let colours = self.said.colours(&self.grid.layout);
         let bytes = &mut self.data[self.grid.row(y)];
         match self.grid.layout.depth {
-            Depth::U8 => blend::<u8>(&self.grid.layout, bytes, amount, fill),
-            Depth::U16 => blend::<u16>(&self.grid.layout, bytes, amount, fill),
-            Depth::F32 => blend::<f32>(&self.grid.layout, bytes, amount, fill),
+            Depth::U8 => blend::<u8>(&self.grid.layout, &colours, bytes, amount, fill),
+            Depth::U16 => blend::<u16>(&self.grid.layout, &colours, bytes, amount, fill),
+            Depth::F32 => blend::<f32>(&self.grid.layout, &colours, bytes, amount, fill),
         }
     }
 
@@ -64,20 +70,20 @@ impl PictureMut<'_> {
     }
 }
 
-fn read_colours<S: Sample>(layout: &Layout, bytes: &[u8], out: &mut [[f32; 3]]) {
+fn read_colours<S: Sample>(layout: &Layout, colours: &Colours<'_>, bytes: &[u8], out: &mut [[f32; 3]]) {
     let places = layout.channels.colours().map(|channel| channel * S::BYTES);
     let pixels = bytes.chunks(layout.pixel_stride).zip(out);
-    match (premultiplied_alpha::<S>(layout), layout.transfer) {
+    match premultiplied_alpha::<S>(layout) {
         // The usual picture is worth a loop of its own.
-        (None, Transfer::Srgb) => {
+        None if colours.are_srgb() => {
             for (pixel, out) in pixels {
                 *out = places.map(|place| displayable(S::load(&pixel[place..])));
             }
         }
-        (alpha_place, transfer) => {
+        alpha_place => {
             for (pixel, out) in pixels {
                 let scale = alpha_place.map_or(1.0, |place| unpremultiply(S::load(&pixel[place..])));
-                *out = places.map(|place| to_srgb(transfer, displayable(S::load(&pixel[place..]) * scale)));
+                *out = colours.seen(places.map(|place| S::load(&pixel[place..]) * scale * colours.gain));
             }
         }
     }
@@ -94,7 +100,13 @@ fn read_coverage<S: Sample>(layout: &Layout, bytes: &[u8], out: &mut [f32]) {
     }
 }
 
-fn blend<S: Sample>(layout: &Layout, bytes: &mut [u8], amount: &[f32], fill: &[[f32; 3]]) {
+fn blend<S: Sample>(
+    layout: &Layout,
+    colours: &Colours<'_>,
+    bytes: &mut [u8],
+    amount: &[f32],
+    fill: &[[f32; 3]],
+) {
     let places = layout.channels.colours().map(|channel| channel * S::BYTES);
     let gray = layout.channels == Channels::Gray;
     let alpha_place = premultiplied_alpha::<S>(layout);
@@ -109,18 +121,10 @@ fn blend<S: Sample>(layout: &Layout, bytes: &mut [u8], amount: &[f32], fill: &[[
             continue;
         }
         let fill = if gray { [luma(*fill); 3] } else { *fill };
-        for (place, fill) in places.into_iter().zip(fill).take(if gray { 1 } else { 3 }) {
-            let channel = &mut pixel[place..];
-            let stored = S::load(channel);
-            if !stored.is_finite() {
-                continue;
-            }
-            let straight = stored * scale;
-            let shown = displayable(straight);
-            let encoded = to_srgb(layout.transfer, shown);
-            let mixed = encoded + amount * (fill - encoded);
-            let result = from_srgb(layout.transfer, displayable(mixed)) + (straight - shown);
-            S::store(result * alpha, channel);
+        let stored = places.map(|place| S::load(&pixel[place..]));
+        let blended = colours.blended(stored.map(|value| value * scale * colours.gain), amount, fill);
+        for c in (0..if gray { 1 } else { 3 }).filter(|c| stored[*c].is_finite()) {
+            S::store(blended[c] * alpha / colours.gain, &mut pixel[places[c]..]);
         }
     }
 }

@@ -9,7 +9,7 @@ use outline::Bitmap;
 /// What a segmentation says about a picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Survey {
-    /// Pixels of the region of interest.
+    /// Pixels of the region of interest that count.
     pub pixels: u64,
     /// Pixels of them that are rust.
     pub rust_pixels: u64,
@@ -139,6 +139,11 @@ impl Surveyor {
         self.pixels += probabilities.len() as u64;
         self.rows += 1;
         self.previous = runs;
+    }
+
+    /// Takes back so many pixels of the last row: they do not count.
+    pub(crate) fn leave_out(&mut self, pixels: usize) {
+        self.pixels -= pixels as u64;
     }
 
     /// The survey of all rows so far.

@@ -7,8 +7,8 @@ use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::fixtures::{Convolution, Network};
 use derust_engine::models::Store;
-use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut, Region};
-use derust_engine::{Control, Engine, EngineOptions, Error, MaskMode};
+use derust_engine::pixels::{Channels, Depth, Layout, Meaning, Picture, PictureMut, Profile, Region};
+use derust_engine::{Caution, Control, Engine, EngineOptions, Error, MaskMode, Unjudgeable};
 use derust_manifest::{ColourOrder, Input, OutputRole, Tile};
 
 /// An engine that knows these networks only.
@@ -22,7 +22,7 @@ fn engine(networks: &[Network]) -> Engine {
         Engine::new(EngineOptions { store: Store::only(&[folder.path().into()]), ..Default::default() });
     for network in networks {
         // Networks are read when they are first used; the folder lives no longer than this function.
-        let picture = Picture::new(&[0; 3], Layout::packed(1, 1, Channels::Rgb, Depth::U8)).unwrap();
+        let picture = Picture::new(&[200, 20, 40], Layout::packed(1, 1, Channels::Rgb, Depth::U8)).unwrap();
         match network.manifest.kind {
             derust_engine::Kind::SegmentRust => {
                 engine.segment(&picture, &SegmentOptions::default(), Control::default()).map(drop).unwrap();
@@ -199,8 +199,8 @@ fn pixels_with_alpha_zero_stay_bit_for_bit_the_same() {
                 let case = format!("{channels:?} {depth:?} upside down: {upside_down}");
                 let picture = Picture::new(&before, layout).unwrap();
                 let control = Control::default();
-                let removal =
-                    engine.analyse_removal(&picture, None, &RemoveOptions::default(), control).unwrap();
+                let options = RemoveOptions { judge_anyway: true, ..Default::default() };
+                let removal = engine.analyse_removal(&picture, None, &options, control).unwrap();
                 let mut after = before.clone();
                 let mut target = PictureMut::new(&mut after, layout).unwrap();
                 removal.compose(None, 1.0, &mut target, control).unwrap();
@@ -240,7 +240,7 @@ fn a_mask_limits_or_replaces_what_was_found_and_the_network_is_told() {
     let fill = Convolution::pointwise(&[from_mask; 3], &[0.0; 3]);
     let alpha = Convolution::pointwise(&[&[0.0, 0.0, 0.0, -1.0]], &[-0.5]);
     let engine = engine(&[Network::derust("told", fill, alpha, true)]);
-    let data = [200_u8; 12];
+    let data = [200, 160, 160].repeat(4);
     let mask = [255, 128, 0, 0];
     let run = |mask, mode| {
         composed(&engine, &data, rgb(4, 1), mask, mode).chunks(3).map(|p| p[0]).collect::<Vec<_>>()
@@ -334,7 +334,7 @@ fn a_network_that_answers_nonsense_is_named() {
     std::fs::write(folder.path().join("broken.onnx"), network.to_onnx()).unwrap();
     let engine =
         Engine::new(EngineOptions { store: Store::only(&[folder.path().into()]), ..Default::default() });
-    let picture = Picture::new(&[0; 3], rgb(1, 1)).unwrap();
+    let picture = Picture::new(&[0, 20, 200], rgb(1, 1)).unwrap();
     let error = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
     assert!(error.to_string().contains("`broken`"), "{error}");
     let unknown = SegmentOptions { model: Some("unknown".parse().unwrap()), ..Default::default() };
@@ -362,4 +362,135 @@ fn progress_ends_at_one_with_and_without_texture() {
             assert!(told.is_sorted() && told.last() == Some(&1.0), "{side}, {plain_fill}: {told:?}");
         }
     }
+}
+
+#[test]
+fn pixels_that_do_not_count_are_left_out_of_everything() {
+    let engine = engine(&[Network::red_is_rust(), Network::red_to_gray()]);
+    // A quarter is rust, and half of that, with half of everything, is transparent.
+    let size = (40, 40);
+    let pixel = |x: usize, y: usize| match (x < 20 && y < 20, y < 10 || y >= 30) {
+        (true, false) => [250, 10, 20, 255],
+        (true, true) => [250, 10, 20, 0],
+        (false, see_through) => [90 + (x % 7) as u8, 100, 110, if see_through { 0 } else { 1 }],
+    };
+    let data: Vec<u8> = (0..40 * 40).flat_map(|i| pixel(i % 40, i / 40)).collect();
+    let layout = Layout::packed(size.0, size.1, Channels::Rgba, Depth::U8);
+    let picture = Picture::new(&data, layout).unwrap();
+    let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
+    let survey = found.survey(&picture, Control::default()).unwrap();
+    assert_eq!((survey.pixels, survey.rust_pixels), (800, 200));
+    let cleaned = composed(&engine, &data, layout, None, MaskMode::Limit);
+    let changed = |cleaned: &[u8]| (0..1600).filter(|i| cleaned[4 * i..][..4] != data[4 * i..][..4]).count();
+    assert_eq!(changed(&cleaned), 200);
+    // A mask of the host's leaves out more.
+    let inside: Vec<u8> = (0..1600).map(|i| if i % 40 < 10 { 255 } else { 0 }).collect();
+    let inside = Picture::new(&inside, Layout::packed(size.0, size.1, Channels::Gray, Depth::U8)).unwrap();
+    let within = picture.within(&inside).unwrap();
+    let found = engine.segment(&within, &SegmentOptions::default(), Control::default()).unwrap();
+    let survey = found.survey(&within, Control::default()).unwrap();
+    assert_eq!((survey.pixels, survey.rust_pixels), (200, 100));
+    let mut mask = vec![9; 1600];
+    let mut target =
+        PictureMut::new(&mut mask, Layout::packed(size.0, size.1, Channels::Gray, Depth::U8)).unwrap();
+    found.write_mask(&within, &mut target, Control::default()).unwrap();
+    assert_eq!(mask.iter().filter(|value| **value == 255).count(), 100);
+    let removal =
+        engine.analyse_removal(&within, None, &RemoveOptions::default(), Control::default()).unwrap();
+    let mut result = data.clone();
+    let mut target = PictureMut::new(&mut result, layout).unwrap().within(&inside).unwrap();
+    removal.compose(None, 1.0, &mut target, Control::default()).unwrap();
+    assert_eq!(changed(&result), 100);
+    let wrong = Picture::new(&[0; 39], Layout::packed(39, 1, Channels::Gray, Depth::U8)).unwrap();
+    assert!(picture.within(&wrong).is_err());
+}
+
+#[test]
+fn what_cannot_be_judged_is_not_called_free_of_rust() {
+    let engine = engine(&[Network::red_is_rust(), Network::red_to_gray()]);
+    let judged = |bytes: &[u8], channels: Channels, depth: Depth, meaning: &Meaning| {
+        let pixels = (bytes.len() / channels.count() / depth.bytes()) as u32;
+        let picture =
+            Picture::new(bytes, Layout::packed(pixels, 1, channels, depth)).unwrap().meaning(meaning);
+        let anyway = SegmentOptions { judge_anyway: true, ..Default::default() };
+        engine.segment(&picture, &anyway, Control::default()).unwrap();
+        let removal = engine.analyse_removal(&picture, None, &RemoveOptions::default(), Control::default());
+        let found = engine.segment(&picture, &SegmentOptions::default(), Control::default());
+        match (found, removal) {
+            (Ok(found), Ok(removal)) => {
+                assert_eq!(found.caution(), removal.caution());
+                Ok((found.survey(&picture, Control::default()).unwrap().rust_pixels, found.caution()))
+            }
+            (Err(Error::Unjudgeable(reason)), Err(Error::Unjudgeable(again))) => {
+                assert_eq!(reason, again);
+                Err(reason)
+            }
+            other => panic!("{other:?}"),
+        }
+    };
+    let plain = Meaning::default();
+    let bytes = |pixel: &[u8]| pixel.repeat(40);
+    let shorts = |pixel: &[u16]| pixel.repeat(40).iter().flat_map(|v| v.to_ne_bytes()).collect::<Vec<u8>>();
+    let floats = |pixel: &[f32]| pixel.repeat(40).iter().flat_map(|v| v.to_ne_bytes()).collect::<Vec<u8>>();
+    let (rgb, rgba) = (Channels::Rgb, Channels::Rgba);
+    assert_eq!(judged(&bytes(&[200, 20, 40]), rgb, Depth::U8, &plain), Ok((40, None)));
+    assert_eq!(judged(&bytes(&[200]), Channels::Gray, Depth::U8, &plain), Err(Unjudgeable::Gray));
+    assert_eq!(judged(&bytes(&[200, 199, 200]), rgb, Depth::U8, &plain), Err(Unjudgeable::Gray));
+    assert_eq!(judged(&bytes(&[14, 3, 2]), rgb, Depth::U8, &plain), Err(Unjudgeable::Black));
+    assert_eq!(judged(&bytes(&[60, 30, 20]), rgb, Depth::U8, &plain), Ok((0, Some(Caution::Dark))));
+    assert_eq!(judged(&bytes(&[200, 20, 40, 0]), rgba, Depth::U8, &plain), Err(Unjudgeable::Empty));
+    let nothing = floats(&[f32::NAN; 3]);
+    assert_eq!(judged(&nothing, rgb, Depth::F32, &plain), Err(Unjudgeable::Empty));
+    let few = judged(&shorts(&[4000, 300, 500]), rgb, Depth::U16, &plain);
+    assert_eq!(few, Err(Unjudgeable::FewBits { most: 4000, bits: 12 }));
+    let white = |white: f32| Meaning { white_level: Some(white), profile: None };
+    assert_eq!(judged(&shorts(&[4000, 300, 500]), rgb, Depth::U16, &white(4095.0)), Ok((40, None)));
+    let range = judged(&floats(&[200.0, 20.0, 40.0]), rgb, Depth::F32, &plain);
+    assert_eq!(range, Err(Unjudgeable::Range { least: 20.0, most: 200.0, white: 1.0 }));
+    assert_eq!(judged(&floats(&[200.0, 20.0, 40.0]), rgb, Depth::F32, &white(255.0)), Ok((40, None)));
+    // With a mask in place of what is found, nothing has to be judged.
+    let gray = bytes(&[100]);
+    let mask = vec![255; 40];
+    let layout = Layout::packed(40, 1, Channels::Gray, Depth::U8);
+    composed(&engine, &gray, layout, Some(&mask), MaskMode::Replace);
+}
+
+#[test]
+fn networks_see_srgb_and_results_are_in_the_pictures_own_numbers() {
+    let engine = engine(&[Network::red_is_rust(), Network::red_to_gray()]);
+    let srgb = [[0.8_f32, 0.1, 0.15], [0.4, 0.5, 0.6]];
+    let chromaticities = Some([[0.3127, 0.329], [0.708, 0.292], [0.17, 0.797], [0.131, 0.046]]);
+    let linear = |v: f32| if v <= 0.04045 { v / 12.92 } else { ((v + 0.055) / 1.055).powf(2.4) };
+    // Linear Rec. 2020 (BT.2087, table 1: 709 to 2020), and 12 bits of it in 16.
+    let matrix = [[0.6274, 0.3293, 0.0433], [0.0691, 0.9195, 0.0114], [0.0164, 0.0880, 0.8956]];
+    let own = |colour: [f32; 3]| {
+        let light = colour.map(linear);
+        matrix.map(|row: [f32; 3]| row[0] * light[0] + row[1] * light[1] + row[2] * light[2])
+    };
+    let profile = Profile::from_gamma(1.0, chromaticities).unwrap();
+    let meaning = Meaning { white_level: Some(4095.0), profile };
+    let data: Vec<u8> = srgb
+        .iter()
+        .flat_map(|colour| own(*colour))
+        .flat_map(|value| ((value * 4095.0).round() as u16).to_ne_bytes())
+        .collect();
+    let layout = Layout::packed(2, 1, Channels::Rgb, Depth::U16);
+    let picture = Picture::new(&data, layout).unwrap().meaning(&meaning);
+    let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
+    let probability = found.probability();
+    assert!((probability[[0, 0]] - (0.8 - 0.125)).abs() < 0.01, "{probability}");
+    assert!(probability[[0, 1]] < 0.01, "{probability}");
+    let options = RemoveOptions { plain_fill: true, ..Default::default() };
+    let removal = engine.analyse_removal(&picture, None, &options, Control::default()).unwrap();
+    let mut result = data.clone();
+    let mut target = PictureMut::new(&mut result, layout).unwrap().meaning(&meaning);
+    removal.compose(None, 1.0, &mut target, Control::default()).unwrap();
+    let numbers: Vec<f32> =
+        result.chunks(2).map(|v| f32::from(u16::from_ne_bytes([v[0], v[1]])) / 4095.0).collect();
+    let alpha = 0.8 - 0.125;
+    let expected = own([0.8 + alpha * (0.1 - 0.8), 0.1, 0.15]);
+    for c in 0..3 {
+        assert!((numbers[c] - expected[c]).abs() < 0.01, "{numbers:?}, {expected:?}");
+    }
+    assert_eq!(result[6..], data[6..], "what is no rust stays bit for bit");
 }

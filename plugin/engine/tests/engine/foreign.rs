@@ -256,7 +256,7 @@ fn a_manifest_that_does_not_fit_is_refused_with_what_would() {
     let sidecar = models.path().join("classes.onnx.json");
     let manifest = fs::read_to_string(&sidecar).unwrap();
     fs::write(&sidecar, manifest.replace(r#""stride": 4, "#, "")).unwrap();
-    let picture = Picture::new(&[0; 3], Layout::packed(1, 1, Channels::Rgb, Depth::U8)).unwrap();
+    let picture = Picture::new(&[200, 20, 40], Layout::packed(1, 1, Channels::Rgb, Depth::U8)).unwrap();
     engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
     let reason = engine.models()[0].idle_because.clone().unwrap();
     assert!(reason.contains("the stride 4 in the manifest would fit"), "{reason}");
