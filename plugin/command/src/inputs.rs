@@ -90,7 +90,11 @@ fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Res
                 continue;
             }
         };
-        if entry.file_type().is_dir() {
+        if is_left_behind(entry.file_name()) && entry.depth() > 0 {
+            if entry.file_type().is_dir() {
+                entries.skip_current_dir();
+            }
+        } else if entry.file_type().is_dir() {
             // Results that lie in the folder are no pictures of it, and links lead to no folder twice.
             let real = entry.path().canonicalize().unwrap_or_else(|_| entry.path().to_owned());
             let holds_results = Some(&real) == results.as_ref() && real != named;
@@ -109,6 +113,11 @@ fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Res
         bail!("the folder holds no picture; name a picture or a folder of pictures{deeper}");
     }
     Ok(found)
+}
+
+/// Whether systems and servers put such files beside pictures, and small copies of pictures into such folders.
+fn is_left_behind(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b"._") || ["@eaDir", ".thumbnails"].iter().any(|known| name == *known)
 }
 
 /// A link that leads back up loses no picture; everything else that cannot be entered may hold some.

@@ -224,3 +224,27 @@ fn ctrl_c_ends_the_work_within_a_tile() {
     assert_eq!(said.matches("skipped").count(), done.len());
     assert_eq!(fs::read_dir(desk.at("out")).unwrap().count(), 6);
 }
+
+#[test]
+fn what_systems_leave_beside_pictures_is_no_picture() {
+    let desk = Desk::new();
+    for folder in ["in/@eaDir", "in/.thumbnails", "in/sub/@eaDir"] {
+        fs::create_dir_all(desk.at(folder)).unwrap();
+        rusty(16, 16).save(desk.at(&format!("{folder}/small.png"))).unwrap();
+    }
+    rusty(16, 16).save(desk.at("in/a.png")).unwrap();
+    fs::write(desk.at("in/._a.png"), "resource fork").unwrap();
+    let said = desk.succeed(&["segment", "in", "--recursive", "--out-dir", "out"]);
+    assert!(said.lines().count() == 1 && said.starts_with("in/a.png"), "{said}");
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_report_that_cannot_be_written_is_a_failure() {
+    let desk = Desk::new();
+    rusty(16, 16).save(desk.at("a.png")).unwrap();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = desk.command(&["segment", "a.png", "--json"]).stdout(full).output().unwrap();
+    let complaint = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(1) && complaint.contains("report cannot be written"), "{complaint}");
+}
