@@ -5,7 +5,7 @@
 //! | module       | what happens there                                                            |
 //! |--------------|-------------------------------------------------------------------------------|
 //! | [`pixels`]   | a host's pixels are described and checked; nothing is copied                  |
-//! | `tensor`     | they become planar float32 at the scale that the network knows                |
+//! | `resample`   | they become planar float32 at the scale that the network knows, and back     |
 //! | `tiles`      | large ones are cut into overlapping tiles, results joined without seams       |
 //! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
 //! | `serving`    | that one is tried out, used, and replaced when a better one comes             |
@@ -29,16 +29,15 @@ mod log;
 pub mod memory;
 pub mod models;
 pub mod pixels;
+mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
-mod tensor;
 mod texture;
 mod tiles;
 mod trial;
 mod views;
 mod watch;
-mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -19,8 +19,8 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{Model, channels};
+use crate::resample;
 use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
-use crate::tensor;
 use crate::tiles::Plan;
 use crate::views::View;
 use decode::{decoded_channels, enlarged};
@@ -128,7 +128,7 @@ impl Network {
         let (itself, mirrored) = views.split_at(1);
         let first_done = 1.0 / manifest.work();
         let mut planes = look(colours, itself, control.part(0.0, first_done))?;
-        let smaller = tensor::smaller(colours, scale)?;
+        let smaller = resample::smaller(colours, scale)?;
         let seen_smaller = look(smaller.view(), mirrored, control.part(first_done, 1.0))?;
         let share = mirrored.len() as f32 / views.len() as f32;
         for (planes, seen_smaller) in planes.iter_mut().zip(seen_smaller) {

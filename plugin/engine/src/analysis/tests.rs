@@ -129,7 +129,7 @@ fn mirror_images_are_seen_at_a_scale_of_their_own() {
     let mut fixture = Fixture::segment("lopsided", finder);
     let alone = network(fixture.to_onnx(), 1);
     let probability = |colours: &Array3<f32>| run(&alone, colours, None).unwrap().probability.unwrap();
-    let smaller = tensor::smaller(picture.view(), 0.6).unwrap();
+    let smaller = resample::smaller(picture.view(), 0.6).unwrap();
     assert_eq!(smaller.dim(), (3, 54, 90));
     for views in [2, 4] {
         (fixture.manifest.views, fixture.manifest.mirror_scale) = (views, Some(0.6));

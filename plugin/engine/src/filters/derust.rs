@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::texture::Texture;
-use crate::{Engine, tensor};
+use crate::{Engine, resample};
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
 const SOFT_EDGE: f32 = 0.15;
@@ -84,7 +84,7 @@ impl Engine {
         let whole_long_side = layout.width.max(layout.height);
         let working_size = |network: &Network| {
             let long_side = options.scale.long_side(&network.model.manifest);
-            tensor::working_size(picture.size(), whole_long_side, long_side)
+            resample::working_size(picture.size(), whole_long_side, long_side)
         };
         let working = working_size(&network);
         let finder = finder.map(|finder| (working_size(&finder), finder));
@@ -92,10 +92,10 @@ impl Engine {
         let needed_for_texture = if options.plain_fill { 0 } else { Texture::bytes_needed(working) };
         let needed = network.bytes_needed(working) + needed_to_find + needed_for_texture;
         let _share = self.share_memory(needed)?;
-        let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
+        let colours = resample::colours(picture, working, main.part(0.0, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {
-            Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
+            Some(mask) => Some(resample::coverage(mask, working, main.part(0.1, 0.1))?),
             None => None,
         };
         let found = network.run(
@@ -112,7 +112,7 @@ impl Engine {
         let size = picture.size();
         let alpha = match finder {
             Some((finding_size, finder)) if finding_size != working => {
-                let colours = tensor::colours(picture, finding_size, finding.part(0.0, 0.1))?;
+                let colours = resample::colours(picture, finding_size, finding.part(0.0, 0.1))?;
                 let alpha = self.alpha_from_segmentation(&finder, &colours, finding.part(0.1, 1.0))?;
                 Some(GuidedPlane::new(alpha, colours.view(), size))
             }
@@ -135,7 +135,7 @@ impl Engine {
                 (Some(alpha), ..) => Some(alpha.at(working)),
                 (None, Some(coverage), _) => Some(Cow::Owned(coverage)),
                 (None, None, Some(mask)) => {
-                    Some(Cow::Owned(tensor::coverage(mask, working, texturing.part(0.0, 0.1))?))
+                    Some(Cow::Owned(resample::coverage(mask, working, texturing.part(0.0, 0.1))?))
                 }
                 (None, None, None) => None,
             };

@@ -4,7 +4,7 @@ pub mod derust;
 pub mod segment_rust;
 
 use crate::models::Model;
-use crate::tensor;
+use crate::resample;
 use crate::tiles::Plan;
 
 /// The scale at which a picture is analysed.
@@ -35,7 +35,7 @@ pub struct Tiling {
 /// What a network runs on for a picture of this width and height, for those who want to know its cost.
 pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tiling {
     let long_side = scale.long_side(&model.manifest);
-    let (width, height) = tensor::working_size((width, height), width.max(height), long_side);
+    let (width, height) = resample::working_size((width, height), width.max(height), long_side);
     let plan = Plan::new(width as usize, height as usize, model.manifest.tile, model.fixed_size);
     let (height, width) = plan.tile_size();
     let (columns, rows) = plan.starts();

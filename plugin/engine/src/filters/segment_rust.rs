@@ -10,7 +10,7 @@ use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::survey::{Survey, Surveyor};
-use crate::{Engine, compose, tensor};
+use crate::{Engine, compose, resample};
 
 /// How to look for rust; the default leaves everything to the model.
 #[derive(Clone, Debug, Default)]
@@ -52,9 +52,9 @@ impl Engine {
         let manifest = &network.model.manifest;
         let layout = picture.layout();
         let long_side = options.scale.long_side(manifest);
-        let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
+        let working = resample::working_size(picture.size(), layout.width.max(layout.height), long_side);
         let _share = self.share_memory(network.bytes_needed(working))?;
-        let colours = tensor::colours(picture, working, control.part(0.0, 0.1))?;
+        let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
         let found = network.run(
             &self.runtime()?,
             self.session_options(),
