@@ -33,11 +33,6 @@ mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
-mod texture;
-mod tiles;
-mod trial;
-mod views;
-mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -48,14 +43,13 @@ pub use control::{Cancelled, Control};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use log::{Level, Log};
-pub use trial::Trial;
+pub use serving::Trial;
 
 use analysis::Network;
 use memory::{Memory, Share};
 use models::{Candidate, Preferences, PreferencesError, Selector, Store};
 use runtime::{DeviceKind, DeviceState, Placement, Provider, Runtime, RuntimeError, SessionOptions};
-use serving::Serving;
-use watch::Watcher;
+use serving::{Serving, Watcher};
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]

@@ -8,6 +8,8 @@ mod passes;
 mod short_memory;
 #[cfg(test)]
 mod tests;
+mod tiles;
+mod views;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -21,12 +23,12 @@ use crate::log::{Level, Log};
 use crate::models::{Model, channels};
 use crate::resample;
 use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
-use crate::tiles::Plan;
-use crate::views::View;
 use decode::{decoded_channels, enlarged};
 use feed::feed;
 use fit::Fit;
 use passes::Work;
+pub(crate) use tiles::Plan;
+use views::View;
 
 /// The picture's colours at the working scale, and what guides the upsampling of one plane.
 const BYTES_PER_PIXEL: u64 = 12 + 60;

@@ -6,12 +6,12 @@ use ndarray::{Array3, Array4, ArrayD, ArrayView3, ArrayView4, Axis, Slice, conca
 use super::decode::{decode, decoded_channels};
 use super::feed::feed;
 use super::fit::Size;
+use super::tiles::TileAt;
+use super::views::View;
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Model;
 use crate::runtime::Session;
-use crate::tiles::TileAt;
-use crate::views::View;
 
 /// A picture that a network is to look at.
 pub(super) struct Work<'a> {

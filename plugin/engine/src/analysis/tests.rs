@@ -5,10 +5,10 @@ use derust_manifest::onnx;
 use ndarray::{Array2, Array3};
 use prost::Message as _;
 
+use super::views::View;
 use super::*;
 use crate::fixtures::{Convolution, Network as Fixture};
 use crate::models::inspect;
-use crate::views::View;
 
 /// A picture with something to see everywhere.
 pub(super) fn picture(width: usize, height: usize) -> Array3<f32> {

@@ -1,6 +1,7 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
 mod guided;
+mod texture;
 mod traces;
 
 use ndarray::{Array2, Array3, Axis};
@@ -9,8 +10,9 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut, PixelsError, luma};
 use crate::resample::Upsampler;
-use crate::texture::{Texture, TextureReader};
 pub(crate) use guided::GuidedPlane;
+pub(crate) use texture::Texture;
+use texture::TextureReader;
 pub(crate) use traces::{without_faint_traces, without_unseen_traces};
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.

@@ -8,12 +8,11 @@ use ndarray::{Array2, Array3};
 
 use super::Scale;
 use crate::analysis::Network;
-use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
+use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
-use crate::texture::Texture;
 use crate::{Engine, resample};
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.

@@ -3,9 +3,9 @@
 pub mod derust;
 pub mod segment_rust;
 
+use crate::analysis::Plan;
 use crate::models::Model;
 use crate::resample;
-use crate::tiles::Plan;
 
 /// The scale at which a picture is analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]

@@ -9,7 +9,7 @@ mod correspondence;
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, Zip, s};
 
-use crate::compose::SMALLEST_ALPHA;
+use super::SMALLEST_ALPHA;
 use crate::control::{Cancelled, Control};
 use crate::pixels::{Picture, luma};
 use crate::resample::{Upsampler, window_mean};

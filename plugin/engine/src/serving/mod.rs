@@ -1,5 +1,8 @@
 //! The networks that serve: tried out before they do, and kept until a better one has proven itself.
 
+mod trial;
+mod watch;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -14,6 +17,8 @@ use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store};
 use crate::runtime::{Placement, Provider, Runtime, RuntimeError, SessionOptions};
+pub use trial::Trial;
+pub(crate) use watch::Watcher;
 
 /// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
 const TRIAL_SIDE: usize = 64;
