@@ -43,21 +43,21 @@ pub use control::{Cancelled, Control};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use log::{Level, Log};
-pub use serving::Trial;
+pub use serving::{ModelEntry, Trial};
 
 use analysis::Network;
 use memory::{Memory, Share};
-use models::{Candidate, Preferences, PreferencesError, Selector, Store};
-use runtime::{DeviceKind, DeviceState, Placement, Provider, Runtime, RuntimeError, SessionOptions};
+use models::{Model, Preferences, PreferencesError, Selector, Store};
+use runtime::{
+    DeviceKind, DeviceState, Location, Placement, Provider, Runtime, RuntimeError, SessionOptions,
+};
 use serving::{Serving, Watcher};
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// The ONNX Runtime library; see [`Runtime::load`] for where it is looked for otherwise.
-    pub runtime: Option<PathBuf>,
-    /// Folders that are searched for ONNX Runtime before others; see [`Runtime::load_from`].
-    pub runtime_folders: Vec<PathBuf>,
+    /// Where ONNX Runtime lies.
+    pub runtime: Location,
     /// Where models are looked for.
     pub store: Store,
     /// How sessions compute.
@@ -76,8 +76,7 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         EngineOptions {
-            runtime: None,
-            runtime_folders: vec![],
+            runtime: Location::default(),
             store: Store::new(&[]),
             session: SessionOptions::default(),
             sessions: 1,
@@ -91,24 +90,9 @@ impl Default for EngineOptions {
 /// Finds rust and takes it away. One engine serves any number of threads.
 #[derive(Debug)]
 pub struct Engine {
-    runtime: Option<PathBuf>,
-    runtime_folders: Vec<PathBuf>,
     serving: Arc<Serving>,
     memory: Option<Memory>,
     watcher: Mutex<Option<Watcher>>,
-}
-
-/// A line in the list of models.
-#[derive(Debug)]
-pub struct ModelEntry {
-    /// The file that was looked at.
-    pub candidate: Candidate,
-    /// Why it does not serve; `None` when it does.
-    pub idle_because: Option<String>,
-    /// Why it serves; `None` when it does not.
-    pub serves_because: Option<String>,
-    /// Where it runs; `None` before it was used.
-    pub placement: Option<Arc<Placement>>,
 }
 
 /// A device that derust knows.
@@ -123,37 +107,18 @@ pub struct DeviceEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        let EngineOptions { runtime, runtime_folders, store, session, sessions, memory_limit, watch, log } =
-            options;
-        let serving = Arc::new(Serving::new(store, session, sessions, log));
-        let watcher = watch.and_then(|interval| {
-            let (serving, runtime, folders) =
-                (Arc::clone(&serving), runtime.clone(), runtime_folders.clone());
-            let (store, log) = (serving.store().clone(), serving.log().clone());
-            let refresh = {
-                let log = log.clone();
-                move || {
-                    if let Err(error) = serving.refresh(&|| Runtime::load_from(runtime.as_deref(), &folders))
-                    {
-                        log.say(Level::Error, format_args!("{error}"));
-                    }
-                }
-            };
-            let started = Watcher::start(store, interval, log.clone(), refresh);
-            let complain =
-                |error| log.say(Level::Error, format_args!("model folders are not watched: {error}"));
-            started.map_err(complain).ok()
-        });
-        let memory = memory_limit.map(Memory::new);
-        Engine { runtime, runtime_folders, serving, memory, watcher: Mutex::new(watcher) }
+        let EngineOptions { runtime, store, session, sessions, memory_limit, watch, log } = options;
+        let serving = Arc::new(Serving::new(runtime, store, session, sessions, log));
+        let watcher = Mutex::new(watch.and_then(|interval| serving.watch(interval)));
+        Engine { serving, memory: memory_limit.map(Memory::new), watcher }
     }
 
     /// ONNX Runtime, loaded.
     ///
     /// # Errors
-    /// See [`Runtime::load`].
+    /// See [`Runtime::load_from`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
-        Runtime::load_from(self.runtime.as_deref(), &self.runtime_folders)
+        self.serving.runtime()
     }
 
     /// Every device that derust knows, whether it can be used, and whether this engine uses it.
@@ -229,6 +194,16 @@ impl Engine {
         self.serving.list()
     }
 
+    /// Loads a model, whose ONNX file's content is `onnx`, runs it once and then `later_runs` times more, beside whatever
+    /// serves.
+    ///
+    /// # Errors
+    /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network
+    /// does not answer what its manifest says.
+    pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
+        self.serving.try_out(model, onnx, later_runs)
+    }
+
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight
     /// end on the network that they began with. A file that became unusable changes nothing: what was read from it
     /// before serves on, and [`Engine::models`] says why. Where a file is gone, the next best serves.
@@ -236,7 +211,7 @@ impl Engine {
     /// # Errors
     /// When ONNX Runtime cannot be used.
     pub fn refresh(&self) -> Result<(), Error> {
-        self.serving.refresh(&|| self.runtime())
+        self.serving.refresh()
     }
 
     /// Looks at the model folders no more, but when it is asked to. When this returns, the log says nothing more of them,
@@ -253,7 +228,7 @@ impl Engine {
 
     /// The network of this kind that serves, or the one that is wanted.
     fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
-        self.serving.network(kind, wanted, &|| self.runtime())
+        self.serving.network(kind, wanted)
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.

@@ -55,13 +55,7 @@ impl Engine {
         let working = resample::working_size(picture.size(), layout.width.max(layout.height), long_side);
         let _share = self.share_memory(network.bytes_needed(working))?;
         let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
-        let found = network.run(
-            &self.runtime()?,
-            self.session_options(),
-            colours.view(),
-            None,
-            control.part(0.1, 1.0),
-        )?;
+        let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
         let probability = found.probability.ok_or_else(|| Error::Answer {
             model: manifest.name.clone(),
             problem: "it gives no probability".into(),
