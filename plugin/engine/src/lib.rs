@@ -5,16 +5,14 @@
 //! | module       | what happens there                                                            |
 //! |--------------|-------------------------------------------------------------------------------|
 //! | [`pixels`]   | a host's pixels are described and checked; nothing is copied                  |
-//! | `resample`   | they become planar float32 at the scale that the network knows, and back     |
-//! | `tiles`      | large ones are cut into overlapping tiles, results joined without seams       |
-//! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
-//! | `serving`    | that one is tried out, used, and replaced when a better one comes             |
+//! | `resample`   | they become planar float32 at the scale that the network knows, and back      |
 //! | [`runtime`]  | ONNX Runtime is found and loaded; sessions run networks                       |
-//! | `analysis`   | a network runs over the picture: probability, fill, alpha                     |
-//! | `texture`    | a fill gets the texture that it lacks from the clean parts of the picture     |
+//! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
+//! | `analysis`   | a network runs over the picture in tiles: probability, fill, alpha            |
+//! | `serving`    | the networks in use: tried out, and replaced when a better one comes          |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
-//! | [`filters`]  | the recipes: [`Engine::segment`] and [`Engine::analyse_removal`]              |
 //! | [`survey`]   | areas, patches and grades of what was found                                   |
+//! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
 //! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch and to stop it.
 
@@ -45,9 +43,11 @@ pub use error::Error;
 pub use log::{Level, Log};
 pub use serving::{ModelEntry, Trial};
 
-use analysis::Network;
+use filters::derust::{Cleaning, Removal, RemoveOptions};
+use filters::segment_rust::{SegmentOptions, Segmentation};
 use memory::{Memory, Share};
 use models::{Model, Preferences, PreferencesError, Selector, Store};
+use pixels::Picture;
 use runtime::{
     DeviceKind, DeviceState, Location, Placement, Provider, Runtime, RuntimeError, SessionOptions,
 };
@@ -113,6 +113,57 @@ impl Engine {
         Engine { serving, memory: memory_limit.map(Memory::new), watcher }
     }
 
+    /// Finds the rust in a picture's region.
+    ///
+    /// # Errors
+    /// When no model serves, ONNX Runtime cannot be used, the network fails, or the caller stops the call.
+    pub fn segment(
+        &self,
+        picture: &Picture<'_>,
+        options: &SegmentOptions,
+        control: Control<'_>,
+    ) -> Result<Segmentation, Error> {
+        options.check()?;
+        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref())?;
+        let manifest = &network.model.manifest;
+        let working = options.scale.working_size(picture, manifest);
+        let _share = self.share_memory(network.bytes_needed(working))?;
+        let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
+        let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
+        let probability = found.probability(&network)?;
+        let threshold = options.threshold.unwrap_or(manifest.threshold);
+        Ok(Segmentation::new(probability, &colours, picture.size(), threshold))
+    }
+
+    /// Analyses a picture's region for [`Removal::compose`].
+    ///
+    /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
+    /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
+    /// network with a mask input is told. The alpha of a network that has none comes from the serving segment-rust
+    /// model, at the scale that this one knows, or from the mask where there is no such model.
+    ///
+    /// # Errors
+    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size,
+    /// or the caller stops the call.
+    pub fn analyse_removal(
+        &self,
+        picture: &Picture<'_>,
+        mask: Option<&Picture<'_>>,
+        options: &RemoveOptions,
+        control: Control<'_>,
+    ) -> Result<Removal, Error> {
+        let cleaning = Cleaning::new(&self.serving, picture, mask, options, control)?;
+        let _share = self.share_memory(cleaning.bytes_needed())?;
+        let colours = cleaning.colours()?;
+        let coverage = cleaning.coverage()?;
+        let told = coverage.as_ref().map(|plane| plane.view());
+        let found = self.serving.run(&cleaning.network, &colours, told, cleaning.main.part(0.1, 1.0))?;
+        let fill = found.fill.ok_or_else(|| cleaning.network.lacks("fill"))?;
+        let alpha = cleaning.alpha(found.alpha, &fill, &colours)?;
+        let texture = cleaning.texture(&colours, &fill, alpha.as_ref(), coverage)?;
+        Ok(Removal::new(fill, &colours, texture, alpha, picture.size()))
+    }
+
     /// ONNX Runtime, loaded.
     ///
     /// # Errors
@@ -171,7 +222,7 @@ impl Engine {
     /// # Errors
     /// When there is none that can be used, or ONNX Runtime or the device cannot.
     pub fn prepare(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Placement>, Error> {
-        let network = self.network(kind, wanted)?;
+        let network = self.serving.network(kind, wanted)?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -224,11 +275,6 @@ impl Engine {
 
     fn session_options(&self) -> &SessionOptions {
         self.serving.session_options()
-    }
-
-    /// The network of this kind that serves, or the one that is wanted.
-    fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
-        self.serving.network(kind, wanted)
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.

@@ -59,6 +59,13 @@ pub(crate) struct Found {
     pub(crate) alpha: Option<Array2<f32>>,
 }
 
+impl Found {
+    /// The probability that `network` owes.
+    pub(crate) fn probability(self, network: &Network) -> Result<Array2<f32>, Error> {
+        self.probability.ok_or_else(|| network.lacks("probability"))
+    }
+}
+
 impl Network {
     /// A model and its ONNX file's content; at most `sessions` pictures are worked on at a time. `log` hears where the network runs.
     pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize, log: Log) -> Self {
@@ -76,6 +83,12 @@ impl Network {
             log: log.clone(),
         };
         Network { model, onnx, pool: SessionPool::new(sessions, network), fit, log }
+    }
+
+    /// Refuses an answer in which a plane is missing.
+    pub(crate) fn lacks(&self, plane: &str) -> Error {
+        let problem = format!("it gives no {plane}");
+        Error::Answer { model: self.model.manifest.name.clone(), problem }
     }
 
     /// Loads the network, so that its first run does not have to.

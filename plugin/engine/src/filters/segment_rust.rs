@@ -1,16 +1,14 @@
 //! segment-rust: picture -> probability, mask, overlay, survey.
 
-use derust_manifest::Kind;
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
 use super::Scale;
-use crate::compose::GuidedPlane;
+use crate::compose::{self, GuidedPlane};
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::survey::{Survey, Surveyor};
-use crate::{Engine, compose, resample};
 
 /// How to look for rust; the default leaves everything to the model.
 #[derive(Clone, Debug, Default)]
@@ -32,37 +30,14 @@ pub struct Segmentation {
     threshold: f32,
 }
 
-impl Engine {
-    /// Finds the rust in a picture's region.
-    ///
-    /// # Errors
-    /// When no model serves, ONNX Runtime cannot be used, the network fails, or the caller stops the call.
-    pub fn segment(
-        &self,
-        picture: &Picture<'_>,
-        options: &SegmentOptions,
-        control: Control<'_>,
-    ) -> Result<Segmentation, Error> {
-        if let Some(threshold) = options.threshold.filter(|t| !(*t > 0.0 && *t < 1.0)) {
-            return Err(Error::Option(format!(
+impl SegmentOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.threshold.filter(|threshold| !(*threshold > 0.0 && *threshold < 1.0)) {
+            Some(threshold) => Err(Error::Option(format!(
                 "a threshold of {threshold} makes no sense; it lies between 0 and 1"
-            )));
+            ))),
+            None => Ok(()),
         }
-        let network = self.network(Kind::SegmentRust, options.model.as_ref())?;
-        let manifest = &network.model.manifest;
-        let layout = picture.layout();
-        let long_side = options.scale.long_side(manifest);
-        let working = resample::working_size(picture.size(), layout.width.max(layout.height), long_side);
-        let _share = self.share_memory(network.bytes_needed(working))?;
-        let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
-        let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
-        let probability = found.probability.ok_or_else(|| Error::Answer {
-            model: manifest.name.clone(),
-            problem: "it gives no probability".into(),
-        })?;
-        let threshold = options.threshold.unwrap_or(manifest.threshold);
-        let probability = GuidedPlane::new(probability, colours.view(), picture.size());
-        Ok(Segmentation { probability, size: picture.size(), threshold })
     }
 }
 
@@ -90,6 +65,16 @@ pub enum Surveying {
 }
 
 impl Segmentation {
+    /// `probability` was found in `colours`, both at the working scale, for a region of width and height `size`.
+    pub(crate) fn new(
+        probability: Array2<f32>,
+        colours: &Array3<f32>,
+        size: (u32, u32),
+        threshold: f32,
+    ) -> Self {
+        Segmentation { probability: GuidedPlane::new(probability, colours.view(), size), size, threshold }
+    }
+
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size
