@@ -6,7 +6,7 @@ use derust_engine::filters::derust::Removal;
 use derust_engine::filters::segment_rust::{Outputs, Segmentation};
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
 use crate::image::{self, Pixels};

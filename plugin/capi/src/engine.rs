@@ -12,7 +12,7 @@ use derust_engine::{Level, Log};
 use derust_interface::*;
 use once_cell::sync::OnceCell;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
 use crate::{own_file, sized, text};

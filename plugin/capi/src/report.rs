@@ -4,7 +4,7 @@ use derust_engine::survey::Survey;
 use derust_interface::*;
 
 use crate::devices::entry;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard;
 use crate::handle::{self, Handle};
 use crate::sized;

@@ -2,7 +2,7 @@
 
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::{engine, guard, sized, text};
 
 /// Tells which ONNX Runtime computes, and loads it if it was not loaded yet.

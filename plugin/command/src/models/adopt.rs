@@ -7,12 +7,11 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use derust_engine::models::{
-    Contents, Examination, Guess, Known, Limits, SIZE_LIMIT, examine, guess, inspect, sidecar_path,
-};
+use derust_engine::models::{Contents, Examination, Limits, SIZE_LIMIT, examine, inspect, sidecar_path};
 use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
 
+use super::guess::{Guess, Known, guess};
 use crate::cli::Adopt;
 use crate::report::{on_building, say};
 

@@ -6,6 +6,7 @@ use anyhow::{Context, bail};
 use derust_engine::models::{Model, Preferences, Selector};
 use derust_engine::{Engine, EngineOptions, Kind};
 
+use crate::advice;
 use crate::cli::Use;
 use crate::report::say;
 
@@ -23,13 +24,16 @@ pub fn run(arguments: &Use) -> anyhow::Result<ExitCode> {
     };
     preferences.write(file)?;
     for entry in engine.models() {
-        if let (Ok(model), Some(because)) = (&entry.candidate.model, &entry.serves_because)
+        if let (Ok(model), Some(because)) = (&entry.candidate.model, entry.serves_because)
             && kinds.contains(&model.manifest.kind)
         {
             let (manifest, origin) = (&model.manifest, &entry.candidate.origin);
             say(format_args!(
-                "{}: {} {} {origin} serves: {because}",
-                manifest.kind, manifest.name, manifest.version
+                "{}: {} {} {origin} serves: {}",
+                manifest.kind,
+                manifest.name,
+                manifest.version,
+                advice::serves(because)
             ));
         }
     }

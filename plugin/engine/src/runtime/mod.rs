@@ -55,7 +55,7 @@ pub enum RuntimeError {
     /// No library was found in any of the places where one may lie.
     #[error(
         "ONNX Runtime was not found: set ORT_DYLIB_PATH to the path of a libonnxruntime.so, version \
-         1.{LOWEST_MINOR_VERSION} or newer, or run `cargo xtask setup` in derust's source folder"
+         1.{LOWEST_MINOR_VERSION} or newer"
     )]
     NotFound,
     /// The library that was asked for cannot be used.

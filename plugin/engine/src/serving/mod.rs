@@ -15,7 +15,9 @@ use crate::analysis::{Found, Network};
 use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
-use crate::models::{self, Added, Because, Candidate, Digest, Model, Origin, Preferences, Selector, Store};
+use crate::models::{
+    self, Added, Because, Candidate, Digest, Idle, Model, Origin, Preferences, Selector, Store,
+};
 use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
 pub use trial::Trial;
 pub(crate) use watch::Watcher;
@@ -57,9 +59,9 @@ pub struct ModelEntry {
     /// The file that was looked at.
     pub candidate: Candidate,
     /// Why it does not serve; `None` when it does.
-    pub idle_because: Option<String>,
+    pub idle_because: Option<Idle>,
     /// Why it serves; `None` when it does not.
-    pub serves_because: Option<String>,
+    pub serves_because: Option<Because>,
     /// Where it runs; `None` before it was used.
     pub placement: Option<Arc<Placement>>,
 }
@@ -172,14 +174,14 @@ impl Serving {
         let standing = |i: usize, candidate: &Candidate| {
             let model = match &candidate.model {
                 Ok(model) => model,
-                Err(error) => return Standing::Idle(error.to_string()),
+                Err(error) => return Standing::Idle(error.clone().into()),
             };
             if let Some(refusal) = state.refused.get(&model.digest) {
-                return Standing::Idle(refusal.clone());
+                return Standing::Idle(Idle::Failed(refusal.clone()));
             }
             let kind = model.manifest.kind;
             if !FILTERS.contains(&kind) {
-                return Standing::Idle(format!("no filter uses a model of the kind {kind}"));
+                return Standing::Idle(Idle::Unused(kind));
             }
             match in_use(kind) {
                 Some(in_use) if in_use.network.model.digest == model.digest => {
@@ -242,7 +244,7 @@ impl Serving {
         for (kind, chosen) in self.preferences().iter().filter(|(kind, chosen)| !usable(*kind, chosen)) {
             self.log.say(
                 Level::Warning,
-                format_args!("`{chosen}`, chosen by `derust models use`, is no usable {kind} model"),
+                format_args!("`{chosen}`, which the user has chosen, is no usable {kind} model"),
             );
         }
     }
@@ -347,13 +349,13 @@ const FILTERS: [Kind; 2] = [Kind::Derust, Kind::SegmentRust];
 /// Whether a model serves, and why.
 enum Standing {
     Serves(Because),
-    Idle(String),
+    Idle(Idle),
 }
 
 impl Standing {
     fn entry(self, candidate: Candidate, placement: Option<Arc<Placement>>) -> ModelEntry {
         let (idle_because, serves_because) = match self {
-            Standing::Serves(because) => (None, Some(because.to_string())),
+            Standing::Serves(because) => (None, Some(because)),
             Standing::Idle(reason) => (Some(reason), None),
         };
         ModelEntry { candidate, idle_because, serves_because, placement }
