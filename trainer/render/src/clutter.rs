@@ -4,8 +4,7 @@
 use crate::camera::Camera;
 use crate::colour::{Rgb, mix, ramp, scale, srgb, vary};
 use crate::noise::{Rng, fbm, gradient, hash, octaves, smoothstep, to_unit, worley};
-use crate::scene::sides;
-use crate::view::View;
+use crate::view::{View, sides};
 use image::{Rgb as Pixel, RgbImage};
 
 #[derive(Clone, Copy, Debug)]
