@@ -47,7 +47,7 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
             threshold: threshold(options.threshold)?,
             scale: scale(options.scale)?,
         },
-        survey: if contours { Surveying::Outlines } else { Surveying::Patches },
+        survey: if contours { Surveying::Contours } else { Surveying::Regions },
     })
 }
 

@@ -11,7 +11,7 @@
 //! | `analysis`   | a network runs over the picture in tiles: probability, fill, alpha            |
 //! | `serving`    | the networks in use: tried out, and replaced when a better one comes          |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
-//! | [`survey`]   | areas, patches and grades of what was found                                   |
+//! | [`survey`]   | areas, regions and grades of what was found                                   |
 //! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
 //! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch and to stop it.

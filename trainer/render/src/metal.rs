@@ -17,7 +17,7 @@ pub struct Finish {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum Coating {
     Painted,
     Primer,
     Brushed,
@@ -30,7 +30,7 @@ enum Kind {
 /// A metal or coating.
 #[derive(Clone, Debug)]
 pub struct Metal {
-    kind: Kind,
+    kind: Coating,
     base: Rgb,
     second: Rgb,
     dirt: Rgb,
@@ -73,29 +73,29 @@ impl Metal {
     /// A random metal or coating.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.below(16) {
-            0..=6 => Kind::Painted,
-            7 => Kind::Primer,
-            8..=9 => Kind::Brushed,
-            10..=11 => Kind::Galvanised,
-            12 => Kind::Cast,
-            13 => Kind::MillScale,
-            _ => Kind::Aluminium,
+            0..=6 => Coating::Painted,
+            7 => Coating::Primer,
+            8..=9 => Coating::Brushed,
+            10..=11 => Coating::Galvanised,
+            12 => Coating::Cast,
+            13 => Coating::MillScale,
+            _ => Coating::Aluminium,
         };
         let paint = |rng: &mut Rng| {
             let (r, g, b) = rng.pick(&PAINTS);
             vary(rng, srgb(r, g, b), 0.22)
         };
         let base = match kind {
-            Kind::Painted => paint(rng),
-            Kind::Primer => {
+            Coating::Painted => paint(rng),
+            Coating::Primer => {
                 let tone = rng.pick(&[srgb(126, 66, 52), srgb(140, 142, 138), srgb(150, 120, 92)]);
                 vary(rng, tone, 0.2)
             }
-            Kind::Brushed => vary(rng, srgb(176, 176, 174), 0.25),
-            Kind::Galvanised => vary(rng, srgb(168, 174, 178), 0.2),
-            Kind::Cast => vary(rng, srgb(78, 76, 74), 0.35),
-            Kind::MillScale => vary(rng, srgb(74, 82, 92), 0.35),
-            Kind::Aluminium => vary(rng, srgb(196, 197, 196), 0.15),
+            Coating::Brushed => vary(rng, srgb(176, 176, 174), 0.25),
+            Coating::Galvanised => vary(rng, srgb(168, 174, 178), 0.2),
+            Coating::Cast => vary(rng, srgb(78, 76, 74), 0.35),
+            Coating::MillScale => vary(rng, srgb(74, 82, 92), 0.35),
+            Coating::Aluminium => vary(rng, srgb(196, 197, 196), 0.15),
         };
         Self {
             kind,
@@ -103,8 +103,8 @@ impl Metal {
             second: paint(rng),
             dirt: vary(rng, srgb(88, 78, 62), 0.35),
             gloss: match kind {
-                Kind::Painted => rng.range(0.05, 0.8),
-                Kind::Primer | Kind::Cast => rng.range(0.0, 0.15),
+                Coating::Painted => rng.range(0.05, 0.8),
+                Coating::Primer | Coating::Cast => rng.range(0.0, 0.15),
                 _ => rng.range(0.3, 0.9),
             },
             bump: rng.range(0.3, 1.6),
@@ -123,7 +123,7 @@ impl Metal {
     /// The sample picture's coating: weathered blue-green paint.
     pub fn sample() -> Self {
         Self {
-            kind: Kind::Painted,
+            kind: Coating::Painted,
             base: srgb(74, 132, 142),
             second: srgb(206, 204, 190),
             dirt: srgb(84, 80, 66),
@@ -139,7 +139,7 @@ impl Metal {
 
     /// True where rust lifts and breaks a coating.
     pub fn coated(&self) -> bool {
-        matches!(self.kind, Kind::Painted | Kind::Primer)
+        matches!(self.kind, Coating::Painted | Coating::Primer)
     }
 
     /// True where the surface mirrors its surroundings.
@@ -168,7 +168,7 @@ impl Metal {
         let mut gloss = self.gloss;
         let mut height = 0.0;
         match self.kind {
-            Kind::Painted | Kind::Primer => {
+            Coating::Painted | Coating::Primer => {
                 albedo = scale(albedo, 1.0 + 0.14 * blotch + 0.05 * grain);
                 // Orange peel of sprayed paint.
                 height = 0.0005 * self.bump * grain;
@@ -184,13 +184,13 @@ impl Metal {
                     gloss *= 1.0 - 0.5 * worn;
                 }
             }
-            Kind::Brushed => {
+            Coating::Brushed => {
                 let line =
                     gradient(u * 3.0, v * 260.0, seed ^ 2) + 0.6 * gradient(u * 9.0, v * 110.0, seed ^ 3);
                 albedo = scale(albedo, 1.0 + 0.12 * line + 0.08 * blotch);
                 height = 0.0003 * self.bump * line;
             }
-            Kind::Galvanised => {
+            Coating::Galvanised => {
                 let (du, dv) = (0.012 * grain, 0.012 * blotch);
                 let spangle = worley((u + du) * 34.0, (v + dv) * 34.0, seed ^ 4);
                 let tone = to_unit(spangle.id) - 0.5;
@@ -198,17 +198,17 @@ impl Metal {
                 albedo = scale(albedo, (1.0 + 0.24 * tone) * (0.95 + 0.05 * border) + 0.05 * grain);
                 gloss *= 0.7 + 0.3 * tone;
             }
-            Kind::Cast => {
+            Coating::Cast => {
                 albedo = scale(albedo, 1.0 + 0.25 * grain + 0.15 * blotch);
                 height = 0.0016 * self.bump * grain;
             }
-            Kind::MillScale => {
+            Coating::MillScale => {
                 let patch = smoothstep(-0.15, 0.25, blotch + 0.4 * grain);
                 albedo = mix(scale(albedo, 0.65), scale(albedo, 1.25), patch);
                 albedo = scale(albedo, 1.0 + 0.1 * grain);
                 height = 0.0005 * self.bump * grain;
             }
-            Kind::Aluminium => {
+            Coating::Aluminium => {
                 albedo = scale(albedo, 1.0 + 0.06 * grain + 0.12 * blotch);
                 height = 0.0004 * self.bump * grain;
             }

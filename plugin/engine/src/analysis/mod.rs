@@ -26,7 +26,7 @@ use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptio
 use decode::{decoded_channels, enlarged};
 use feed::feed;
 use fit::Fit;
-use passes::Work;
+use passes::Subject;
 pub(crate) use tiles::Plan;
 use views::View;
 
@@ -50,7 +50,7 @@ pub(crate) struct Network {
 
 /// What a network found; every plane has the height and width of the picture that it was given.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct Analysis {
     /// [height, width]: how likely a pixel is rust, 0 to 1.
     pub(crate) probability: Option<Array2<f32>>,
     /// [3, height, width]: the picture without rust, red first, sRGB-encoded, 0 to 1.
@@ -59,7 +59,7 @@ pub(crate) struct Found {
     pub(crate) alpha: Option<Array2<f32>>,
 }
 
-impl Found {
+impl Analysis {
     /// The probability that `network` owes.
     pub(crate) fn probability(self, network: &Network) -> Result<Array2<f32>, Error> {
         self.probability.ok_or_else(|| network.lacks("probability"))
@@ -128,13 +128,13 @@ impl Network {
         colours: ArrayView3<'_, f32>,
         mask: Option<ArrayView2<'_, f32>>,
         control: Control<'_>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Analysis, Error> {
         control.step(0, 1)?;
         let manifest = &self.model.manifest;
         let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
         let views = View::first(manifest.views);
         let look = |colours, views, control| {
-            self.look(runtime, options, &Work { model: &self.model, colours, mask, views }, control)
+            self.look(runtime, options, &Subject { model: &self.model, colours, mask, views }, control)
         };
         let Some(scale) = manifest.mirror_scale else {
             return Ok(collect(&manifest.outputs, look(colours, views, control)?));
@@ -158,16 +158,16 @@ impl Network {
         &self,
         runtime: &Runtime,
         options: &SessionOptions,
-        work: &Work<'_>,
+        subject: &Subject<'_>,
         mut control: Control<'_>,
     ) -> Result<Vec<Array3<f32>>, Error> {
-        let (_, height, width) = work.colours.dim();
+        let (_, height, width) = subject.colours.dim();
         let mut tried = Vec::new();
         loop {
             let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
             let size = self.fit.size(&self.model, lease.session(), (width, height));
             let mut done = 0.0;
-            let error = match work.run(lease.session(), &size, control, &mut done) {
+            let error = match subject.run(lease.session(), &size, control, &mut done) {
                 Ok(planes) => return Ok(planes),
                 Err(error) => error,
             };
@@ -204,8 +204,8 @@ fn sides(model: &Model, tile: Tile) -> [usize; 2] {
     model.fixed_size.map(|side| side.unwrap_or(tile.size as usize))
 }
 
-fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Found {
-    let mut found = Found::default();
+fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Analysis {
+    let mut found = Analysis::default();
     for (output, planes) in outputs.iter().zip(planes) {
         match output.role {
             OutputRole::Probability

@@ -14,7 +14,7 @@ use crate::models::Model;
 use crate::runtime::Session;
 
 /// A picture that a network is to look at.
-pub(super) struct Work<'a> {
+pub(super) struct Subject<'a> {
     pub(super) model: &'a Model,
     /// [3, height, width]
     pub(super) colours: ArrayView3<'a, f32>,
@@ -23,7 +23,7 @@ pub(super) struct Work<'a> {
     pub(super) views: &'static [View],
 }
 
-impl Work<'_> {
+impl Subject<'_> {
     /// Runs a session over all tiles of all views; answers with the planes of every output, [channels, height, width],
     /// the mean over the views. `done` says which part is done, 0 to 1, also after a failure.
     pub(super) fn run(

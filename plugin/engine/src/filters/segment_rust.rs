@@ -58,10 +58,10 @@ pub enum Surveying {
     /// Nothing.
     #[default]
     None,
-    /// Areas, patches and grades.
-    Patches,
-    /// The outline of every patch as well, for an eighth of a byte per pixel.
-    Outlines,
+    /// Areas, regions and grades.
+    Regions,
+    /// The contour of every region as well, for an eighth of a byte per pixel.
+    Contours,
 }
 
 impl Segmentation {
@@ -112,8 +112,8 @@ impl Segmentation {
         }
         let mut surveyor = match outputs.survey {
             Surveying::None => None,
-            Surveying::Patches => Some(Surveyor::default()),
-            Surveying::Outlines => Some(Surveyor::with_outlines()),
+            Surveying::Regions => Some(Surveyor::default()),
+            Surveying::Contours => Some(Surveyor::with_contours()),
         };
         let mut mask_row = vec![0.0; self.size.0 as usize];
         compose::for_each_row(&self.probability, picture, control, |y, row| {
@@ -158,12 +158,12 @@ impl Segmentation {
         self.write(picture, Outputs { probability: Some(target), ..Default::default() }, control).map(drop)
     }
 
-    /// Areas, patches and grades of what [`Self::write_mask`] would write.
+    /// Areas, regions and grades of what [`Self::write_mask`] would write.
     ///
     /// # Errors
     /// See [`Self::write`].
     pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
-        let outputs = Outputs { survey: Surveying::Patches, ..Default::default() };
+        let outputs = Outputs { survey: Surveying::Regions, ..Default::default() };
         Ok(self.write(picture, outputs, control)?.expect("a survey was asked for"))
     }
 

@@ -11,7 +11,7 @@ use std::time::Duration;
 use derust_manifest::Kind;
 use ndarray::{Array3, ArrayView2};
 
-use crate::analysis::{Found, Network};
+use crate::analysis::{Analysis, Network};
 use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
@@ -111,7 +111,7 @@ impl Serving {
         colours: &Array3<f32>,
         mask: Option<ArrayView2<'_, f32>>,
         control: Control<'_>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Analysis, Error> {
         network.run(&self.runtime()?, &self.session, colours.view(), mask, control)
     }
 
