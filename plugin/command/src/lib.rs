@@ -21,6 +21,7 @@ mod remove;
 mod report;
 mod segment;
 mod stop;
+mod whole_file;
 
 use std::process::ExitCode;
 

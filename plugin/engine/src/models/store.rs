@@ -343,13 +343,13 @@ mod tests {
         ] {
             let mut preferences = Preferences::default();
             preferences.set(Kind::SegmentRust, Some(chosen.parse().unwrap()));
-            preferences.write(&file).unwrap();
+            fs::write(&file, preferences.to_json()).unwrap();
             assert_eq!(serving(&store, None), serves, "{chosen} was chosen");
             assert_eq!(serving(&store, Some("b")), "b.onnx Wanted", "{chosen} was chosen");
         }
         let mut preferences = Preferences::default();
         preferences.set(Kind::SegmentRust, Some("c".parse().unwrap()));
-        preferences.write(&file).unwrap();
+        fs::write(&file, preferences.to_json()).unwrap();
         store.callers = 1;
         assert_eq!(serving(&store, None), "b.onnx Newest", "the first folder is the caller's");
     }
