@@ -6,7 +6,7 @@ use std::sync::Arc;
 use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
-use super::Scale;
+use super::{Scale, drawn_mask};
 use crate::analysis::Network;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
 use crate::control::Control;
@@ -47,7 +47,8 @@ impl Engine {
     ///
     /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
     /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
-    /// network with a mask input is told. The alpha of a network that has none comes from the serving segment-rust
+    /// network with a mask input is told what it covers at least half, a little widened: grays blend the result and
+    /// nothing else. The alpha of a network that has none comes from the serving segment-rust
     /// model, at the scale that this one knows, or from the mask where there is no such model.
     ///
     /// # Errors
@@ -95,7 +96,7 @@ impl Engine {
         let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
         let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
         let coverage = match mask.filter(|_| takes_mask) {
-            Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
+            Some(mask) => Some(drawn_mask::treated(&tensor::coverage(mask, working, main.part(0.1, 0.1))?)),
             None => None,
         };
         let found = network.run(
