@@ -25,6 +25,8 @@ enum Coating {
     Cast,
     MillScale,
     Aluminium,
+    Hammered,
+    Enamel,
 }
 
 /// A metal or coating.
@@ -70,7 +72,7 @@ const PAINTS: [(u8, u8, u8); 22] = [
 ];
 
 impl Metal {
-    /// A random metal or coating.
+    /// A random metal or coating that networks learn from.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.below(16) {
             0..=6 => Coating::Painted,
@@ -81,12 +83,22 @@ impl Metal {
             13 => Coating::MillScale,
             _ => Coating::Aluminium,
         };
+        Self::of(kind, rng)
+    }
+
+    /// A random coating that networks are measured on: none that they learn from.
+    pub fn to_measure(rng: &mut Rng) -> Self {
+        let kind = rng.pick(&[Coating::Hammered, Coating::Enamel]);
+        Self::of(kind, rng)
+    }
+
+    fn of(kind: Coating, rng: &mut Rng) -> Self {
         let paint = |rng: &mut Rng| {
             let (r, g, b) = rng.pick(&PAINTS);
             vary(rng, srgb(r, g, b), 0.22)
         };
         let base = match kind {
-            Coating::Painted => paint(rng),
+            Coating::Painted | Coating::Hammered | Coating::Enamel => paint(rng),
             Coating::Primer => {
                 let tone = rng.pick(&[srgb(126, 66, 52), srgb(140, 142, 138), srgb(150, 120, 92)]);
                 vary(rng, tone, 0.2)
@@ -105,6 +117,7 @@ impl Metal {
             gloss: match kind {
                 Coating::Painted => rng.range(0.05, 0.8),
                 Coating::Primer | Coating::Cast => rng.range(0.0, 0.15),
+                Coating::Enamel => rng.range(0.7, 1.0),
                 _ => rng.range(0.3, 0.9),
             },
             bump: rng.range(0.3, 1.6),
@@ -118,6 +131,13 @@ impl Metal {
             scratches: if rng.chance(0.5) { rng.range(0.2, 1.0) } else { 0.0 },
             seed: rng.seed(),
         }
+    }
+
+    /// The same surface, without paint and stripes: the grey of clean steel.
+    pub fn bared(self, rng: &mut Rng) -> Self {
+        let [base, second] =
+            [(150, 151, 150), (138, 139, 138)].map(|(r, g, b)| vary(rng, srgb(r, g, b), 0.12));
+        Self { base, second, stripe: None, ..self }
     }
 
     /// The sample picture's coating: weathered blue-green paint.
@@ -139,7 +159,7 @@ impl Metal {
 
     /// True where rust lifts and breaks a coating.
     pub fn coated(&self) -> bool {
-        matches!(self.kind, Coating::Painted | Coating::Primer)
+        matches!(self.kind, Coating::Painted | Coating::Primer | Coating::Hammered | Coating::Enamel)
     }
 
     /// True where the surface mirrors its surroundings.
@@ -183,6 +203,21 @@ impl Metal {
                     height -= 0.0015 * worn;
                     gloss *= 1.0 - 0.5 * worn;
                 }
+            }
+            Coating::Hammered => {
+                // Drops of a paint that runs together, with seams between them.
+                let drop = worley(u * 44.0 + 0.6 * grain, v * 44.0, seed ^ 8);
+                let seam = smoothstep(0.3, 0.0, drop.second - drop.first);
+                albedo = scale(albedo, (1.0 + 0.1 * blotch) * (1.0 - 0.22 * seam));
+                height = 0.0014 * self.bump * (1.0 - seam);
+            }
+            Coating::Enamel => {
+                // Even, with a few chips down to a dark ground.
+                let chip = worley(u * 7.0, v * 7.0, seed ^ 9);
+                let chipped = smoothstep(0.09, 0.06, chip.first + 0.02 * grain);
+                albedo = mix(scale(albedo, 1.0 + 0.04 * blotch), srgb(40, 38, 40), chipped);
+                gloss *= 1.0 - chipped;
+                height = -0.001 * chipped;
             }
             Coating::Brushed => {
                 let line =

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
-use super::Scale;
+use super::{Scale, drawn_mask};
 use crate::analysis::Network;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
 use crate::control::{Cancelled, Control};
@@ -132,7 +132,8 @@ impl<'a> Cleaning<'a> {
     pub(crate) fn coverage(&self) -> Result<Option<Array2<f32>>, Cancelled> {
         let takes_mask = self.replacing && self.network.model.manifest.input(InputRole::Mask).is_some();
         let Some(mask) = self.mask.filter(|_| takes_mask) else { return Ok(None) };
-        Ok(Some(resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?))
+        let coverage = resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?;
+        Ok(Some(drawn_mask::treated(&coverage)))
     }
 
     /// Where the `fill` of the picture's `colours` goes; `found` is the network's own answer to that. None where the mask

@@ -1,6 +1,7 @@
 //! The two filters, each a recipe made of the engine's parts.
 
 pub mod derust;
+mod drawn_mask;
 pub mod segment_rust;
 
 use derust_manifest::Manifest;

@@ -9,4 +9,4 @@ mod window;
 
 pub(crate) use enlarge::Upsampler;
 pub(crate) use reduce::{colours, coverage, smaller, working_size};
-pub(crate) use window::{neighbours, window_mean};
+pub(crate) use window::{neighbours, window_max, window_mean};

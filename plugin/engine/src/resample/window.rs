@@ -1,11 +1,28 @@
 //! What lies around the pixels of a plane.
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, Slice};
 
 /// Mean over the window of `2 radius + 1` pixels a side around every pixel, as far as it lies inside. Summed anew for
 /// every pixel: running sums would leave traces of distant values where everything is zero.
 pub(crate) fn window_mean(plane: Array2<f32>, radius: usize) -> Array2<f32> {
     mean_along(&mean_along(&plane, radius, Axis(0)), radius, Axis(1))
+}
+
+/// The highest value of the window of `2 radius + 1` pixels a side around every pixel, as far as it lies inside.
+pub(crate) fn window_max(plane: &Array2<f32>, radius: usize) -> Array2<f32> {
+    max_along(&max_along(plane, radius, Axis(0)), radius, Axis(1))
+}
+
+fn max_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
+    let mut highest = plane.clone();
+    for step in 1..=radius.min(plane.len_of(axis).saturating_sub(1)) {
+        let step = step as isize;
+        let (head, tail) = (Slice::from(..-step), Slice::from(step..));
+        let raise = |highest: &mut f32, value: &f32| *highest = highest.max(*value);
+        highest.slice_axis_mut(axis, head).zip_mut_with(&plane.slice_axis(axis, tail), raise);
+        highest.slice_axis_mut(axis, tail).zip_mut_with(&plane.slice_axis(axis, head), raise);
+    }
+    highest
 }
 
 fn mean_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
@@ -60,10 +77,12 @@ mod tests {
             let plane = Array2::from_shape_fn((height, width), |(y, x)| ((y * 5 + x * 3) % 7) as f32);
             for radius in [1, 2, 5] {
                 let mean = window_mean(plane.clone(), radius);
+                let highest = window_max(&plane, radius);
                 for ((y, x), mean) in mean.indexed_iter() {
                     let of = |at: usize, end: usize| at.saturating_sub(radius)..(at + radius + 1).min(end);
                     let window = plane.slice(ndarray::s![of(y, height), of(x, width)]);
                     let expected = window.mean().unwrap();
+                    assert_eq!(highest[[y, x]], window.iter().copied().fold(0.0, f32::max));
                     assert!(
                         (mean - expected).abs() < 1e-5,
                         "{height} x {width}, {radius}: {mean}, {expected}"
