@@ -5,6 +5,7 @@ mod command;
 pub mod compare;
 pub mod distance;
 mod files;
+mod halo;
 pub mod measure;
 mod outcome;
 mod pairs;
