@@ -3,6 +3,7 @@
 use image::{GrayImage, RgbImage};
 
 use super::files::area;
+use super::similarity::luminance_plane;
 use crate::data::Plane;
 
 /// How far from the mask's edge, in pixels, a step counts.
@@ -18,7 +19,7 @@ pub fn halo(after: &RgbImage, clean: &RgbImage, mask: &GrayImage) -> Option<f64>
     let mut soft = inside;
     soft.box_blur(REACH);
     soft.box_blur(REACH);
-    let [after, clean] = [after, clean].map(luma);
+    let [after, clean] = [after, clean].map(luminance_plane);
     let (mut sums, mut counted) = ([0.0, 0.0], 0);
     for y in 1..soft.height.saturating_sub(1) {
         for x in 1..soft.width.saturating_sub(1) {
@@ -45,19 +46,6 @@ pub fn halo(after: &RgbImage, clean: &RgbImage, mask: &GrayImage) -> Option<f64>
 fn gradient(plane: &Plane, x: usize, y: usize) -> [f32; 2] {
     let at = |x: usize, y: usize| plane.values[y * plane.width + x];
     [(at(x + 1, y) - at(x - 1, y)) / 2.0, (at(x, y + 1) - at(x, y - 1)) / 2.0]
-}
-
-fn luma(picture: &RgbImage) -> Plane {
-    let weigh = |pixel: &image::Rgb<u8>| {
-        let [red, green, blue] = pixel.0.map(f32::from);
-        (0.2126 * red + 0.7152 * green + 0.0722 * blue) / 255.0
-    };
-    Plane {
-        channels: 1,
-        height: picture.height() as usize,
-        width: picture.width() as usize,
-        values: picture.pixels().map(weigh).collect(),
-    }
 }
 
 #[cfg(test)]

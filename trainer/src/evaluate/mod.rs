@@ -14,6 +14,7 @@ mod removal;
 mod report;
 mod rust_free;
 mod segmentation;
+mod shape;
 mod similarity;
 mod texture;
 pub mod threshold;
