@@ -277,12 +277,12 @@ fn summary(figures: &[Figures]) -> Vec<Figure> {
         Figure::new("halo", "Gradient across the mask's edge over the clean picture's", halo(&all))
             .within(confidence(figures.len(), halo)),
     ];
-    let marked: [(&str, &str, fn(&Figures) -> Option<f64>); 2] = [
-        ("holes_psnr", "PSNR where rust has eaten through", |f| f.holes_psnr),
-        ("print_psnr", "PSNR on print under rust", |f| f.print_psnr),
-    ];
-    for (name, label, of) in marked {
-        let values: Vec<f64> = figures.iter().filter_map(of).collect();
+    let holes = figures.iter().filter_map(|f| f.holes_psnr).collect::<Vec<_>>();
+    let print = figures.iter().filter_map(|f| f.print_psnr).collect();
+    for (name, label, values) in [
+        ("holes_psnr", "PSNR where rust has eaten through", holes),
+        ("print_psnr", "PSNR on print under rust", print),
+    ] {
         if values.is_empty() {
             continue;
         }
