@@ -11,6 +11,7 @@ use derust_engine::Log;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
+use crate::advice;
 use crate::cli::Work;
 
 /// What came of a picture that was worked on.
@@ -101,7 +102,7 @@ impl Report {
     /// Something about `path` failed.
     pub fn failure(&mut self, path: &Path, error: &anyhow::Error) {
         self.failures += 1;
-        let error = one_line(format_args!("{error:#}"));
+        let error = one_line(advice::failure(error));
         if self.json {
             let mut line = picture(path, "failed");
             line.insert("error".into(), error.clone().into());
@@ -151,7 +152,7 @@ fn name(path: &Path) -> Value {
 
 /// Says why the whole call failed.
 pub fn failed(error: &anyhow::Error) -> ExitCode {
-    complain(format_args!("{error:#}"));
+    complain(advice::failure(error));
     ExitCode::FAILURE
 }
 

@@ -9,7 +9,7 @@ use crate::noise::{Rng, hash, smoothstep};
 use crate::plane::Plane;
 use crate::rust::{FRINGE, Growth, Habit, Rust};
 use crate::shape::{Body, Shape};
-use crate::view::View;
+use crate::view::{View, sides};
 use image::{GrayImage, Luma, Rgb as Pixel, RgbImage};
 
 /// A metal object with and without rust. All three pictures have the same size.
@@ -153,15 +153,6 @@ pub fn sample(width: u32, height: u32) -> Scene {
     }
     .render()
     .scene
-}
-
-/// The sides as `usize`, refusing pictures without pixels.
-pub(crate) fn sides(width: u32, height: u32) -> (usize, usize) {
-    assert!(
-        width > 0 && height > 0,
-        "a picture of {width}x{height} pixels has no pixels: give sides of at least 1"
-    );
-    (width as usize, height as usize)
 }
 
 /// A label or marker stuck onto the object after it rusted: printed black cells on white or coloured ground.

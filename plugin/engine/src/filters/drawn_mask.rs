@@ -6,7 +6,7 @@
 
 use ndarray::Array2;
 
-use crate::window::window_max;
+use crate::resample::window_max;
 
 /// A coverage that is no trace of lossy compression: ten steps of an 8-bit mask.
 const LEAST: f32 = 10.0 / 255.0;
@@ -29,7 +29,7 @@ pub(super) fn treated(coverage: &Array2<f32>) -> Array2<f32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::window::window_mean;
+    use crate::resample::window_mean;
 
     fn square(value: f32) -> Array2<f32> {
         Array2::from_shape_fn((40, 60), |(y, x)| {

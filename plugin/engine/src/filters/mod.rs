@@ -4,9 +4,12 @@ pub mod derust;
 mod drawn_mask;
 pub mod segment_rust;
 
+use derust_manifest::Manifest;
+
+use crate::analysis::Plan;
 use crate::models::Model;
-use crate::tensor;
-use crate::tiles::Plan;
+use crate::pixels::Picture;
+use crate::resample;
 
 /// The scale at which a picture is analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -35,8 +38,8 @@ pub struct Tiling {
 
 /// What a network runs on for a picture of this width and height, for those who want to know its cost.
 pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tiling {
-    let long_side = scale.long_side(&model.manifest);
-    let (width, height) = tensor::working_size((width, height), width.max(height), long_side);
+    let whole_long_side = width.max(height);
+    let (width, height) = scale.working_size_of((width, height), whole_long_side, &model.manifest);
     let plan = Plan::new(width as usize, height as usize, model.manifest.tile, model.fixed_size);
     let (height, width) = plan.tile_size();
     let (columns, rows) = plan.starts();
@@ -44,7 +47,14 @@ pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tilin
 }
 
 impl Scale {
-    fn long_side(self, manifest: &derust_manifest::Manifest) -> Option<u32> {
-        manifest.long_side.filter(|_| self == Scale::Model)
+    /// Width and height at which a picture's region is analysed by a model with this manifest.
+    pub(crate) fn working_size(self, picture: &Picture<'_>, manifest: &Manifest) -> (u32, u32) {
+        let layout = picture.layout();
+        self.working_size_of(picture.size(), layout.width.max(layout.height), manifest)
+    }
+
+    fn working_size_of(self, size: (u32, u32), whole_long_side: u32, manifest: &Manifest) -> (u32, u32) {
+        let long_side = manifest.long_side.filter(|_| self == Scale::Model);
+        resample::working_size(size, whole_long_side, long_side)
     }
 }

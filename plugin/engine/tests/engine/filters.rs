@@ -151,8 +151,8 @@ fn a_large_picture_is_analysed_at_the_models_scale() {
     let found = engine(&[network]).segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
     assert_eq!(found.probability().dim(), (25, 50));
     let survey = found.survey(&picture, Control::default()).unwrap();
-    assert_eq!((survey.pixels, survey.rust_pixels, survey.patches.len()), (20_000, 20_000, 1));
-    assert_eq!((survey.patches[0].width, survey.patches[0].height), (200, 100));
+    assert_eq!((survey.pixels, survey.rust_pixels, survey.regions.len()), (20_000, 20_000, 1));
+    assert_eq!((survey.regions[0].width, survey.regions[0].height), (200, 100));
 }
 
 /// A buffer with gaps in which no pixel but the left third is red, and its layout.

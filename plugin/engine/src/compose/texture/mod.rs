@@ -9,10 +9,10 @@ mod correspondence;
 
 use ndarray::{Array2, Array3, ArrayView2, Axis, Zip, s};
 
-use crate::compose::{SMALLEST_ALPHA, Upsampler};
+use super::SMALLEST_ALPHA;
 use crate::control::{Cancelled, Control};
 use crate::pixels::{Picture, luma};
-use crate::window::window_mean;
+use crate::resample::{Upsampler, window_mean};
 use correspondence::{Feature, Offsets, RADIUS, Search};
 
 /// Half the side of the windows whose mean is taken, twice, for a picture without detail.

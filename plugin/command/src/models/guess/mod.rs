@@ -5,17 +5,18 @@
 
 mod flow;
 mod planes;
+#[cfg(test)]
+mod tests;
 
 use std::collections::BTreeMap;
 
+use derust_engine::models::{Dimension, Examination, Limits, ModelError, Port, Ports, examine};
+use derust_engine::runtime::Session;
 use derust_manifest::onnx::{self, data_type};
 use derust_manifest::{Input, InputRole, Kind, Layout, Manifest, Output, OutputRole, SCHEMA, Scores, Tile};
 use prost::Message;
 use semver::Version;
 
-use super::ModelError;
-use super::inspect::{Dimension, Examination, Limits, Port, Ports, examine};
-use crate::runtime::Session;
 use flow::{Beginning, Flow};
 use planes::{Answer, Planes, filled, inputs, no_planes};
 

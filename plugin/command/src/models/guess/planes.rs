@@ -1,9 +1,8 @@
 //! Which inputs and outputs of a graph hold planes, and how these lie in them.
 
+use derust_engine::models::{Dimension, Port, Ports};
 use derust_manifest::{Layout, Output, OutputRole};
 use ndarray::ArrayD;
-
-use crate::models::inspect::{Dimension, Port, Ports};
 
 /// The largest height or width that a graph may fix, and the most channels that an answer may have.
 const LARGEST_SIDE: usize = 4096;

@@ -7,7 +7,7 @@
 use ndarray::Array2;
 
 use crate::control::{Cancelled, Control};
-use crate::window::neighbours;
+use crate::resample::neighbours;
 
 /// Half the side of the patches that are compared, in pixels.
 pub(super) const RADIUS: usize = 3;

@@ -5,12 +5,14 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array3;
 
-use crate::Engine;
 use crate::analysis::{Network, tile_size};
 use crate::control::Control;
 use crate::error::Error;
-use crate::models::Model;
-use crate::runtime::Placement;
+use crate::runtime::{Placement, Runtime, SessionOptions};
+
+/// Side in pixels of the picture with which a network is tried out before it serves, where its graph does not demand
+/// another.
+const SMALL_SIDE: usize = 64;
 
 /// How a model did on a grey picture of the size of its tiles.
 #[derive(Clone, Debug)]
@@ -39,24 +41,21 @@ impl Trial {
     }
 }
 
-impl Engine {
-    /// Loads a model, whose ONNX file's content is `onnx`, runs it once and then `later_runs` times more, beside whatever
-    /// serves.
-    ///
-    /// # Errors
-    /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network
-    /// does not answer what its manifest says.
-    pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
-        let (runtime, options) = (self.runtime()?, self.session_options());
-        let [height, width] = tile_size(&model);
-        let network = Network::new(model, onnx.into(), 1, self.serving.log().only_building());
+impl Trial {
+    /// Loads a network, runs it once and then `later_runs` times more on a picture of the size of its tiles.
+    pub(super) fn of(
+        network: &Network,
+        runtime: &Runtime,
+        options: &SessionOptions,
+        later_runs: usize,
+    ) -> Result<Self, Error> {
         let timed = |work: &dyn Fn() -> Result<(), Error>| {
             let begin = Instant::now();
             work().map(|()| begin.elapsed())
         };
-        let grey = Array3::from_elem((3, height, width), 0.5);
-        let run = || network.run(&runtime, options, grey.view(), None, Control::default()).map(drop);
-        let loading = timed(&|| network.load(&runtime, options))?;
+        let [height, width] = tile_size(&network.model);
+        let run = || run(network, runtime, options, [height, width]);
+        let loading = timed(&|| network.load(runtime, options))?;
         let first_run = timed(&run)?;
         let mut later_runs = (0..later_runs).map(|_| timed(&run)).collect::<Result<Vec<_>, _>>()?;
         later_runs.sort();
@@ -64,12 +63,28 @@ impl Engine {
     }
 }
 
+/// Runs a network once over a small picture: what it answers must be what its manifest says.
+pub(super) fn run_once(network: &Network, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
+    run(network, runtime, options, network.model.fixed_size.map(|side| side.unwrap_or(SMALL_SIDE)))
+}
+
+/// Runs a network over a grey picture of this height and width.
+fn run(
+    network: &Network,
+    runtime: &Runtime,
+    options: &SessionOptions,
+    [height, width]: [usize; 2],
+) -> Result<(), Error> {
+    let grey = Array3::from_elem((3, height, width), 0.5);
+    network.run(runtime, options, grey.view(), None, Control::default()).map(drop)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::EngineOptions;
     use crate::fixtures::{Convolution, Network as Fixture};
     use crate::models::inspect;
+    use crate::{Engine, EngineOptions};
 
     #[test]
     fn a_model_is_timed_at_the_size_of_its_tiles_and_a_broken_one_is_not() {

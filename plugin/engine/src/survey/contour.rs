@@ -1,4 +1,4 @@
-//! The outer borders of patches.
+//! The outer borders of regions.
 
 /// Which pixels are rust, one bit each.
 #[derive(Debug, Default)]
@@ -32,25 +32,25 @@ impl Bitmap {
                 .is_some_and(|word| word >> (x as usize % 64) & 1 == 1)
     }
 
-    /// The outer border of the patch whose upper-most row has its left-most pixel at `start`: the patch's pixels that
-    /// one meets on the way around it, clockwise as seen, each step to one of the eight neighbours. Where the patch is
+    /// The outer border of the region whose upper-most row has its left-most pixel at `start`: the region's pixels that
+    /// one meets on the way around it, clockwise as seen, each step to one of the eight neighbours. Where the region is
     /// one pixel wide, pixels are met twice.
     ///
     /// Border following after Moore, ended by Jacob's criterion: at the start, about to leave it as the first time
     /// (Gonzalez and Woods, "Digital Image Processing", 4th edition, section 11.1).
-    pub(super) fn outline(&self, start: [u32; 2]) -> Vec<[u32; 2]> {
+    pub(super) fn contour(&self, start: [u32; 2]) -> Vec<[u32; 2]> {
         // Left of the start there is no rust, so the search begins there.
         let Some(first) = self.next(start, 0) else { return vec![start] };
-        let mut outline = vec![];
+        let mut contour = vec![];
         let (mut at, mut towards) = (start, first);
         loop {
-            outline.push(at);
+            contour.push(at);
             at = step(at, towards);
             // The last neighbour that was seen to be free lies two places back, one where the step was diagonal.
             let free = if towards % 2 == 1 { (towards + 5) % 8 } else { (towards + 6) % 8 };
             towards = self.next(at, free).expect("the pixel that one comes from is rust");
             if at == start && towards == first {
-                return outline;
+                return contour;
             }
         }
     }
@@ -84,24 +84,24 @@ mod tests {
     }
 
     #[test]
-    fn outlines_go_around_clockwise_and_back_along_thin_parts() {
-        assert_eq!(bitmap(&["#"]).outline([0, 0]), [[0, 0]]);
+    fn contours_go_around_clockwise_and_back_along_thin_parts() {
+        assert_eq!(bitmap(&["#"]).contour([0, 0]), [[0, 0]]);
         let square = bitmap(&["....", ".##.", ".##."]);
-        assert_eq!(square.outline([1, 1]), [[1, 1], [2, 1], [2, 2], [1, 2]]);
+        assert_eq!(square.contour([1, 1]), [[1, 1], [2, 1], [2, 2], [1, 2]]);
         let line = bitmap(&["###"]);
-        assert_eq!(line.outline([0, 0]), [[0, 0], [1, 0], [2, 0], [1, 0]]);
+        assert_eq!(line.contour([0, 0]), [[0, 0], [1, 0], [2, 0], [1, 0]]);
         // A ring: the hole's border is no part of the outer one.
         let ring = bitmap(&["###", "#.#", "###"]);
-        assert_eq!(ring.outline([0, 0]).len(), 8);
+        assert_eq!(ring.contour([0, 0]).len(), 8);
         let corners = bitmap(&["#..", ".#.", "..#"]);
-        assert_eq!(corners.outline([0, 0]), [[0, 0], [1, 1], [2, 2], [1, 1]]);
+        assert_eq!(corners.contour([0, 0]), [[0, 0], [1, 1], [2, 2], [1, 1]]);
     }
 
     proptest! {
-        /// Seen from outside: the pixels of the first patch that a flood from beyond the border reaches, over sides
-        /// alone, are those of the outline.
+        /// Seen from outside: the pixels of the first region that a flood from beyond the border reaches, over sides
+        /// alone, are those of the contour.
         #[test]
-        fn the_outline_holds_what_a_flood_from_outside_touches(
+        fn the_contour_holds_what_a_flood_from_outside_touches(
             width in 1usize..12, rows in prop::collection::vec(prop::collection::vec(any::<bool>(), 12), 1..12)
         ) {
             let rows: Vec<Vec<bool>> = rows.into_iter().map(|row| row[..width].to_vec()).collect();
@@ -128,18 +128,18 @@ mod tests {
             };
             let sides = [(-1, 0), (0, -1), (1, 0), (0, 1)];
             let from = (i64::from(start[0]) + 1, i64::from(start[1]) + 1);
-            let patch = reach(from, &rust, &NEIGHBOURS);
-            let outside = reach((0, 0), &|x, y| !patch.contains(&(x, y)), &sides);
-            let touched: std::collections::BTreeSet<_> = patch.iter().copied()
+            let region = reach(from, &rust, &NEIGHBOURS);
+            let outside = reach((0, 0), &|x, y| !region.contains(&(x, y)), &sides);
+            let touched: std::collections::BTreeSet<_> = region.iter().copied()
                 .filter(|(x, y)| sides.iter().any(|(dx, dy)| outside.contains(&(x + dx, y + dy))))
                 .collect();
-            let outline = bitmap.outline(start);
-            for (a, b) in outline.iter().zip(outline.iter().cycle().skip(1)) {
+            let contour = bitmap.contour(start);
+            for (a, b) in contour.iter().zip(contour.iter().cycle().skip(1)) {
                 prop_assert!(a[0].abs_diff(b[0]) <= 1 && a[1].abs_diff(b[1]) <= 1);
             }
-            let outline: std::collections::BTreeSet<_> =
-                outline.iter().map(|[x, y]| (i64::from(*x) + 1, i64::from(*y) + 1)).collect();
-            prop_assert_eq!(outline, touched);
+            let contour: std::collections::BTreeSet<_> =
+                contour.iter().map(|[x, y]| (i64::from(*x) + 1, i64::from(*y) + 1)).collect();
+            prop_assert_eq!(contour, touched);
         }
     }
 }

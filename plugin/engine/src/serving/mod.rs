@@ -1,22 +1,26 @@
 //! The networks that serve: tried out before they do, and kept until a better one has proven itself.
 
+mod trial;
+mod watch;
+
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use derust_manifest::Kind;
-use ndarray::Array3;
+use ndarray::{Array3, ArrayView2};
 
-use crate::ModelEntry;
-use crate::analysis::Network;
+use crate::analysis::{Analysis, Network};
 use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
-use crate::models::{self, Added, Because, Candidate, Digest, Origin, Preferences, Selector, Store};
-use crate::runtime::{Placement, Provider, Runtime, RuntimeError, SessionOptions};
-
-/// Side in pixels of the picture with which a network is tried out, where its graph does not demand another.
-const TRIAL_SIDE: usize = 64;
+use crate::models::{
+    self, Added, Because, Candidate, Digest, Idle, Model, Origin, Preferences, Selector, Store,
+};
+use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
+pub use trial::Trial;
+pub(crate) use watch::Watcher;
 
 /// Kind of the network and which one was asked for, if any.
 type Key = (Kind, Option<Selector>);
@@ -24,6 +28,7 @@ type Key = (Kind, Option<Selector>);
 /// Chooses networks from the store and keeps those in use.
 #[derive(Debug)]
 pub(crate) struct Serving {
+    runtime: Location,
     store: Store,
     session: SessionOptions,
     sessions: usize,
@@ -48,12 +53,33 @@ struct InUse {
     because: Because,
 }
 
-/// Gives ONNX Runtime when a network has to be tried out.
-pub(crate) type LoadRuntime<'a> = &'a dyn Fn() -> Result<Runtime, RuntimeError>;
+/// A line in the list of models.
+#[derive(Debug)]
+pub struct ModelEntry {
+    /// The file that was looked at.
+    pub candidate: Candidate,
+    /// Why it does not serve; `None` when it does.
+    pub idle_because: Option<Idle>,
+    /// Why it serves; `None` when it does not.
+    pub serves_because: Option<Because>,
+    /// Where it runs; `None` before it was used.
+    pub placement: Option<Arc<Placement>>,
+}
 
 impl Serving {
-    pub(crate) fn new(store: Store, session: SessionOptions, sessions: usize, log: Log) -> Self {
-        Serving { store, session, sessions, log, state: Mutex::default(), loading: Mutex::default() }
+    pub(crate) fn new(
+        runtime: Location,
+        store: Store,
+        session: SessionOptions,
+        sessions: usize,
+        log: Log,
+    ) -> Self {
+        Serving { runtime, store, session, sessions, log, state: Mutex::default(), loading: Mutex::default() }
+    }
+
+    /// ONNX Runtime, loaded.
+    pub(crate) fn runtime(&self) -> Result<Runtime, RuntimeError> {
+        Runtime::load_from(&self.runtime)
     }
 
     pub(crate) fn store(&self) -> &Store {
@@ -65,12 +91,7 @@ impl Serving {
     }
 
     /// The network of this kind that serves, or the one that is wanted.
-    pub(crate) fn network(
-        &self,
-        kind: Kind,
-        wanted: Option<&Selector>,
-        runtime: LoadRuntime<'_>,
-    ) -> Result<Arc<Network>, Error> {
+    pub(crate) fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
         let key = (kind, wanted.cloned());
         if let Some(in_use) = self.state().in_use.get(&key) {
             return Ok(Arc::clone(&in_use.network));
@@ -80,16 +101,44 @@ impl Serving {
             return Ok(Arc::clone(&in_use.network));
         }
         let mut candidates = self.store.candidates();
-        self.bring_into_use(&key, &mut candidates, runtime)
+        self.bring_into_use(&key, &mut candidates)
     }
 
-    pub(crate) fn log(&self) -> &Log {
-        &self.log
+    /// Runs a network over `colours` [3, height, width] and, where it has an input for it, a `mask` [height, width].
+    pub(crate) fn run(
+        &self,
+        network: &Network,
+        colours: &Array3<f32>,
+        mask: Option<ArrayView2<'_, f32>>,
+        control: Control<'_>,
+    ) -> Result<Analysis, Error> {
+        network.run(&self.runtime()?, &self.session, colours.view(), mask, control)
+    }
+
+    /// Tries out a model, whose ONNX file's content is `onnx`, beside what serves.
+    pub(crate) fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
+        let network = Network::new(model, onnx.into(), 1, self.log.only_building());
+        Trial::of(&network, &self.runtime()?, &self.session, later_runs)
+    }
+
+    /// Refreshes whenever files in the folders have changed, which is looked at with this pace at least, until the
+    /// watcher is dropped. None where no thread can be started; the log says so.
+    pub(crate) fn watch(self: &Arc<Self>, interval: Duration) -> Option<Watcher> {
+        let serving = Arc::clone(self);
+        let refresh = move || {
+            if let Err(error) = serving.refresh() {
+                serving.log.say(Level::Error, format_args!("{error}"));
+            }
+        };
+        let started = Watcher::start(self.store.clone(), interval, self.log.clone(), refresh);
+        let complain =
+            |error| self.log.say(Level::Error, format_args!("model folders are not watched: {error}"));
+        started.map_err(complain).ok()
     }
 
     /// Looks at the folders again and brings what is better now into use. Where a file in use has become unusable, what
     /// was read from it serves on.
-    pub(crate) fn refresh(&self, runtime: LoadRuntime<'_>) -> Result<(), Error> {
+    pub(crate) fn refresh(&self) -> Result<(), Error> {
         let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
         let keys: Vec<Key> = self.state().in_use.keys().cloned().collect();
         let candidates = self.store.candidates();
@@ -101,7 +150,7 @@ impl Serving {
         self.warn_of_missing_preferences(&candidates);
         for key in keys {
             let mut candidates = candidates.clone();
-            match self.bring_into_use(&key, &mut candidates, runtime) {
+            match self.bring_into_use(&key, &mut candidates) {
                 Err(error @ Error::NoModel { .. }) => {
                     self.log.say(Level::Warning, format_args!("{error}"));
                     self.state().in_use.remove(&key);
@@ -125,14 +174,14 @@ impl Serving {
         let standing = |i: usize, candidate: &Candidate| {
             let model = match &candidate.model {
                 Ok(model) => model,
-                Err(error) => return Standing::Idle(error.to_string()),
+                Err(error) => return Standing::Idle(error.clone().into()),
             };
             if let Some(refusal) = state.refused.get(&model.digest) {
-                return Standing::Idle(refusal.clone());
+                return Standing::Idle(Idle::Failed(refusal.clone()));
             }
             let kind = model.manifest.kind;
             if !FILTERS.contains(&kind) {
-                return Standing::Idle(format!("no filter uses a model of the kind {kind}"));
+                return Standing::Idle(Idle::Unused(kind));
             }
             match in_use(kind) {
                 Some(in_use) if in_use.network.model.digest == model.digest => {
@@ -195,7 +244,7 @@ impl Serving {
         for (kind, chosen) in self.preferences().iter().filter(|(kind, chosen)| !usable(*kind, chosen)) {
             self.log.say(
                 Level::Warning,
-                format_args!("`{chosen}`, chosen by `derust models use`, is no usable {kind} model"),
+                format_args!("`{chosen}`, which the user has chosen, is no usable {kind} model"),
             );
         }
     }
@@ -212,12 +261,7 @@ impl Serving {
     }
 
     /// Chooses for `key`, tries out what is chosen, and goes on to the next best where it fails.
-    fn bring_into_use(
-        &self,
-        key: &Key,
-        candidates: &mut [Candidate],
-        runtime: LoadRuntime<'_>,
-    ) -> Result<Arc<Network>, Error> {
+    fn bring_into_use(&self, key: &Key, candidates: &mut [Candidate]) -> Result<Arc<Network>, Error> {
         let (kind, wanted) = key;
         let current = self.state().in_use.get(key).cloned();
         let preferences = self.preferences();
@@ -251,7 +295,7 @@ impl Serving {
             };
             let digest = model.digest;
             let network = Arc::new(Network::new(model, onnx, self.sessions, self.log.clone()));
-            match try_out(&network, &runtime()?, &self.session) {
+            match trial::run_once(&network, &self.runtime()?, &self.session) {
                 Ok(()) => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
                     let in_use = InUse { network: Arc::clone(&network), origin, added, because };
@@ -305,22 +349,15 @@ const FILTERS: [Kind; 2] = [Kind::Derust, Kind::SegmentRust];
 /// Whether a model serves, and why.
 enum Standing {
     Serves(Because),
-    Idle(String),
+    Idle(Idle),
 }
 
 impl Standing {
     fn entry(self, candidate: Candidate, placement: Option<Arc<Placement>>) -> ModelEntry {
         let (idle_because, serves_because) = match self {
-            Standing::Serves(because) => (None, Some(because.to_string())),
+            Standing::Serves(because) => (None, Some(because)),
             Standing::Idle(reason) => (Some(reason), None),
         };
         ModelEntry { candidate, idle_because, serves_because, placement }
     }
-}
-
-/// Runs a network once over a small grey picture: what it answers must be what its manifest says.
-fn try_out(network: &Network, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
-    let [height, width] = network.model.fixed_size.map(|side| side.unwrap_or(TRIAL_SIDE));
-    let grey = Array3::from_elem((3, height, width), 0.5);
-    network.run(runtime, options, grey.view(), None, Control::default()).map(drop)
 }
