@@ -8,12 +8,13 @@
 //! - `procedures`, `settings`: what is offered, and what the user asks for
 //! - `run`: a run from its beginning to its end
 //! - `pixels`: between GIMP's drawables and libderust's images
-//! - `engine`: libderust, loaded from beside this executable when a filter runs
+//! - `engine`, `canvas`: libderust, loaded from beside this executable when a filter runs
 //! - `work`, `remove`, `segment`: the filters
 //! - `dialog`: the dialog and its preview
 //! - `outputs`: where the result goes
 //! - `messages`, `problem`: what the user reads
 
+mod canvas;
 mod dialog;
 mod engine;
 mod gimp;

@@ -2,7 +2,7 @@
 //!
 //! The image is touched last, in one step of its undo history: whoever stops a filter before finds the image as it was.
 
-use crate::engine::Canvas;
+use crate::canvas::Canvas;
 use crate::gimp::{Buffer, Gimp, Handle, Visible};
 use crate::messages::tr;
 use crate::pixels::{Picture, Plane, Rectangle};
@@ -96,7 +96,7 @@ impl<H: Handle> Stream<'_, H> {
         if (band.y + band.height as i32) as u32 > canvas.finished() {
             return false;
         }
-        gimp.write_rows(&self.shadow, canvas.format(), (canvas.rows(), canvas.row_bytes()), band);
+        gimp.write_rows(&self.shadow, canvas.format(), canvas.rows(), band);
         self.rest = rest;
         true
     }

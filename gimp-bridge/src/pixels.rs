@@ -1,9 +1,9 @@
 //! Pixels between GIMP and libderust: how they are stored, pictures, and planes of coverage.
 
-use std::alloc::{Layout, alloc_zeroed};
+use std::alloc::alloc_zeroed;
 use std::ffi::CStr;
 
-use derust_interface::*;
+use derust_client::{Image, ImageMut, Layout, Transfer};
 
 use crate::messages::tr;
 use crate::problem::Problem;
@@ -93,19 +93,19 @@ impl Format {
         self.channels() * self.channel_bytes()
     }
 
-    /// The `DERUST_FORMAT_` constant. Gray with alpha is gray whose pixels lie further apart.
-    fn constant(self) -> i32 {
-        let first = match (self.gray, self.alpha) {
-            (true, _) => DERUST_FORMAT_GRAY_U8,
-            (false, false) => DERUST_FORMAT_RGB_U8,
-            (false, true) => DERUST_FORMAT_RGBA_U8,
+    /// What libderust calls it. Gray with alpha is gray whose pixels lie further apart.
+    fn known_as(self) -> derust_client::Format {
+        use derust_client::Format::*;
+        let [gray, rgb, rgba] = match self.depth {
+            Depth::U8 => [GrayU8, RgbU8, RgbaU8],
+            Depth::U16 => [GrayU16, RgbU16, RgbaU16],
+            Depth::F32 => [GrayF32, RgbF32, RgbaF32],
         };
-        first
-            + match self.depth {
-                Depth::U8 => 0,
-                Depth::U16 => 1,
-                Depth::F32 => 2,
-            }
+        match (self.gray, self.alpha) {
+            (true, _) => gray,
+            (false, false) => rgb,
+            (false, true) => rgba,
+        }
     }
 }
 
@@ -182,6 +182,19 @@ impl Picture {
         Ok(Picture { format, width, height, data })
     }
 
+    /// A picture for a result of this one. libderust knows gray with alpha as gray with gaps, and leaves gaps alone: so they are
+    /// what they are here.
+    ///
+    /// # Errors
+    /// When memory is short.
+    pub fn empty_like(&self) -> Result<Self, Problem> {
+        let mut picture = Picture::new(self.format, self.width, self.height)?;
+        if self.format.gray && self.format.alpha {
+            picture.data.copy_from_slice(&self.data);
+        }
+        Ok(picture)
+    }
+
     /// Bytes per row.
     pub fn row_bytes(&self) -> usize {
         self.width as usize * self.format.pixel_bytes()
@@ -195,28 +208,23 @@ impl Picture {
     }
 
     /// What libderust reads.
-    pub fn image(&self) -> Image {
-        self.describe(self.data.as_ptr().cast_mut())
+    pub fn image(&self) -> Image<'_> {
+        Image::new(&self.data, self.layout())
     }
 
     /// What libderust writes.
-    pub fn image_mut(&mut self) -> Image {
-        let data = self.data.as_mut_ptr();
-        self.describe(data)
+    pub fn image_mut(&mut self) -> ImageMut<'_> {
+        let layout = self.layout();
+        ImageMut::new(&mut self.data, layout)
     }
 
-    fn describe(&self, data: *mut u8) -> Image {
-        Image {
-            format: self.format.constant(),
-            data: data.cast(),
-            data_size: self.data.len() as u64,
-            width: self.width,
-            height: self.height,
+    /// Where the pixels lie, and what they mean.
+    pub fn layout(&self) -> Layout {
+        Layout {
             row_stride: self.row_bytes() as i64,
             pixel_stride: self.format.pixel_bytes() as u32,
-            transfer: if self.format.linear { DERUST_TRANSFER_LINEAR } else { DERUST_TRANSFER_SRGB },
-            alpha: DERUST_ALPHA_STRAIGHT,
-            ..Image::default()
+            transfer: if self.format.linear { Transfer::Linear } else { Transfer::Srgb },
+            ..Layout::new(self.width, self.height, self.format.known_as())
         }
     }
 
@@ -250,7 +258,7 @@ fn zeros(length: usize) -> Option<Vec<u8>> {
     if length == 0 {
         return Some(Vec::new());
     }
-    let layout = Layout::array::<u8>(length).ok()?;
+    let layout = std::alloc::Layout::array::<u8>(length).ok()?;
     // SAFETY: the layout has a size. The memory is allocated as that of a vector is, and all of it is zero.
     unsafe {
         let start = alloc_zeroed(layout);
@@ -281,26 +289,18 @@ impl Plane {
     }
 
     /// What libderust reads.
-    pub fn image(&self) -> Image {
-        self.describe(self.values.as_ptr().cast_mut())
+    pub fn image(&self) -> Image<'_> {
+        Image::new(&self.values, self.layout())
     }
 
     /// What libderust writes.
-    pub fn image_mut(&mut self) -> Image {
-        let data = self.values.as_mut_ptr();
-        self.describe(data)
+    pub fn image_mut(&mut self) -> ImageMut<'_> {
+        let layout = self.layout();
+        ImageMut::new(&mut self.values, layout)
     }
 
-    fn describe(&self, data: *mut u8) -> Image {
-        Image {
-            format: DERUST_FORMAT_GRAY_U8,
-            data: data.cast(),
-            data_size: self.values.len() as u64,
-            width: self.width,
-            height: self.height,
-            row_stride: i64::from(self.width),
-            ..Image::default()
-        }
+    fn layout(&self) -> Layout {
+        Layout::new(self.width, self.height, derust_client::Format::GrayU8)
     }
 
     /// Covers only what `other`, which has the same size, covers too.
@@ -403,19 +403,21 @@ mod tests {
 
     #[test]
     fn a_description_fits_its_buffer() {
-        for (gray, alpha, depth, constant, bytes) in [
-            (true, false, Depth::U8, DERUST_FORMAT_GRAY_U8, 1),
-            (true, true, Depth::U16, DERUST_FORMAT_GRAY_U16, 4),
-            (false, false, Depth::F32, DERUST_FORMAT_RGB_F32, 12),
-            (false, true, Depth::U16, DERUST_FORMAT_RGBA_U16, 8),
+        use derust_client::Format::*;
+        for (gray, alpha, depth, format, bytes) in [
+            (true, false, Depth::U8, GrayU8, 1),
+            (true, true, Depth::U16, GrayU16, 4),
+            (false, false, Depth::F32, RgbF32, 12),
+            (false, true, Depth::U16, RgbaU16, 8),
         ] {
-            let picture = Picture::new(Format { gray, alpha, linear: false, depth }, 5, 3).unwrap();
-            let image = picture.image();
+            let picture = Picture::new(Format { gray, alpha, linear: gray, depth }, 5, 3).unwrap();
+            let layout = picture.layout();
             assert_eq!(
-                (image.format, image.pixel_stride, image.row_stride),
-                (constant, bytes, 5 * i64::from(bytes))
+                (layout.format, layout.pixel_stride, layout.row_stride),
+                (format, bytes, 5 * i64::from(bytes))
             );
-            assert_eq!(image.data_size, 15 * u64::from(bytes));
+            assert_eq!(layout.transfer == Transfer::Linear, gray);
+            assert_eq!(picture.data.len(), 15 * bytes as usize);
         }
     }
 

@@ -2,8 +2,12 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::engine::{Canvas, Progress};
+use derust_client::{ComposeOptions, Progress};
+
+use crate::canvas::Canvas;
+use crate::pixels::Plane;
 use crate::problem::Problem;
+use crate::segment;
 use crate::settings::{Output, Settings};
 use crate::work::{ANALYSED, Made, Work, begin, part};
 
@@ -24,8 +28,8 @@ pub fn make(
     work.removal(settings, &mut part(progress, 0.0, if limited { 0.45 } else { ANALYSED }))?;
     let limit = if limited {
         let rust = work.rust(None, settings, &mut part(progress, 0.45, ANALYSED - 0.05))?;
-        let mut mask =
-            rust.mask(picture, settings.threshold, &mut part(progress, ANALYSED - 0.05, ANALYSED))?;
+        let progress = &mut part(progress, ANALYSED - 0.05, ANALYSED);
+        let mut mask = segment::mask(rust, picture, settings.threshold, progress)?;
         mask.soften(settings.edge_softness);
         Some(mask)
     } else {
@@ -34,9 +38,14 @@ pub fn make(
     let removal = work.removal(settings, progress)?;
     // Behind a layer mask the whole result is kept, so that the mask can be painted on.
     let limit_now = limit.as_ref().filter(|_| !masked);
-    let strength = settings.strength;
     let canvas = begin(canvas, Canvas::like(picture)?);
-    removal.compose(picture, strength, limit_now, canvas, &mut part(progress, ANALYSED, 1.0))?;
+    let options = ComposeOptions {
+        strength: settings.strength,
+        mask: limit_now.map(Plane::image),
+        progress: Some(&mut part(progress, ANALYSED, 1.0)),
+        ..ComposeOptions::default()
+    };
+    removal.compose_onto(&picture.image(), canvas.target(), options)?;
     let mask = limit.filter(|_| masked).map(Arc::new);
     Ok(Made { source, picture: None, mask, summary: None })
 }

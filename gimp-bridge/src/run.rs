@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use derust_client::Summary;
+
 use crate::dialog::{self, Controls};
-use crate::engine::{Engine, Summary};
+use crate::engine::Engine;
 use crate::gimp::{Gimp, Handle};
 use crate::messages::tr;
 use crate::outputs::{self, Stream, Target};

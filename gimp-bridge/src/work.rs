@@ -4,7 +4,10 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::engine::{Canvas, Engine, Progress, Removal, Segmentation, Summary};
+use derust_client::{Analysis, Progress, Removal, Summary};
+
+use crate::canvas::Canvas;
+use crate::engine::Engine;
 use crate::pixels::{Picture, Plane, Rectangle};
 use crate::problem::Problem;
 use crate::procedures::Filter;
@@ -42,7 +45,7 @@ pub struct Work {
     folder: PathBuf,
     engine: Option<Engine>,
     removal: Option<(Asked, Removal)>,
-    rust: Option<(Asked, Segmentation)>,
+    rust: Option<(Asked, Analysis)>,
 }
 
 /// What an analysis was made with.
@@ -87,8 +90,8 @@ impl Work {
         self.sources.visible.is_some()
     }
 
-    /// Makes what the settings ask for. If a picture is part of it, it is composed on `canvas` and goes into what was made
-    /// when that is over; see [`Made::with`].
+    /// Makes what the settings ask for. A picture without rust is composed onto `canvas` and goes into what was made when that
+    /// is over; see [`Made::with`].
     ///
     /// # Errors
     /// When libderust, ONNX Runtime or a model is missing or fails, memory is short, or `progress` says that it is
@@ -101,7 +104,7 @@ impl Work {
     ) -> Result<Made, Problem> {
         match self.filter {
             Filter::Derust => remove::make(self, settings, canvas, progress),
-            Filter::SegmentRust => segment::make(self, settings, canvas, progress),
+            Filter::SegmentRust => segment::make(self, settings, progress),
         }
     }
 
@@ -139,13 +142,13 @@ impl Work {
     /// Where rust is, from the network only if it was not asked before. `model` is one for segmentation.
     ///
     /// # Errors
-    /// See [`Engine::analyse_rust`].
+    /// See [`Engine::analyse`].
     pub fn rust(
         &mut self,
         model: Option<&str>,
         settings: &Settings,
         progress: Progress<'_>,
-    ) -> Result<&Segmentation, Problem> {
+    ) -> Result<&Analysis, Problem> {
         self.engine(settings.device)?;
         let asked = Asked { model: model.map(str::to_owned), visible: settings.use_visible };
         let known = self.rust.take().filter(|(known, _)| *known == asked);
@@ -153,7 +156,7 @@ impl Work {
             Some((_, rust)) => rust,
             None => {
                 let picture = self.source(settings).picture.clone();
-                self.engine(settings.device)?.analyse_rust(&picture, model, progress)?
+                self.engine(settings.device)?.analyse(&picture, model, progress)?
             }
         };
         Ok(&self.rust.insert((asked, rust)).1)
@@ -163,7 +166,8 @@ impl Work {
 impl Made {
     /// The same with the picture that was composed for it, if there is one.
     pub fn with(self, canvas: OnceLock<Canvas>) -> Self {
-        Made { picture: canvas.into_inner().map(|canvas| Arc::new(canvas.into_picture())), ..self }
+        let composed = canvas.into_inner().map(|canvas| Arc::new(canvas.into_picture()));
+        Made { picture: composed.or(self.picture), ..self }
     }
 }
 

@@ -12,7 +12,9 @@ use std::cell::{Cell, RefCell};
 use std::ffi::c_int;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::engine::{Engine, Model};
+use derust_client::ModelInfo;
+
+use crate::engine::Engine;
 use crate::gimp::{Gimp, Handle, Pointer, Widgets, c_text};
 use crate::messages::tr;
 use crate::problem::Problem;
@@ -39,7 +41,7 @@ pub trait Controls<H> {
         &self,
         procedure: &'static Procedure,
         values: &[Value],
-        models: &[Model],
+        models: &[ModelInfo],
         top: &mut dyn FnMut(Pointer),
     ) -> Result<(), Problem>;
     /// What the controls say.
@@ -213,7 +215,7 @@ impl<H: Handle> Dialog<'_, H> {
         match made.summary {
             Some(summary) => tr("{0} % rust in {1} regions")
                 .replace("{0}", &format!("{:.2}", summary.fraction * 100.0))
-                .replace("{1}", &summary.regions.to_string()),
+                .replace("{1}", &summary.region_count.to_string()),
             None => tr("The preview shows the result."),
         }
     }
@@ -233,7 +235,7 @@ impl<H: Handle> Dialog<'_, H> {
 }
 
 /// How a model stands in the list.
-fn entry(model: &Model) -> String {
+fn entry(model: &ModelInfo) -> String {
     format!("{} {}", model.name, model.version)
 }
 

@@ -4,10 +4,10 @@ use std::cell::RefCell;
 use std::ffi::{c_double, c_int, c_uint};
 use std::ptr::{null, null_mut};
 
+use derust_client::ModelInfo;
 use libloading::Library;
 
 use super::Controls;
-use crate::engine::Model;
 use crate::gimp::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
 use crate::gimp::{Widgets, c_text};
 use crate::messages::tr;
@@ -119,7 +119,7 @@ impl Window2 {
         table: Pointer,
         row: c_uint,
         parameter: &'static crate::procedures::Parameter,
-        models: &[Model],
+        models: &[ModelInfo],
     ) -> Control {
         let attach = |widget, column, end, options| {
             // SAFETY: widgets of this window.
@@ -211,7 +211,7 @@ impl Controls<i32> for Window2 {
         &self,
         procedure: &'static Procedure,
         values: &[Value],
-        models: &[Model],
+        models: &[ModelInfo],
         top: &mut dyn FnMut(Pointer),
     ) -> Result<(), Problem> {
         let name = c_text(procedure.name);

@@ -5,10 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_double, c_int};
 use std::ptr::null;
 
+use derust_client::ModelInfo;
 use libloading::Library;
 
 use super::Controls;
-use crate::engine::Model;
 use crate::gimp::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
 use crate::gimp::gimp3::Config;
 use crate::gimp::{Widgets, c_text};
@@ -80,7 +80,7 @@ impl Controls<Pointer> for Window3 {
         &self,
         procedure: &'static Procedure,
         _values: &[Value],
-        models: &[Model],
+        models: &[ModelInfo],
         top: &mut dyn FnMut(Pointer),
     ) -> Result<(), Problem> {
         const HORIZONTAL: c_int = 0;

@@ -297,7 +297,7 @@ fn answer(name: &str, parameters: &[Param]) -> Vec<Param> {
             }
             let mut answer = vec![ended(status::SUCCESS)];
             if let Some(summary) = summary {
-                let regions = i32::try_from(summary.regions).unwrap_or(i32::MAX);
+                let regions = i32::try_from(summary.region_count).unwrap_or(i32::MAX);
                 answer.push(Param { kind: kind::FLOAT, data: ParamData { float: summary.fraction } });
                 answer.push(Param { kind: kind::INT32, data: ParamData { int: regions } });
             }

@@ -5,13 +5,13 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
 use std::sync::OnceLock;
 
+use derust_client::Summary;
 use libloading::Library;
 
 use super::entry::own_folder;
 use super::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
 use super::{Gimp, c_text};
 use crate::dialog::{Controls, Window3};
-use crate::engine::Summary;
 use crate::messages::{self, tr};
 use crate::procedures::{self, ParameterKind, Procedure};
 use crate::run::{self, Call, Ending};
@@ -380,7 +380,7 @@ unsafe extern "C" fn run(
                 let success = status::SUCCESS;
                 let values = (plug_in.gimp_procedure_new_return_values)(procedure, success, null_mut());
                 if let Some(summary) = summary {
-                    let regions = c_int::try_from(summary.regions).unwrap_or(c_int::MAX);
+                    let regions = c_int::try_from(summary.region_count).unwrap_or(c_int::MAX);
                     let value = |index| (plug_in.gimp_value_array_index)(values, index);
                     (plug_in.g_value_set_double)(value(1), summary.fraction);
                     (plug_in.g_value_set_int)(value(2), regions);
