@@ -1,8 +1,8 @@
 //! What the user asks for.
 
-use crate::messages::tr;
-use crate::problem::Problem;
-use crate::procedures::{ParameterKind, Procedure};
+use super::Filter;
+use crate::gimp::{ParameterKind, Value};
+use crate::text::{Problem, tr};
 
 /// Where a result goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,37 +75,12 @@ pub struct Settings {
     pub use_visible: bool,
 }
 
-/// The value of a parameter.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Value {
-    /// Of a text.
-    Text(String),
-    /// Of a number.
-    Number(f64),
-    /// Of a question.
-    Toggle(bool),
-    /// Of a choice: which one, counted from 0.
-    Choice(usize),
-}
-
-impl ParameterKind {
-    /// The value that counts if nobody says anything.
-    pub fn default(self) -> Value {
-        match self {
-            ParameterKind::Text => Value::Text(String::new()),
-            ParameterKind::Number { default, .. } => Value::Number(default),
-            ParameterKind::Toggle => Value::Toggle(false),
-            ParameterKind::Choice(_) => Value::Choice(0),
-        }
-    }
-}
-
 impl Settings {
-    /// From the values of a procedure's parameters, in their order; those that are not there are the defaults.
+    /// From the values of the parameters of a filter's procedure, in their order; those that are not there are the defaults.
     ///
     /// # Errors
     /// When a value is out of range.
-    pub fn new(procedure: &Procedure, values: &[Value]) -> Result<Self, Problem> {
+    pub fn new(filter: Filter, values: &[Value]) -> Result<Self, Problem> {
         let mut settings = Settings {
             model: None,
             strength: 1.0,
@@ -115,7 +90,7 @@ impl Settings {
             device: Device::Automatic,
             use_visible: false,
         };
-        for (parameter, value) in procedure.parameters.iter().zip(values) {
+        for (parameter, value) in filter.procedure().parameters.iter().zip(values) {
             let out_of_range = |given: String, range: String| {
                 let text = tr("{0} is {1}; it has to be {2}.");
                 Problem::new(
@@ -157,21 +132,21 @@ impl Settings {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::procedures::PROCEDURES;
 
     #[test]
     fn defaults_make_settings_and_values_out_of_range_do_not() {
-        for procedure in &PROCEDURES {
+        for filter in [Filter::Derust, Filter::SegmentRust] {
+            let procedure = filter.procedure();
             let values: Vec<_> =
                 procedure.parameters.iter().map(|parameter| parameter.kind.default()).collect();
-            let settings = Settings::new(procedure, &values).unwrap();
+            let settings = Settings::new(filter, &values).unwrap();
             assert_eq!((settings.model, settings.threshold, settings.strength), (None, None, 1.0));
             for (index, parameter) in procedure.parameters.iter().enumerate() {
                 let mut values = values.clone();
                 if let ParameterKind::Choice(choices) = parameter.kind {
                     for known in 0..choices.len() {
                         values[index] = Value::Choice(known);
-                        Settings::new(procedure, &values).unwrap();
+                        Settings::new(filter, &values).unwrap();
                     }
                 }
                 values[index] = match parameter.kind {
@@ -179,7 +154,7 @@ mod tests {
                     ParameterKind::Choice(choices) => Value::Choice(choices.len()),
                     ParameterKind::Text | ParameterKind::Toggle => Value::Number(1.0),
                 };
-                let error = Settings::new(procedure, &values).unwrap_err().to_string();
+                let error = Settings::new(filter, &values).unwrap_err().to_string();
                 assert!(error.starts_with(parameter.name), "{error}");
             }
         }
@@ -195,7 +170,7 @@ mod tests {
             Value::Choice(1),
             Value::Toggle(true),
         ];
-        let settings = Settings::new(&PROCEDURES[1], &values).unwrap();
+        let settings = Settings::new(Filter::SegmentRust, &values).unwrap();
         assert_eq!(
             settings,
             Settings {

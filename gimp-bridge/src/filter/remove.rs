@@ -4,17 +4,15 @@ use std::sync::{Arc, OnceLock};
 
 use derust_client::{ComposeOptions, Progress};
 
-use crate::canvas::Canvas;
+use super::work::{begin, part};
+use super::{ANALYSED, Canvas, Made, Output, Settings, Work, segment};
 use crate::pixels::Plane;
-use crate::problem::Problem;
-use crate::segment;
-use crate::settings::{Output, Settings};
-use crate::work::{ANALYSED, Made, Work, begin, part};
+use crate::text::Problem;
 
 /// Makes the picture without rust, and the mask for it if one is asked for.
 ///
 /// # Errors
-/// See [`Work::make`].
+/// See [`make`](super::make).
 pub fn make(
     work: &mut Work,
     settings: &Settings,

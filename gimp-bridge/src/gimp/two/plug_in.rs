@@ -1,20 +1,18 @@
-//! GIMP 2.10: procedures with positional arguments, values of the last run kept by GIMP, GTK 2.
+//! Procedures with positional arguments; GIMP keeps the values of the last run.
 
 use std::ffi::{CStr, CString, c_char, c_double, c_int, c_uint, c_void};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::null;
-use std::sync::OnceLock;
 
 use libloading::Library;
+use once_cell::sync::OnceCell;
 
-use super::entry::own_folder;
-use super::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
-use super::{Gimp, c_text};
-use crate::dialog::{Controls, Window2 as Window};
-use crate::messages::{self, tr};
-use crate::procedures::{self, ParameterKind, Procedure};
-use crate::run::{self, Call, Ending};
-use crate::settings::Value;
+use super::Two;
+use super::window::Window;
+use crate::gimp::functions::{Pointer, Text, c_name, in_full, name_in, table};
+use crate::gimp::generation::open;
+use crate::gimp::{Call, Controls, Ending, Generation, Gimp, Offer, ParameterKind, Procedure, Value};
+use crate::text::{self, c_text, tr};
 
 /// `GimpPDBArgType`
 mod kind {
@@ -94,47 +92,41 @@ table! {
 }
 
 struct Connected {
-    gimp: Gimp<i32>,
+    gimp: Gimp<Two>,
     plug_in: PlugIn,
+    offer: Offer<Two>,
 }
 
-static CONNECTED: OnceLock<Connected> = OnceLock::new();
+static CONNECTED: OnceCell<Connected> = OnceCell::new();
 
-static INFO: PlugInInfo = PlugInInfo { init: None, quit: None, query: Some(query), run: Some(run) };
+static INFO: PlugInInfo = PlugInInfo { init: None, quit: None, query: Some(query), run: Some(run_procedure) };
 
-fn connect() -> Result<Connected, String> {
-    let gimp = Gimp::find()?;
-    let plug_in = PlugIn::find(Generation::Two.open("gimp")?, Generation::Two)?;
-    Ok(Connected { gimp, plug_in })
+fn find() -> Result<(Gimp<Two>, PlugIn), String> {
+    Ok((Gimp::find()?, PlugIn::find::<Two>(open::<Two>("gimp")?)?))
 }
 
-/// Serves GIMP until it is done with this process.
-pub(super) fn serve(count: c_int, arguments: *mut *mut c_char) -> Result<c_int, String> {
-    let connected = CONNECTED.get_or_init_or(connect)?;
-    connected.gimp.use_catalogues(&own_folder());
+/// See [`Generation::run`].
+///
+/// # Safety
+/// `arguments` are `count` texts that live as long as the process, and NULL.
+pub(super) unsafe fn run(
+    offer: Offer<Two>,
+    count: c_int,
+    arguments: *mut *mut c_char,
+) -> Result<c_int, String> {
+    let connected = CONNECTED.get_or_try_init(|| {
+        let (gimp, plug_in) = find()?;
+        Ok::<_, String>(Connected { gimp, plug_in, offer })
+    })?;
+    connected.gimp.use_catalogues(&connected.offer.folder);
     // SAFETY: the struct is static; the arguments are those of the process.
     Ok(unsafe { (connected.plug_in.gimp_main)(&INFO, count, arguments) })
 }
 
 /// Finds every function, and says how many there are.
 pub(super) fn check() -> Result<usize, String> {
-    connect()?;
-    Window::find()?;
-    Ok(Gimp::<i32>::function_count() + PlugIn::COUNT + Window::function_count())
-}
-
-trait InitOr<T> {
-    fn get_or_init_or(&self, make: impl FnOnce() -> Result<T, String>) -> Result<&T, String>;
-}
-
-impl<T> InitOr<T> for OnceLock<T> {
-    fn get_or_init_or(&self, make: impl FnOnce() -> Result<T, String>) -> Result<&T, String> {
-        if let Some(made) = self.get() {
-            return Ok(made);
-        }
-        let made = make()?;
-        Ok(self.get_or_init(|| made))
-    }
+    find()?;
+    Ok(Gimp::<Two>::function_count() + PlugIn::COUNT)
 }
 
 /// Says what the plug-in offers.
@@ -142,21 +134,21 @@ unsafe extern "C" fn query() {
     // A panic must not go through GIMP's library; GIMP then knows of no procedure, which it reports.
     let _ = catch_unwind(|| {
         let Some(connected) = CONNECTED.get() else { return };
-        let plug_in = &connected.plug_in;
-        let catalogues = c_text(&messages::folder(&own_folder()).to_string_lossy());
+        let Connected { plug_in, offer, .. } = connected;
+        let catalogues = c_text(&text::catalogues(&offer.folder).to_string_lossy());
         // SAFETY: GIMP copies texts; so below.
         unsafe {
-            (plug_in.gimp_plugin_domain_register)(messages::DOMAIN.as_ptr(), catalogues.as_ptr());
-            let (menu, submenu) = (c_text(procedures::MENU), c_text(procedures::SUBMENU));
+            (plug_in.gimp_plugin_domain_register)(text::DOMAIN.as_ptr(), catalogues.as_ptr());
+            let (menu, submenu) = (c_text(offer.about.menu), c_text(offer.about.submenu));
             (plug_in.gimp_plugin_menu_branch_register)(menu.as_ptr(), submenu.as_ptr());
         }
-        for procedure in &procedures::PROCEDURES {
-            install(plug_in, procedure);
+        for procedure in offer.procedures {
+            install(plug_in, offer, procedure);
         }
     });
 }
 
-fn install(plug_in: &PlugIn, procedure: &Procedure) {
+fn install(plug_in: &PlugIn, offer: &Offer<Two>, procedure: &Procedure) {
     const PLUG_IN: c_int = 1;
     let mut texts: Vec<CString> = Vec::new();
     let mut text = |text: &str| {
@@ -177,7 +169,7 @@ fn install(plug_in: &PlugIn, procedure: &Procedure) {
         ParamDef { kind: kind::IMAGE, name: text("image"), description: text("The image") },
         ParamDef { kind: kind::DRAWABLE, name: text("drawable"), description: text("The layer") },
     ];
-    for parameter in procedure.parameters_in(Generation::Two) {
+    for parameter in procedure.parameters_in::<Two>() {
         let (kind, range) = match parameter.kind {
             ParameterKind::Text => (kind::STRING, String::new()),
             ParameterKind::Number { from, to, .. } => (kind::FLOAT, format!(" ({from} to {to})")),
@@ -201,9 +193,9 @@ fn install(plug_in: &PlugIn, procedure: &Procedure) {
         .collect();
     let name = text(procedure.name);
     let (about, help, label) = (text(procedure.about), text(procedure.help), text(procedure.label));
-    let (authors, copyright) = (text(procedures::AUTHORS), text(procedures::COPYRIGHT));
-    let (date, image_types) = (text(procedures::DATE), text(procedures::IMAGE_TYPES));
-    let menu = text(&format!("{}/{}", procedures::MENU, procedures::SUBMENU.replace('_', "")));
+    let (authors, copyright) = (text(offer.about.authors), text(offer.about.copyright));
+    let (date, image_types) = (text(offer.about.date), text(offer.about.image_types));
+    let menu = text(&format!("{}/{}", offer.about.menu, offer.about.submenu.replace('_', "")));
     // SAFETY: the counts are those of the arrays; texts and arrays live until the calls are over.
     unsafe {
         (plug_in.gimp_install_procedure)(
@@ -226,7 +218,7 @@ fn install(plug_in: &PlugIn, procedure: &Procedure) {
 }
 
 /// Runs a procedure.
-unsafe extern "C" fn run(
+unsafe extern "C" fn run_procedure(
     name: Text,
     count: c_int,
     parameters: *const Param,
@@ -262,7 +254,8 @@ fn failed(status: i32, message: &str) -> Vec<Param> {
 }
 
 fn answer(name: &str, parameters: &[Param]) -> Vec<Param> {
-    let (Some(connected), Some(procedure)) = (CONNECTED.get(), procedures::named(name)) else {
+    let Some(connected) = CONNECTED.get() else { return failed(status::CALLING_ERROR, name) };
+    let Some(procedure) = connected.offer.named(name) else {
         return failed(status::CALLING_ERROR, name);
     };
     let [mode, image, drawable, given @ ..] = parameters else {
@@ -271,11 +264,11 @@ fn answer(name: &str, parameters: &[Param]) -> Vec<Param> {
     // SAFETY: GIMP has checked the types of what it hands over.
     let (mode, image, drawable) = unsafe { (mode.data.int, image.data.int, drawable.data.int) };
     let values = if mode == run_mode::NONINTERACTIVE {
-        let parameters = procedure.parameters_in(Generation::Two);
-        if given.len() != parameters.len() {
+        let parameters = procedure.parameters_in::<Two>();
+        if given.len() != procedure.parameters_in::<Two>().count() {
             return failed(status::CALLING_ERROR, name);
         }
-        parameters.iter().zip(given).map(|(parameter, given)| value(parameter.kind, given)).collect()
+        parameters.zip(given).map(|(parameter, given)| value(parameter.kind, given)).collect()
     } else {
         last_values(&connected.plug_in, procedure)
     };
@@ -287,20 +280,20 @@ fn answer(name: &str, parameters: &[Param]) -> Vec<Param> {
     } else {
         None
     };
-    let controls = controls.as_ref().map(|window| window as &dyn Controls<i32>);
+    let controls = controls.as_ref().map(|window| window as &dyn Controls<Two>);
     let call = Call { procedure, image, drawable, values, controls };
-    match run::run(&connected.gimp, &own_folder(), &call) {
+    match (connected.offer.run)(&connected.gimp, &connected.offer.folder, &call) {
         Ok(Ending::Cancelled) => vec![ended(status::CANCEL)],
-        Ok(Ending::Done { values, summary }) => {
+        Ok(Ending::Done { values, returns }) => {
             if mode == run_mode::INTERACTIVE {
                 keep_values(&connected.plug_in, procedure, &values);
             }
             let mut answer = vec![ended(status::SUCCESS)];
-            if let Some(summary) = summary {
-                let regions = i32::try_from(summary.region_count).unwrap_or(i32::MAX);
-                answer.push(Param { kind: kind::FLOAT, data: ParamData { float: summary.fraction } });
-                answer.push(Param { kind: kind::INT32, data: ParamData { int: regions } });
-            }
+            answer.extend(procedure.returns.iter().zip(returns).map(|(known, number)| match known.whole {
+                // `as` takes care of what is out of range.
+                true => Param { kind: kind::INT32, data: ParamData { int: number as i32 } },
+                false => Param { kind: kind::FLOAT, data: ParamData { float: number } },
+            }));
             answer
         }
         Err(problem) if problem.is_cancelled() => vec![ended(status::CANCEL)],
@@ -344,8 +337,7 @@ fn last_values(plug_in: &PlugIn, procedure: &Procedure) -> Vec<Value> {
         });
         read.unwrap_or_else(|| kind.default())
     };
-    let parameters = procedure.parameters_in(Generation::Two).iter();
-    parameters.map(|parameter| read((parameter.kind, lines.next()))).collect()
+    procedure.parameters_in::<Two>().map(|parameter| read((parameter.kind, lines.next()))).collect()
 }
 
 fn keep_values(plug_in: &PlugIn, procedure: &Procedure, values: &[Value]) {

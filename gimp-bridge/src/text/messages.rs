@@ -1,10 +1,10 @@
 //! Texts in the user's language, through gettext.
 
-use std::ffi::CStr;
+use std::ffi::{CStr, c_char};
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use crate::gimp::{Text, c_text};
+use super::c_text;
 
 /// The name of the catalogues.
 pub const DOMAIN: &CStr = c"gimp-derust";
@@ -15,7 +15,7 @@ const CATALOGUES: [(&str, &[u8]); 2] = [
     ("zh_CN", include_bytes!(concat!(env!("OUT_DIR"), "/zh_CN.mo"))),
 ];
 
-type Gettext = unsafe extern "C" fn(Text, Text) -> Text;
+type Gettext = unsafe extern "C" fn(*const c_char, *const c_char) -> *const c_char;
 
 static GETTEXT: OnceLock<Gettext> = OnceLock::new();
 
@@ -38,7 +38,7 @@ pub fn tr(text: &str) -> String {
 }
 
 /// The folder of the catalogues, beside the executable.
-pub fn folder(beside: &Path) -> PathBuf {
+pub fn catalogues(beside: &Path) -> PathBuf {
     beside.join("locale")
 }
 
@@ -62,7 +62,8 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
-    use crate::procedures::{PROCEDURES, ParameterKind, SUBMENU};
+    use crate::filter::{ABOUT, PROCEDURES};
+    use crate::gimp::ParameterKind;
 
     /// The argument of every `tr("…")` in a source file.
     fn texts_in(source: &str) -> Vec<String> {
@@ -84,9 +85,9 @@ mod tests {
 
     /// Every text that is shown to users.
     fn shown() -> BTreeSet<String> {
-        let mut texts = BTreeSet::from([SUBMENU.to_owned()]);
+        let mut texts = BTreeSet::from([ABOUT.submenu.to_owned()]);
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join("src"), &mut texts);
-        for procedure in &PROCEDURES {
+        for procedure in PROCEDURES {
             texts.extend(
                 [procedure.label, procedure.title, procedure.about, procedure.help].map(String::from),
             );

@@ -1,21 +1,19 @@
-//! GIMP 3: a plug-in is an object of a type of its own, procedures have named arguments, and GIMP keeps their values.
+//! A plug-in is an object of a type of its own, and procedures have named arguments.
 
 use std::ffi::{CStr, c_char, c_double, c_int, c_uint};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::ptr::{null, null_mut};
-use std::sync::OnceLock;
 
-use derust_client::Summary;
 use libloading::Library;
+use once_cell::sync::OnceCell;
 
-use super::entry::own_folder;
-use super::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
-use super::{Gimp, c_text};
-use crate::dialog::{Controls, Window3};
-use crate::messages::{self, tr};
-use crate::procedures::{self, ParameterKind, Procedure};
-use crate::run::{self, Call, Ending};
-use crate::settings::Value;
+use super::Three;
+use super::config::{self, Config};
+use super::window::Window;
+use crate::gimp::functions::{Pointer, Text, c_name, in_full, name_in, table};
+use crate::gimp::generation::open;
+use crate::gimp::{About, Call, Controls, Ending, Generation, Gimp, Offer, ParameterKind, Procedure};
+use crate::text::{self, c_text, tr};
 
 /// `GType`
 type Type = usize;
@@ -66,12 +64,9 @@ table! {
     struct PlugIn {
         g_type_query(Type, *mut TypeQuery);
         g_type_register_static_simple(Type, Text, c_uint, Pointer, c_uint, Pointer, c_uint) -> Type;
-        g_object_get(Pointer, Text; ...);
-        g_object_set(Pointer, Text; ...);
         g_value_set_double(Pointer, c_double);
         g_value_set_int(Pointer, c_int);
         g_strdup(Text) -> *mut c_char;
-        g_free(Pointer);
         g_list_append(Pointer, Pointer) -> Pointer;
         g_error_new_literal(c_uint, c_int, Text) -> Pointer;
         g_quark_from_string(Text) -> c_uint;
@@ -96,29 +91,38 @@ table! {
         );
         gimp_procedure_add_int_return_value(Pointer, Text, Text, Text, c_int, c_int, c_int, c_uint);
         gimp_procedure_new_return_values(Pointer, c_int, Pointer) -> Pointer;
-        gimp_procedure_config_get_choice_id(Pointer, Text) -> c_int;
         gimp_value_array_index(Pointer, c_int) -> Pointer;
     }
 }
 
 struct Connected {
-    gimp: Gimp<Pointer>,
+    gimp: Gimp<Three>,
     plug_in: PlugIn,
+    config: config::Functions,
+    offer: Offer<Three>,
 }
 
-static CONNECTED: OnceLock<Connected> = OnceLock::new();
+static CONNECTED: OnceCell<Connected> = OnceCell::new();
 
-fn connect() -> Result<Connected, String> {
-    let gimp = Gimp::find()?;
-    let plug_in = PlugIn::find(Generation::Three.open("gimp")?, Generation::Three)?;
-    Ok(Connected { gimp, plug_in })
+fn find() -> Result<(Gimp<Three>, PlugIn, config::Functions), String> {
+    let library = open::<Three>("gimp")?;
+    Ok((Gimp::find()?, PlugIn::find::<Three>(library)?, config::Functions::find::<Three>(library)?))
 }
 
-/// Serves GIMP until it is done with this process.
-pub(super) fn serve(count: c_int, arguments: *mut *mut c_char) -> Result<c_int, String> {
-    let connected = connect()?;
-    let Connected { gimp, plug_in } = CONNECTED.get_or_init(|| connected);
-    gimp.use_catalogues(&own_folder());
+/// See [`Generation::run`].
+///
+/// # Safety
+/// `arguments` are `count` texts that live as long as the process, and NULL.
+pub(super) unsafe fn run(
+    offer: Offer<Three>,
+    count: c_int,
+    arguments: *mut *mut c_char,
+) -> Result<c_int, String> {
+    let Connected { gimp, plug_in, offer, .. } = CONNECTED.get_or_try_init(|| {
+        let (gimp, plug_in, config) = find()?;
+        Ok::<_, String>(Connected { gimp, plug_in, config, offer })
+    })?;
+    gimp.use_catalogues(&offer.folder);
     let mut query = TypeQuery::default();
     // SAFETY: `query` is filled; GLib and GIMP copy what they keep; `prepare` gets a class of at least the size that is
     // checked here; the arguments are those of the process.
@@ -126,7 +130,7 @@ pub(super) fn serve(count: c_int, arguments: *mut *mut c_char) -> Result<c_int, 
         let parent = (plug_in.gimp_plug_in_get_type)();
         (plug_in.g_type_query)(parent, &mut query);
         if (query.class_size as usize) < size_of::<PlugInClass>() {
-            return Err(format!("{}'s class of plug-ins is another one", Generation::Three));
+            return Err(format!("{}'s class of plug-ins is another one", Three::NAME));
         }
         let prepare = prepare as unsafe extern "C" fn(Pointer, Pointer);
         let (class, instance) = (query.class_size, query.instance_size);
@@ -147,8 +151,8 @@ pub(super) fn serve(count: c_int, arguments: *mut *mut c_char) -> Result<c_int, 
 
 /// Finds every function, and says how many there are.
 pub(super) fn check() -> Result<usize, String> {
-    connect()?;
-    Ok(Gimp::<Pointer>::function_count() + PlugIn::COUNT + Window3::check()?)
+    find()?;
+    Ok(Gimp::<Three>::function_count() + PlugIn::COUNT + config::Functions::COUNT)
 }
 
 /// Tells GIMP which functions the plug-in has.
@@ -167,8 +171,8 @@ unsafe extern "C" fn no_i18n(_: Pointer, _: Text, _: *mut Pointer, _: *mut Point
 
 /// The names of the procedures.
 unsafe extern "C" fn query(_: Pointer) -> Pointer {
-    let Some(Connected { plug_in, .. }) = CONNECTED.get() else { return null_mut() };
-    procedures::PROCEDURES.iter().fold(null_mut(), |list, procedure| {
+    let Some(Connected { plug_in, offer, .. }) = CONNECTED.get() else { return null_mut() };
+    offer.procedures.iter().fold(null_mut(), |list, procedure| {
         // SAFETY: the list takes the copy of the text.
         unsafe {
             let name = (plug_in.g_strdup)(c_text(procedure.name).as_ptr());
@@ -181,34 +185,33 @@ unsafe extern "C" fn query(_: Pointer) -> Pointer {
 unsafe extern "C" fn create(plug_in_object: Pointer, name: Text) -> Pointer {
     const PLUG_IN: c_int = 1;
     let create = || {
+        let Connected { plug_in, offer, .. } = CONNECTED.get()?;
         // SAFETY: GIMP hands over a C text.
-        let known = procedures::named(&unsafe { CStr::from_ptr(name) }.to_string_lossy())?;
-        let Connected { plug_in, .. } = CONNECTED.get()?;
+        let known = offer.named(&unsafe { CStr::from_ptr(name) }.to_string_lossy())?;
         // SAFETY: the object is GIMP's; GIMP copies texts.
         let procedure = unsafe {
             let nothing = null_mut();
-            (plug_in.gimp_image_procedure_new)(plug_in_object, name, PLUG_IN, run, nothing, nothing)
+            (plug_in.gimp_image_procedure_new)(plug_in_object, name, PLUG_IN, run_procedure, nothing, nothing)
         };
-        describe(plug_in, procedure, known);
+        describe(plug_in, offer.about, procedure, known);
         Some(procedure)
     };
     catch_unwind(AssertUnwindSafe(create)).ok().flatten().unwrap_or(null_mut())
 }
 
-fn describe(plug_in: &PlugIn, procedure: Pointer, known: &Procedure) {
+fn describe(plug_in: &PlugIn, all: &About, procedure: Pointer, known: &Procedure) {
     let translated = |text: &str| c_text(&tr(text));
     let name = c_text(known.name);
     // SAFETY: the procedure is the one that is being made; GIMP copies texts.
     unsafe {
-        (plug_in.gimp_procedure_set_image_types)(procedure, c_text(procedures::IMAGE_TYPES).as_ptr());
+        (plug_in.gimp_procedure_set_image_types)(procedure, c_text(all.image_types).as_ptr());
         (plug_in.gimp_procedure_set_sensitivity_mask)(procedure, ONE_DRAWABLE);
         (plug_in.gimp_procedure_set_menu_label)(procedure, translated(known.label).as_ptr());
-        let menu = c_text(&format!("{}/{}", procedures::MENU, tr(procedures::SUBMENU)));
+        let menu = c_text(&format!("{}/{}", all.menu, tr(all.submenu)));
         (plug_in.gimp_procedure_add_menu_path)(procedure, menu.as_ptr());
         let (about, help) = (translated(known.about), translated(known.help));
         (plug_in.gimp_procedure_set_documentation)(procedure, about.as_ptr(), help.as_ptr(), name.as_ptr());
-        let [authors, copyright, date] =
-            [procedures::AUTHORS, procedures::COPYRIGHT, procedures::DATE].map(c_text);
+        let [authors, copyright, date] = [all.authors, all.copyright, all.date].map(c_text);
         let set_attribution = plug_in.gimp_procedure_set_attribution;
         set_attribution(procedure, authors.as_ptr(), copyright.as_ptr(), date.as_ptr());
     }
@@ -266,86 +269,8 @@ fn describe(plug_in: &PlugIn, procedure: Pointer, known: &Procedure) {
     }
 }
 
-/// The values of a procedure's parameters, as GIMP keeps them.
-#[derive(Clone, Copy)]
-pub struct Config {
-    /// The procedure.
-    pub procedure: Pointer,
-    /// The object with the values.
-    pub object: Pointer,
-    plug_in: &'static PlugIn,
-}
-
-impl Config {
-    /// The value of a text.
-    pub fn text(&self, name: &str) -> String {
-        let mut text: *mut c_char = null_mut();
-        // SAFETY: a name of a text parameter; the copy that is handed out is freed.
-        unsafe {
-            let name = c_text(name);
-            (self.plug_in.g_object_get)(self.object, name.as_ptr(), &raw mut text, null::<c_char>());
-            let owned = if text.is_null() {
-                String::new()
-            } else {
-                CStr::from_ptr(text).to_string_lossy().into_owned()
-            };
-            (self.plug_in.g_free)(text.cast());
-            owned
-        }
-    }
-
-    /// Changes the value of a text.
-    pub fn set_text(&self, name: &str, value: &str) {
-        // SAFETY: a name of a text parameter; the value is copied.
-        unsafe {
-            let (name, value) = (c_text(name), c_text(value));
-            (self.plug_in.g_object_set)(self.object, name.as_ptr(), value.as_ptr(), null::<c_char>());
-        }
-    }
-
-    fn number(&self, name: &str) -> f64 {
-        let mut number: c_double = 0.0;
-        // SAFETY: a name of a parameter that is a double.
-        unsafe {
-            let name = c_text(name);
-            (self.plug_in.g_object_get)(self.object, name.as_ptr(), &raw mut number, null::<c_char>());
-        }
-        number
-    }
-
-    fn toggle(&self, name: &str) -> bool {
-        let mut value: c_int = 0;
-        // SAFETY: a name of a parameter that is a boolean.
-        unsafe {
-            let name = c_text(name);
-            (self.plug_in.g_object_get)(self.object, name.as_ptr(), &raw mut value, null::<c_char>());
-        }
-        value != 0
-    }
-
-    fn choice(&self, name: &str) -> usize {
-        // SAFETY: a name of a parameter that is a choice.
-        let index =
-            unsafe { (self.plug_in.gimp_procedure_config_get_choice_id)(self.object, c_text(name).as_ptr()) };
-        usize::try_from(index).unwrap_or(0)
-    }
-
-    /// The values of all parameters.
-    pub fn values(&self, procedure: &Procedure) -> Vec<Value> {
-        let parameters = procedure.parameters.iter();
-        parameters
-            .map(|parameter| match parameter.kind {
-                ParameterKind::Text => Value::Text(self.text(parameter.name)),
-                ParameterKind::Number { .. } => Value::Number(self.number(parameter.name)),
-                ParameterKind::Toggle => Value::Toggle(self.toggle(parameter.name)),
-                ParameterKind::Choice(_) => Value::Choice(self.choice(parameter.name)),
-            })
-            .collect()
-    }
-}
-
 /// Runs a procedure; `data` is nothing.
-unsafe extern "C" fn run(
+unsafe extern "C" fn run_procedure(
     procedure: Pointer,
     mode: c_int,
     image: Pointer,
@@ -360,7 +285,7 @@ unsafe extern "C" fn run(
         let first = if drawables.is_null() { null_mut() } else { *drawables };
         (!first.is_null() && (*drawables.add(1)).is_null()).then_some(first)
     };
-    let config = Config { procedure, object: config, plug_in };
+    let config = Config { procedure, object: config, functions: &connected.config };
     let answer = || match drawable {
         None => Err(tr("Derust works on one layer at a time: select one.")),
         Some(drawable) => answer(connected, config, mode, image, drawable),
@@ -371,19 +296,21 @@ unsafe extern "C" fn run(
     unsafe {
         match answer {
             Err(message) => {
-                let domain = (plug_in.g_quark_from_string)(messages::DOMAIN.as_ptr());
+                let domain = (plug_in.g_quark_from_string)(text::DOMAIN.as_ptr());
                 let error = (plug_in.g_error_new_literal)(domain, 0, c_text(&message).as_ptr());
                 (plug_in.gimp_procedure_new_return_values)(procedure, status::EXECUTION_ERROR, error)
             }
             Ok(None) => (plug_in.gimp_procedure_new_return_values)(procedure, status::CANCEL, null_mut()),
-            Ok(Some(summary)) => {
+            Ok(Some(returns)) => {
                 let success = status::SUCCESS;
                 let values = (plug_in.gimp_procedure_new_return_values)(procedure, success, null_mut());
-                if let Some(summary) = summary {
-                    let regions = c_int::try_from(summary.region_count).unwrap_or(c_int::MAX);
-                    let value = |index| (plug_in.gimp_value_array_index)(values, index);
-                    (plug_in.g_value_set_double)(value(1), summary.fraction);
-                    (plug_in.g_value_set_int)(value(2), regions);
+                for (index, (whole, number)) in (1..).zip(returns) {
+                    let value = (plug_in.gimp_value_array_index)(values, index);
+                    // `as` takes care of what is out of range.
+                    match whole {
+                        true => (plug_in.g_value_set_int)(value, number as c_int),
+                        false => (plug_in.g_value_set_double)(value, number),
+                    }
                 }
                 values
             }
@@ -391,23 +318,26 @@ unsafe extern "C" fn run(
     }
 }
 
-/// Runs the filter: what it found, nothing if the user has closed the dialog, or a message.
+/// Runs the procedure: what it returns, each with whether it is a whole number; nothing if the user has closed the dialog; or
+/// a message.
 fn answer(
     connected: &'static Connected,
     config: Config,
     mode: c_int,
     image: Pointer,
     drawable: Pointer,
-) -> Result<Option<Option<Summary>>, String> {
+) -> Result<Option<Vec<(bool, f64)>>, String> {
     // SAFETY: GIMP's own text, copied at once.
-    let name = unsafe { CStr::from_ptr((config.plug_in.gimp_procedure_get_name)(config.procedure)) };
+    let name = unsafe { CStr::from_ptr((connected.plug_in.gimp_procedure_get_name)(config.procedure)) };
     let name = name.to_string_lossy();
-    let procedure = procedures::named(&name).ok_or_else(|| name.into_owned())?;
-    let window = if mode == INTERACTIVE { Some(Window3::new(config)?) } else { None };
-    let controls = window.as_ref().map(|window| window as &dyn Controls<Pointer>);
+    let procedure = connected.offer.named(&name).ok_or_else(|| name.into_owned())?;
+    let window = if mode == INTERACTIVE { Some(Window::new(config)?) } else { None };
+    let controls = window.as_ref().map(|window| window as &dyn Controls<Three>);
     let call = Call { procedure, image, drawable, values: config.values(procedure), controls };
-    match run::run(&connected.gimp, &own_folder(), &call) {
-        Ok(Ending::Done { summary, .. }) => Ok(Some(summary)),
+    match (connected.offer.run)(&connected.gimp, &connected.offer.folder, &call) {
+        Ok(Ending::Done { returns, .. }) => {
+            Ok(Some(procedure.returns.iter().map(|known| known.whole).zip(returns).collect()))
+        }
         Ok(Ending::Cancelled) => Ok(None),
         Err(problem) if problem.is_cancelled() => Ok(None),
         Err(problem) => Err(problem.to_string()),

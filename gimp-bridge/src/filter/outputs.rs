@@ -2,30 +2,26 @@
 //!
 //! The image is touched last, in one step of its undo history: whoever stops a filter before finds the image as it was.
 
-use crate::canvas::Canvas;
-use crate::gimp::{Buffer, Gimp, Handle, Visible};
-use crate::messages::tr;
+use super::{Canvas, Filter, Made, Output};
+use crate::gimp::{Buffer, Generation, Gimp, Visible};
 use crate::pixels::{Picture, Plane, Rectangle};
-use crate::problem::Problem;
-use crate::procedures::{Filter, Procedure};
-use crate::settings::Output;
-use crate::work::Made;
+use crate::text::{Problem, tr};
 
 /// Says why an output is not possible for a drawable, before work is done for it.
 ///
 /// # Errors
 /// Always, if it is not possible.
-pub fn check<H: Handle>(
-    gimp: &Gimp<H>,
-    procedure: &Procedure,
-    drawable: H,
+pub fn check<G: Generation>(
+    gimp: &Gimp<G>,
+    filter: Filter,
+    drawable: G::Handle,
     output: Output,
 ) -> Result<(), Problem> {
     let problem = |text: String| Err(Problem::new(text));
     let takes_pixels = matches!(output, Output::ThisLayer | Output::NewLayer)
-        || (procedure.filter == Filter::Derust && output == Output::LayerMask);
-    let changes_layer = output == Output::ThisLayer
-        || (procedure.filter == Filter::SegmentRust && output == Output::LayerMask);
+        || (filter == Filter::Derust && output == Output::LayerMask);
+    let changes_layer =
+        output == Output::ThisLayer || (filter == Filter::SegmentRust && output == Output::LayerMask);
     if output != Output::ThisLayer && !gimp.is_layer(drawable) {
         return problem(tr(
             "A mask or a channel can only be changed itself: choose a layer, or the output “this layer”.",
@@ -49,25 +45,25 @@ pub fn check<H: Handle>(
 }
 
 /// What a result is for.
-pub struct Target<'a, H: Handle> {
+pub struct Target<'a, G: Generation> {
     /// The image.
-    pub image: H,
+    pub image: G::Handle,
     /// The layer.
-    pub drawable: H,
+    pub drawable: G::Handle,
     /// What was looked at instead, if filters on the layer count as part of it.
-    pub visible: Option<&'a Visible<'a, H>>,
+    pub visible: Option<&'a Visible<'a, G>>,
 }
 
-impl<H: Handle> Target<'_, H> {
+impl<G: Generation> Target<'_, G> {
     /// The layer that was looked at.
-    fn shown(&self) -> H {
+    fn shown(&self) -> G::Handle {
         self.visible.map_or(self.drawable, |visible| visible.layer)
     }
 }
 
 /// The shadow buffer of a layer, to which GIMP gets the rows of the result while others are still being composed.
-pub struct Stream<'a, H: Handle> {
-    shadow: Buffer<'a, H>,
+pub struct Stream<'a, G: Generation> {
+    shadow: Buffer<'a, G>,
     /// What has not been sent yet.
     rest: Rectangle,
 }
@@ -76,12 +72,12 @@ pub struct Stream<'a, H: Handle> {
 ///
 /// # Errors
 /// When GIMP refuses.
-pub fn stream<'a, H: Handle>(
-    gimp: &'a Gimp<H>,
-    target: &Target<'_, H>,
+pub fn stream<'a, G: Generation>(
+    gimp: &'a Gimp<G>,
+    target: &Target<'_, G>,
     output: Output,
     area: Rectangle,
-) -> Result<Option<Stream<'a, H>>, Problem> {
+) -> Result<Option<Stream<'a, G>>, Problem> {
     let fits = output == Output::ThisLayer && target.visible.is_none();
     if !fits || !gimp.encoding(target.drawable)?.is_exact() {
         return Ok(None);
@@ -89,9 +85,9 @@ pub fn stream<'a, H: Handle>(
     Ok(Some(Stream { shadow: gimp.shadow(target.drawable)?, rest: area }))
 }
 
-impl<H: Handle> Stream<'_, H> {
+impl<G: Generation> Stream<'_, G> {
     /// Sends the next rows if they are finished; says whether they were.
-    pub fn send(&mut self, gimp: &Gimp<H>, canvas: &Canvas) -> bool {
+    pub fn send(&mut self, gimp: &Gimp<G>, canvas: &Canvas) -> bool {
         let Some((band, rest)) = self.rest.split_band() else { return false };
         if (band.y + band.height as i32) as u32 > canvas.finished() {
             return false;
@@ -106,13 +102,13 @@ impl<H: Handle> Stream<'_, H> {
 ///
 /// # Errors
 /// When GIMP refuses; the image is then as it was, or one undo takes it back there.
-pub fn put<H: Handle>(
-    gimp: &Gimp<H>,
-    procedure: &Procedure,
-    target: &Target<'_, H>,
+pub fn put<G: Generation>(
+    gimp: &Gimp<G>,
+    filter: Filter,
+    target: &Target<'_, G>,
     output: Output,
     made: &Made,
-    stream: Option<Stream<'_, H>>,
+    stream: Option<Stream<'_, G>>,
 ) -> Result<(), Problem> {
     let source = &made.source;
     let mask = || -> Result<Plane, Problem> {
@@ -122,8 +118,8 @@ pub fn put<H: Handle>(
         }
         Ok(mask)
     };
-    let name = tr(procedure.title);
-    match (procedure.filter, output) {
+    let name = tr(filter.procedure().title);
+    match (filter, output) {
         (_, Output::ThisLayer) if target.visible.is_some() => gimp.one_undo_step(target.image, || {
             gimp.merge_filters(target.drawable)?;
             fill_shadow(gimp, target.drawable, made)?;
@@ -190,14 +186,14 @@ fn changed(made: &Made) -> Result<&Picture, Problem> {
 }
 
 /// Prepares what [`merge`] makes visible; nothing of it shows before. The layer has the pixels that the result was made of.
-fn fill_shadow<H: Handle>(gimp: &Gimp<H>, layer: H, made: &Made) -> Result<(), Problem> {
+fn fill_shadow<G: Generation>(gimp: &Gimp<G>, layer: G::Handle, made: &Made) -> Result<(), Problem> {
     // Both buffers have to be gone, and with them all pixels in GIMP's process, before the merge.
     let (before, shadow) = (gimp.buffer(layer)?, gimp.shadow(layer)?);
     let source = &made.source;
     gimp.write_result(layer, (&before, &shadow), (&source.picture, changed(made)?), source.area)
 }
 
-fn merge<H: Handle>(gimp: &Gimp<H>, layer: H, area: Rectangle) -> Result<(), Problem> {
+fn merge<G: Generation>(gimp: &Gimp<G>, layer: G::Handle, area: Rectangle) -> Result<(), Problem> {
     gimp.merge_shadow(layer)?;
     gimp.changed(layer, area);
     Ok(())

@@ -1,21 +1,19 @@
-//! The dialog of GIMP 3, which GIMP makes of the procedure's parameters: with a reset, and settings that can be kept as
-//! defaults. The preview and the choice of a model are put into it.
+//! The window with the controls of a procedure, which GIMP makes of its parameters: with a reset, and settings that can be kept
+//! as defaults. What stands above the controls and the choice of a text are put into it.
 
 use std::cell::{Cell, RefCell};
 use std::ffi::{c_char, c_double, c_int};
 use std::ptr::null;
 
-use derust_client::ModelInfo;
 use libloading::Library;
 
-use super::Controls;
-use crate::gimp::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
-use crate::gimp::gimp3::Config;
-use crate::gimp::{Widgets, c_text};
-use crate::messages::tr;
-use crate::problem::Problem;
-use crate::procedures::{ParameterKind, Procedure};
-use crate::settings::Value;
+use super::Three;
+use super::config::Config;
+use crate::gimp::controls::value_at;
+use crate::gimp::functions::{Pointer, Text, Widgets, c_name, in_full, name_in, table};
+use crate::gimp::generation::open;
+use crate::gimp::{Controls, Entry, Generation, ParameterKind, Procedure, Value};
+use crate::text::{Problem, c_text, tr};
 
 /// `GTK_RESPONSE_OK`
 const OK: c_int = -5;
@@ -36,7 +34,7 @@ table! {
 }
 
 /// The dialog; nothing is shown before it is opened.
-pub struct Window3 {
+pub(super) struct Window {
     widgets: Widgets<Pointer>,
     gtk: Gtk3,
     config: Config,
@@ -46,32 +44,33 @@ pub struct Window3 {
 struct Open {
     dialog: Pointer,
     procedure: &'static Procedure,
-    models: Pointer,
-    names: Vec<String>,
+    combo: Pointer,
+    /// The values of its entries.
+    texts: Vec<String>,
     /// The entry that was chosen when the values were looked at last.
     chosen: Cell<c_int>,
 }
 
 /// Finds every function that dialogs need.
 fn find() -> Result<(Widgets<Pointer>, Gtk3), String> {
-    let library = Generation::Three.open("gimpui")?;
-    Ok((Widgets::find(library, Generation::Three)?, Gtk3::find(library, Generation::Three)?))
+    let library = open::<Three>("gimpui")?;
+    Ok((Widgets::find::<Three>(library)?, Gtk3::find::<Three>(library)?))
 }
 
-impl Window3 {
+impl Window {
     /// A dialog for a procedure with these values.
     pub fn new(config: Config) -> Result<Self, String> {
         let (widgets, gtk) = find()?;
-        Ok(Window3 { widgets, gtk, config, open: RefCell::default() })
-    }
-
-    /// Finds every function that dialogs need, and says how many there are.
-    pub fn check() -> Result<usize, String> {
-        find().map(|_| Widgets::<Pointer>::COUNT + Gtk3::COUNT)
+        Ok(Window { widgets, gtk, config, open: RefCell::default() })
     }
 }
 
-impl Controls<Pointer> for Window3 {
+/// Finds every function that windows need, and says how many there are.
+pub(super) fn check() -> Result<usize, String> {
+    find().map(|_| Widgets::<Pointer>::COUNT + Gtk3::COUNT)
+}
+
+impl Controls<Three> for Window {
     fn widgets(&self) -> &Widgets<Pointer> {
         &self.widgets
     }
@@ -80,7 +79,7 @@ impl Controls<Pointer> for Window3 {
         &self,
         procedure: &'static Procedure,
         _values: &[Value],
-        models: &[ModelInfo],
+        entries: &[Entry],
         top: &mut dyn FnMut(Pointer),
     ) -> Result<(), Problem> {
         const HORIZONTAL: c_int = 0;
@@ -109,8 +108,8 @@ impl Controls<Pointer> for Window3 {
         let combo = unsafe {
             let row = (self.gtk.gtk_box_new)(HORIZONTAL, 6);
             let combo = (self.widgets.gtk_combo_box_text_new)();
-            for model in models {
-                (self.widgets.gtk_combo_box_text_append_text)(combo, c_text(&super::entry(model)).as_ptr());
+            for entry in entries {
+                (self.widgets.gtk_combo_box_text_append_text)(combo, c_text(&entry.label).as_ptr());
             }
             let label = (self.gtk.gtk_label_new_with_mnemonic)(c_text(&tr("_Model")).as_ptr());
             (self.gtk.gtk_label_set_mnemonic_widget)(label, combo);
@@ -135,9 +134,8 @@ impl Controls<Pointer> for Window3 {
         }
         // SAFETY: the window is complete.
         unsafe { (self.widgets.gtk_widget_show_all)(content) };
-        let names = models.iter().map(|model| model.name.clone()).collect();
-        *self.open.borrow_mut() =
-            Some(Open { dialog, procedure, models: combo, names, chosen: Cell::new(-1) });
+        let texts = entries.iter().map(|entry| entry.value.clone()).collect();
+        *self.open.borrow_mut() = Some(Open { dialog, procedure, combo, texts, chosen: Cell::new(-1) });
         Ok(())
     }
 
@@ -145,18 +143,18 @@ impl Controls<Pointer> for Window3 {
         let open = self.open.borrow();
         let Some(open) = &*open else { return Vec::new() };
         // SAFETY: the combo box of this window.
-        let active = unsafe { (self.widgets.gtk_combo_box_get_active)(open.models) };
+        let active = unsafe { (self.widgets.gtk_combo_box_get_active)(open.combo) };
         if active == open.chosen.get() {
             // A reset changes what is kept behind the back of the combo box.
             let kept = self.config.text("model");
-            let index = open.names.iter().position(|name| *name == kept).unwrap_or(0) as c_int;
+            let index = open.texts.iter().position(|text| *text == kept).unwrap_or(0) as c_int;
             // SAFETY: see above.
-            unsafe { (self.widgets.gtk_combo_box_set_active)(open.models, index) };
+            unsafe { (self.widgets.gtk_combo_box_set_active)(open.combo, index) };
             open.chosen.set(index);
         } else if open.chosen.get() < 0 {
             open.chosen.set(active);
         } else {
-            self.config.set_text("model", &super::name_at(&open.names, active));
+            self.config.set_text("model", &value_at(&open.texts, active));
             open.chosen.set(active);
         }
         self.config.values(open.procedure)

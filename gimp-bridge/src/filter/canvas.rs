@@ -3,7 +3,7 @@
 use derust_client::Layout;
 
 use crate::pixels::{Format, Picture};
-use crate::problem::Problem;
+use crate::text::Problem;
 
 /// The picture, and how far it is.
 pub struct Canvas {

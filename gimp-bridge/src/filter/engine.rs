@@ -7,11 +7,9 @@ use derust_client::{
     RemoveOptions, SegmentOptions,
 };
 
-use crate::messages::tr;
+use super::{Device, Filter};
 use crate::pixels::{Depth, Format, Picture};
-use crate::problem::Problem;
-use crate::procedures::Filter;
-use crate::settings::Device;
+use crate::text::{Problem, tr};
 
 /// Finds rust in pictures and takes it away.
 pub struct Engine {

@@ -4,15 +4,15 @@ use std::sync::Arc;
 
 use derust_client::{Analysis, ComposeOptions, Progress, SegmentOptions};
 
+use super::work::part;
+use super::{ANALYSED, Made, Output, Settings, Work};
 use crate::pixels::{Picture, Plane};
-use crate::problem::Problem;
-use crate::settings::{Output, Settings};
-use crate::work::{ANALYSED, Made, Work, part};
+use crate::text::Problem;
 
 /// Makes the mask, says how much rust there is, and colours the picture if that is asked for.
 ///
 /// # Errors
-/// See [`Work::make`].
+/// See [`make`](super::make).
 pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Result<Made, Problem> {
     let source = work.source(settings).clone();
     let picture = &*source.picture;

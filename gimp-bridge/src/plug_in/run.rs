@@ -5,63 +5,30 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use derust_client::Summary;
-
-use crate::dialog::{self, Controls};
-use crate::engine::Engine;
-use crate::gimp::{Gimp, Handle};
-use crate::messages::tr;
-use crate::outputs::{self, Stream, Target};
-use crate::problem::Problem;
-use crate::procedures::Procedure;
-use crate::settings::{Device, Settings, Value};
-use crate::work::{Made, Source, Sources, Work};
-
-/// What GIMP asks for.
-pub struct Call<'a, H> {
-    /// The filter.
-    pub procedure: &'static Procedure,
-    /// The image.
-    pub image: H,
-    /// The layer.
-    pub drawable: H,
-    /// The values of the parameters; what the dialog begins with if there is one.
-    pub values: Vec<Value>,
-    /// The dialog's controls; none: nobody is asked.
-    pub controls: Option<&'a dyn Controls<H>>,
-}
-
-/// How a run ended.
-pub enum Ending {
-    /// With a result.
-    Done {
-        /// The values of the parameters, for the next run.
-        values: Vec<Value>,
-        /// How much rust there is, if that was asked for.
-        summary: Option<Summary>,
-    },
-    /// The user closed the dialog.
-    Cancelled,
-}
+use crate::dialog;
+use crate::filter::{self, Device, Engine, Filter, Made, Settings, Source, Sources, Stream, Target, Work};
+use crate::gimp::{Call, Ending, Generation, Gimp};
+use crate::text::{Problem, tr};
 
 /// Runs a filter. The plug-in's other files lie in `folder`.
 ///
 /// # Errors
 /// With a message for the user; the image is then as it was.
-pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Result<Ending, Problem> {
+pub fn run<G: Generation>(gimp: &Gimp<G>, folder: &Path, call: &Call<'_, G>) -> Result<Ending, Problem> {
     let Call { procedure, image, drawable, .. } = *call;
+    let filter = Filter::of(procedure).ok_or_else(|| Problem::new(procedure.name))?;
     if gimp.is_indexed(drawable) {
         return Err(Problem::new(tr(
             "The colours of this image are those of a palette: change its mode to RGB first (Image ▸ Mode ▸ RGB).",
         )));
     }
-    let asked = Settings::new(procedure, &call.values);
+    let asked = Settings::new(filter, &call.values);
     let (device, model, use_visible) = match call.controls {
         // The dialog lists models before it is known which device will be wanted.
         Some(_) => (Device::Automatic, asked.ok().and_then(|settings| settings.model), true),
         None => {
             let settings = asked?;
-            outputs::check(gimp, procedure, drawable, settings.output)?;
+            filter::check(gimp, filter, drawable, settings.output)?;
             (settings.device, settings.model, settings.use_visible)
         }
     };
@@ -82,7 +49,7 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
         let engine = scope.spawn(|| {
             let engine = Engine::new(folder, device)?;
             engine.runs_on()?;
-            engine.warm_up(procedure.filter, model.as_deref());
+            engine.warm_up(filter, model.as_deref());
             Ok(engine)
         });
         let read = read();
@@ -90,13 +57,13 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
         (engine.join().unwrap_or_else(bug), read)
     });
     let (sources, visible) = read?;
-    let mut work = Work::new(procedure.filter, folder, Some(engine?), sources);
+    let mut work = Work::new(filter, folder, Some(engine?), sources);
 
     let (values, made) = match call.controls {
         None => (call.values.clone(), None),
         Some(controls) => {
-            let check = |output| outputs::check(gimp, procedure, drawable, output);
-            match dialog::ask(gimp, controls, call, work, &check)? {
+            let check = |output| filter::check(gimp, filter, drawable, output);
+            match dialog::ask(gimp, controls, (filter, call), work, &check)? {
                 None => return Ok(Ending::Cancelled),
                 Some(answer) => {
                     work = answer.work;
@@ -105,38 +72,39 @@ pub fn run<H: Handle>(gimp: &Gimp<H>, folder: &Path, call: &Call<'_, H>) -> Resu
             }
         }
     };
-    let settings = Settings::new(procedure, &values)?;
-    outputs::check(gimp, procedure, drawable, settings.output)?;
+    let settings = Settings::new(filter, &values)?;
+    filter::check(gimp, filter, drawable, settings.output)?;
     let target = Target { image, drawable, visible: visible.as_ref().filter(|_| settings.use_visible) };
     let (made, stream) = match made {
         Some(made) => (made, None),
         None => {
             let area = work.source(&settings).area;
-            let mut stream = outputs::stream(gimp, &target, settings.output, area)?;
+            let mut stream = filter::stream(gimp, &target, settings.output, area)?;
             gimp.begin_progress(&tr(procedure.title));
             let made = make(gimp, &mut work, &settings, stream.as_mut());
             gimp.end_progress();
             (made?, stream)
         }
     };
-    outputs::put(gimp, procedure, &target, settings.output, &made, stream)?;
+    filter::put(gimp, filter, &target, settings.output, &made, stream)?;
     gimp.show();
-    Ok(Ending::Done { values, summary: made.summary })
+    let found = made.summary.map(|summary| vec![summary.fraction, summary.region_count as f64]);
+    Ok(Ending::Done { values, returns: found.unwrap_or_default() })
 }
 
 /// Makes what the settings ask for on a thread of its own. This one tells GIMP how far it is, and sends it what is finished.
-fn make<H: Handle>(
-    gimp: &Gimp<H>,
+fn make<G: Generation>(
+    gimp: &Gimp<G>,
     work: &mut Work,
     settings: &Settings,
-    mut stream: Option<&mut Stream<'_, H>>,
+    mut stream: Option<&mut Stream<'_, G>>,
 ) -> Result<Made, Problem> {
     const PAUSE: Duration = Duration::from_millis(5);
     let told = AtomicU32::new(0);
     let canvas = OnceLock::new();
     let made = std::thread::scope(|scope| {
         let maker = scope.spawn(|| {
-            work.make(settings, &canvas, &mut |done| {
+            filter::make(work, settings, &canvas, &mut |done| {
                 told.store(done.to_bits(), Ordering::Relaxed);
                 true
             })
@@ -167,7 +135,12 @@ fn make<H: Handle>(
 }
 
 /// The pixels of a layer; `origin` is where it lies relative to the layer that the filter is for.
-fn read<H: Handle>(gimp: &Gimp<H>, image: H, layer: H, origin: (i32, i32)) -> Result<Source, Problem> {
+fn read<G: Generation>(
+    gimp: &Gimp<G>,
+    image: G::Handle,
+    layer: G::Handle,
+    origin: (i32, i32),
+) -> Result<Source, Problem> {
     let area = gimp.selected(layer).ok_or_else(|| {
         Problem::new(tr("The selection does not touch this layer: move it, or select everything or nothing."))
     })?;

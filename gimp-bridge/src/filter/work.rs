@@ -6,13 +6,9 @@ use std::sync::{Arc, OnceLock};
 
 use derust_client::{Analysis, Progress, Removal, Summary};
 
-use crate::canvas::Canvas;
-use crate::engine::Engine;
+use super::{Canvas, Device, Engine, Filter, Settings};
 use crate::pixels::{Picture, Plane, Rectangle};
-use crate::problem::Problem;
-use crate::procedures::Filter;
-use crate::settings::{Device, Settings};
-use crate::{remove, segment};
+use crate::text::Problem;
 
 /// Part of the work at which the networks have run; what follows is composed.
 pub const ANALYSED: f32 = 0.8;
@@ -90,22 +86,9 @@ impl Work {
         self.sources.visible.is_some()
     }
 
-    /// Makes what the settings ask for. A picture without rust is composed onto `canvas` and goes into what was made when that
-    /// is over; see [`Made::with`].
-    ///
-    /// # Errors
-    /// When libderust, ONNX Runtime or a model is missing or fails, memory is short, or `progress` says that it is
-    /// enough.
-    pub fn make(
-        &mut self,
-        settings: &Settings,
-        canvas: &OnceLock<Canvas>,
-        progress: Progress<'_>,
-    ) -> Result<Made, Problem> {
-        match self.filter {
-            Filter::Derust => remove::make(self, settings, canvas, progress),
-            Filter::SegmentRust => segment::make(self, settings, progress),
-        }
+    /// The filter that it is for.
+    pub fn filter(&self) -> Filter {
+        self.filter
     }
 
     /// The engine for a device, made when it is first needed. Another device forgets what was found.

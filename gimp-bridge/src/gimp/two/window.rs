@@ -1,19 +1,17 @@
-//! The dialog of GIMP 2.10, made of GTK 2's widgets by hand.
+//! The window with the controls of a procedure, made of GTK 2's widgets by hand.
 
 use std::cell::RefCell;
 use std::ffi::{c_double, c_int, c_uint};
 use std::ptr::{null, null_mut};
 
-use derust_client::ModelInfo;
 use libloading::Library;
 
-use super::Controls;
-use crate::gimp::functions::{Generation, Pointer, Text, c_name, in_full, name_in, table};
-use crate::gimp::{Widgets, c_text};
-use crate::messages::tr;
-use crate::problem::Problem;
-use crate::procedures::{ParameterKind, Procedure};
-use crate::settings::Value;
+use super::Two;
+use crate::gimp::controls::value_at;
+use crate::gimp::functions::{Pointer, Text, Widgets, c_name, in_full, name_in, table};
+use crate::gimp::generation::open;
+use crate::gimp::{Controls, Entry, Generation, Parameter, ParameterKind, Procedure, Value};
+use crate::text::{Problem, c_text, tr};
 
 /// `GtkResponseType`, and one of our own.
 mod response {
@@ -62,8 +60,8 @@ struct Control {
 }
 
 enum ControlKind {
-    /// A combo box with the names of models.
-    Models(Pointer, Vec<String>),
+    /// A combo box, and the values of its entries.
+    Text(Pointer, Vec<String>),
     /// An adjustment.
     Number(Pointer),
     /// A check box.
@@ -73,7 +71,7 @@ enum ControlKind {
 }
 
 /// The dialog; nothing is shown before it is opened.
-pub struct Window2 {
+pub(super) struct Window {
     widgets: Widgets<i32>,
     gtk: Gtk2,
     open: RefCell<Option<Open>>,
@@ -85,20 +83,20 @@ struct Open {
     controls: Vec<Control>,
 }
 
-impl Window2 {
+/// Finds every function that windows need, and says how many there are.
+pub(super) fn check() -> Result<usize, String> {
+    Window::find().map(|_| Widgets::<i32>::COUNT + Gtk2::COUNT)
+}
+
+impl Window {
     /// Finds every function that dialogs need.
     pub fn find() -> Result<Self, String> {
-        let library = Generation::Two.open("gimpui")?;
-        Ok(Window2 {
-            widgets: Widgets::find(library, Generation::Two)?,
-            gtk: Gtk2::find(library, Generation::Two)?,
+        let library = open::<Two>("gimpui")?;
+        Ok(Window {
+            widgets: Widgets::find::<Two>(library)?,
+            gtk: Gtk2::find::<Two>(library)?,
             open: RefCell::default(),
         })
-    }
-
-    /// How many functions were found.
-    pub fn function_count() -> usize {
-        Widgets::<i32>::COUNT + Gtk2::COUNT
     }
 
     /// A combo box with these entries.
@@ -118,8 +116,8 @@ impl Window2 {
         &self,
         table: Pointer,
         row: c_uint,
-        parameter: &'static crate::procedures::Parameter,
-        models: &[ModelInfo],
+        parameter: &'static Parameter,
+        entries: &[Entry],
     ) -> Control {
         let attach = |widget, column, end, options| {
             // SAFETY: widgets of this window.
@@ -136,10 +134,10 @@ impl Window2 {
         attach(label, 0, 1, FILL);
         let (kind, widget, mut widgets) = match parameter.kind {
             ParameterKind::Text => {
-                let combo = self.combo(models.iter().map(super::entry));
+                let combo = self.combo(entries.iter().map(|entry| entry.label.clone()));
                 attach(combo, 1, 3, EXPAND_AND_FILL);
-                let names = models.iter().map(|model| model.name.clone()).collect();
-                (ControlKind::Models(combo, names), combo, vec![combo])
+                let texts = entries.iter().map(|entry| entry.value.clone()).collect();
+                (ControlKind::Text(combo, texts), combo, vec![combo])
             }
             ParameterKind::Toggle => {
                 // SAFETY: the widget belongs to the table as soon as it is attached.
@@ -191,8 +189,8 @@ impl Window2 {
                     (ControlKind::Choice(combo), Value::Choice(index)) => {
                         (self.widgets.gtk_combo_box_set_active)(*combo, *index as c_int);
                     }
-                    (ControlKind::Models(combo, names), Value::Text(wanted)) => {
-                        let index = names.iter().position(|name| name == wanted).unwrap_or(0);
+                    (ControlKind::Text(combo, texts), Value::Text(wanted)) => {
+                        let index = texts.iter().position(|text| text == wanted).unwrap_or(0);
                         (self.widgets.gtk_combo_box_set_active)(*combo, index as c_int);
                     }
                     _ => {}
@@ -202,7 +200,7 @@ impl Window2 {
     }
 }
 
-impl Controls<i32> for Window2 {
+impl Controls<Two> for Window {
     fn widgets(&self) -> &Widgets<i32> {
         &self.widgets
     }
@@ -211,7 +209,7 @@ impl Controls<i32> for Window2 {
         &self,
         procedure: &'static Procedure,
         values: &[Value],
-        models: &[ModelInfo],
+        entries: &[Entry],
         top: &mut dyn FnMut(Pointer),
     ) -> Result<(), Problem> {
         let name = c_text(procedure.name);
@@ -246,7 +244,7 @@ impl Controls<i32> for Window2 {
             (dialog, content)
         };
         top(content);
-        let parameters = procedure.parameters_in(Generation::Two);
+        let parameters: Vec<_> = procedure.parameters_in::<Two>().collect();
         // SAFETY: widgets of this window.
         let table = unsafe {
             let table = (self.gtk.gtk_table_new)(parameters.len() as c_uint, 3, 0);
@@ -257,7 +255,7 @@ impl Controls<i32> for Window2 {
         };
         let rows = parameters.iter().enumerate();
         let controls: Vec<_> =
-            rows.map(|(row, parameter)| self.control(table, row as c_uint, parameter, models)).collect();
+            rows.map(|(row, parameter)| self.control(table, row as c_uint, parameter, entries)).collect();
         self.show(&controls, values);
         // SAFETY: the window is complete.
         unsafe { (self.widgets.gtk_widget_show_all)(dialog) };
@@ -280,9 +278,9 @@ impl Controls<i32> for Window2 {
                 ControlKind::Choice(combo) => {
                     Value::Choice((self.widgets.gtk_combo_box_get_active)(*combo).max(0) as usize)
                 }
-                ControlKind::Models(combo, names) => {
+                ControlKind::Text(combo, texts) => {
                     let index = (self.widgets.gtk_combo_box_get_active)(*combo);
-                    Value::Text(super::name_at(names, index))
+                    Value::Text(value_at(texts, index))
                 }
             }
         };
@@ -320,7 +318,7 @@ impl Controls<i32> for Window2 {
                 response::OK => return true,
                 response::RESET => {
                     if let Some(open) = &*self.open.borrow() {
-                        let parameters = open.procedure.parameters_in(Generation::Two).iter();
+                        let parameters = open.procedure.parameters_in::<Two>();
                         let defaults: Vec<_> = parameters.map(|parameter| parameter.kind.default()).collect();
                         self.show(&open.controls, &defaults);
                     }
