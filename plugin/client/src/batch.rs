@@ -42,7 +42,8 @@ impl Engine {
     /// [`Engine::segment`] for many pictures, [`sessions`](crate::EngineOptions::sessions) of them at a time.
     ///
     /// # Errors
-    /// When nothing could be begun; failures of single pictures are in the answer.
+    /// When an option or the description of a picture cannot be handed over. All other failures are in the answer, those of the
+    /// whole call as every picture's.
     #[doc(alias = "derust_segment_batch")]
     pub fn segment_batch(
         &self,
@@ -52,9 +53,9 @@ impl Engine {
         let count = count(jobs.len())?;
         let mut images = Vec::with_capacity(jobs.len());
         let mut outputs = Vec::with_capacity(jobs.len());
-        for job in &mut *jobs {
-            images.push(job.input.c("image")?);
-            outputs.push(job.outputs.c()?);
+        for (index, job) in jobs.iter_mut().enumerate() {
+            images.push(job.input.c(&format!("images[{index}]"))?);
+            outputs.push(job.outputs.c(&format!("[{index}]"))?);
         }
         let images: Vec<_> = images.iter().map(from_ref).collect();
         let [masks, probabilities] =
@@ -102,9 +103,9 @@ impl Engine {
         let count = count(jobs.len())?;
         let mut images = Vec::with_capacity(jobs.len());
         let mut outputs = Vec::with_capacity(jobs.len());
-        for job in &mut *jobs {
-            images.push(job.input.c("image")?);
-            outputs.push(job.output.c("output")?);
+        for (index, job) in jobs.iter_mut().enumerate() {
+            images.push(job.input.c(&format!("images[{index}]"))?);
+            outputs.push(job.output.c(&format!("outputs[{index}]"))?);
         }
         let images: Vec<_> = images.iter().map(from_ref).collect();
         let outputs: Vec<_> = outputs.iter().map(from_ref).collect();

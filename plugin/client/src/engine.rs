@@ -34,10 +34,14 @@ pub struct SegmentOutputs<'a> {
 }
 
 impl SegmentOutputs<'_> {
-    /// Mask and probability as the library is told.
-    pub(crate) fn c(&mut self) -> Result<[Option<c::Image>; 2], Error> {
-        let mask = self.mask.as_mut().map(|mask| mask.c("mask")).transpose()?;
-        Ok([mask, self.probability.as_mut().map(|probability| probability.c("probability")).transpose()?])
+    /// Mask and probability as the library is told; `which` of a batch they are.
+    pub(crate) fn c(&mut self, which: &str) -> Result<[Option<c::Image>; 2], Error> {
+        let [mask, probability] =
+            if which.is_empty() { ["mask", "probability"] } else { ["masks", "probabilities"] }
+                .map(|name| format!("{name}{which}"));
+        let mask = self.mask.as_mut().map(|image| image.c(&mask)).transpose()?;
+        let probability = self.probability.as_mut().map(|image| image.c(&probability)).transpose()?;
+        Ok([mask, probability])
     }
 }
 
@@ -77,7 +81,7 @@ impl Engine {
         mut options: SegmentOptions<'_>,
     ) -> Result<Report, Error> {
         let image = image.c("image")?;
-        let [mask, probability] = outputs.c()?;
+        let [mask, probability] = outputs.c("")?;
         let mut watch = Watch::new(options.progress.take());
         let lent = options.lend(watch.callback())?;
         let mut made = null_mut();

@@ -184,6 +184,13 @@ fn a_batch_does_what_it_can() {
     let mut alone = vec![0u8; pixels.len()];
     engine.remove(&image(&pixels), &mut ImageMut::new(&mut alone, layout()), Default::default()).unwrap();
     assert_eq!(outputs, [alone.clone(), alone]);
+    let floats = [0.0f32; 12];
+    let mut target = [0u8; 12];
+    let layout = Layout::new(2, 2, Format::RgbU8);
+    let mut wrong =
+        [RemoveJob { input: Image::new(&floats, layout), output: ImageMut::new(&mut target, layout) }];
+    let text = engine.remove_batch(&mut wrong, RemoveOptions::default()).unwrap_err().to_string();
+    assert_eq!(text, "images[0] has pixels of type f32, and its format is RgbU8");
     let nothing = engine.remove_batch(&mut [], RemoveOptions::default()).unwrap();
     assert!(nothing.results.is_empty() && nothing.error.is_none());
 }
