@@ -224,7 +224,7 @@ using const_image = basic_image<const void>;
 // ---- Options ------------------------------------------------------------------------------------------------------
 
 /// Told from time to time how much is done, 0 to 1; the answer false stops the call with DERUST_ERROR_CANCELLED.
-/// Called on the thread of the call, in a batch on several threads at a time. It must not use the engine.
+/// Called on the thread of the call, in a batch too. It must not use the engine that is calling it.
 using progress = std::function<bool(float done)>;
 
 /// Gets a line of text, on the thread of the call that has something to say or on the one that looks at the model

@@ -139,8 +139,8 @@ impl Engine {
     ///
     /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
     /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
-    /// network with a mask input is told what it covers at least half, a little widened: grays blend the result and
-    /// nothing else. The alpha of a network that has none comes from the serving segment-rust model, at the scale that
+    /// network with a mask input is told what it covers, soft edges included: grays blend the result and nothing
+    /// else. The alpha of a network that has none comes from the serving segment-rust model, at the scale that
     /// this one knows, or from the mask where there is no such model.
     ///
     /// # Errors
