@@ -364,7 +364,7 @@ typedef struct derust_segment_options {
     const char *model;
     /** Probability from which on a pixel counts as rust, above 0 and below 1; 0: the model's own. */
     float threshold;
-    /** 1: the report holds the outline of every region. 0: it does not. */
+    /** 1: the report holds the contour of every region. 0: it does not. */
     uint32_t contours;
     /** May be NULL. */
     derust_progress_callback progress;

@@ -224,7 +224,7 @@ using const_image = basic_image<const void>;
 // ---- Options ------------------------------------------------------------------------------------------------------
 
 /// Told from time to time how much is done, 0 to 1; the answer false stops the call with DERUST_ERROR_CANCELLED.
-/// Called on the thread of the call, in a batch on several threads at a time. It must not use the engine.
+/// Called on the thread of the call, in a batch too. It must not use the engine that is calling it.
 using progress = std::function<bool(float done)>;
 
 /// Gets a line of text, on the thread of the call that has something to say or on the one that looks at the model
@@ -257,7 +257,7 @@ struct segment_options {
     derust::scale scale = scale::model;
     std::string model;     ///< name; empty: the one that serves
     float threshold = 0;   ///< above 0 and below 1; 0: the model's own
-    bool contours = false; ///< whether the report holds the outline of every region
+    bool contours = false; ///< whether the report holds the contour of every region
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
 };
@@ -449,7 +449,7 @@ struct summary {
     std::uint32_t astm_d610 = 10; ///< 10 to 0
 };
 
-/// A connected patch of rust.
+/// A connected region of rust.
 struct region {
     rectangle box;               ///< in the region of interest
     std::uint64_t area = 0;      ///< pixels

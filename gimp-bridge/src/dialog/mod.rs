@@ -4,55 +4,24 @@
 //! the controls and at the answers of that thread, so the dialog never waits for either.
 
 mod preview;
-mod window2;
-mod window3;
 mod worker;
 
 use std::cell::{Cell, RefCell};
-use std::ffi::c_int;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use crate::engine::{Engine, Model};
-use crate::gimp::{Gimp, Handle, Pointer, Widgets, c_text};
-use crate::messages::tr;
-use crate::problem::Problem;
-use crate::procedures::{Filter, Procedure};
-use crate::run::Call;
-use crate::settings::{Output, Settings, Value};
-use crate::work::{Made, Work};
+use derust_client::ModelInfo;
+
+use crate::filter::{Device, Filter, Made, Output, Settings, Work};
+use crate::gimp::{Call, Controls, Entry, Generation, Gimp, Value, View};
+use crate::text::{Problem, tr};
 use preview::Preview;
 use worker::{Answer, Worker};
 
-pub use window2::Window2;
-pub use window3::Window3;
-
-/// Milliseconds from one look at the controls and the worker to the next.
-const CLOCK: u32 = 50;
-
-/// The window with the controls of a filter, as a generation of GIMP makes it.
-pub trait Controls<H> {
-    /// The widgets of this generation.
-    fn widgets(&self) -> &Widgets<H>;
-    /// Makes the window, with controls that show `values`, below `top`, which it makes with the window there to pack the
-    /// preview.
-    fn open(
-        &self,
-        procedure: &'static Procedure,
-        values: &[Value],
-        models: &[Model],
-        top: &mut dyn FnMut(Pointer),
-    ) -> Result<(), Problem>;
-    /// What the controls say.
-    fn values(&self) -> Vec<Value>;
-    /// Lets a parameter be changed, or greys it out.
-    fn set_sensitive(&self, parameter: &str, sensitive: bool);
-    /// Lets the user accept, or not.
-    fn set_acceptable(&self, acceptable: bool);
-    /// Waits for the user; says whether it was accepted.
-    fn run(&self) -> bool;
-    /// Takes the window away.
-    fn close(&self);
-}
+/// The line that says what happens, and how much rust there is.
+const STATUS: usize = 0;
+/// The line that says what the network runs on.
+const DEVICE: usize = 1;
+/// How many lines there are.
+const LINES: usize = 2;
 
 /// What the user wants.
 pub struct Choice {
@@ -64,16 +33,14 @@ pub struct Choice {
     pub made: Option<Made>,
 }
 
-/// Everything that the callbacks of an open dialog look at.
-struct Dialog<'a, H: Handle> {
-    controls: &'a dyn Controls<H>,
-    procedure: &'static Procedure,
+/// Everything that happens while the window is open.
+struct Dialog<'a, G: Generation> {
+    controls: &'a dyn Controls<G>,
+    filter: Filter,
     check: &'a dyn Fn(Output) -> Result<(), Problem>,
-    preview: Preview<'a, H>,
-    /// Says what happens, and how much rust there is.
-    status: Pointer,
-    /// Says what the network runs on.
-    device: Pointer,
+    view: &'a View<'a, G, LINES>,
+    preview: Preview,
+    has_shape: Cell<bool>,
     worker: Worker,
     values: RefCell<Vec<Value>>,
     asked: RefCell<Option<Settings>>,
@@ -85,44 +52,25 @@ struct Dialog<'a, H: Handle> {
 ///
 /// # Errors
 /// When libderust cannot be used.
-pub fn ask<H: Handle>(
-    gimp: &Gimp<H>,
-    controls: &dyn Controls<H>,
-    call: &Call<'_, H>,
+pub fn ask<G: Generation>(
+    gimp: &Gimp<G>,
+    controls: &dyn Controls<G>,
+    (filter, call): (Filter, &Call<'_, G>),
     mut work: Work,
     check: &dyn Fn(Output) -> Result<(), Problem>,
 ) -> Result<Option<Choice>, Problem> {
     // A device that the last run had may be gone; the models are the same on every one.
-    let models = work
-        .engine(crate::settings::Device::Automatic)
-        .and_then(|engine| engine.models(call.procedure.filter))?;
-    let widgets = controls.widgets();
-    let mut parts = None;
+    let models = work.engine(Device::Automatic).and_then(|engine| engine.models(filter))?;
+    let models: Vec<_> = models.into_iter().map(entry).collect();
     let (stored, has_visible) = (work.stored().clone(), work.has_visible());
-    controls.open(call.procedure, &call.values, &models, &mut |content| {
-        // SAFETY: widgets of this window, made on the main thread; GTK copies texts.
-        parts = Some(unsafe {
-            let preview = (widgets.gimp_zoom_preview_new)(call.drawable);
-            (widgets.gtk_box_pack_start)(content, preview, 1, 1, 0);
-            let label = || {
-                let label = (widgets.gtk_label_new)(c"".as_ptr());
-                (widgets.gtk_misc_set_alignment)(label, 0.0, 0.5);
-                (widgets.gtk_label_set_line_wrap)(label, 1);
-                (widgets.gtk_box_pack_start)(content, label, 0, 0, 2);
-                label
-            };
-            (preview, label(), label())
-        });
-    })?;
-    let (widget, status, device) =
-        parts.ok_or_else(|| Problem::new("the dialog has no place for a preview"))?;
+    let view = View::open(gimp, controls, call.drawable, call.procedure, (&call.values, &models))?;
     let dialog = Dialog {
         controls,
-        procedure: call.procedure,
+        filter,
         check,
-        preview: Preview::new(widgets, widget, stored),
-        status,
-        device,
+        view: &view,
+        preview: Preview::new(stored),
+        has_shape: Cell::new(false),
         worker: Worker::start(work),
         values: RefCell::default(),
         asked: RefCell::default(),
@@ -130,31 +78,38 @@ pub fn ask<H: Handle>(
         busy: Cell::new(true),
     };
     controls.set_sensitive("use-visible", has_visible);
-    let data: Pointer = (&raw const dialog).cast_mut().cast();
-    // SAFETY: the clock and the signal's handler see `dialog`, which lives until both are gone.
-    let clock = unsafe {
-        let draw = draw::<H> as unsafe extern "C" fn(Pointer, Pointer);
-        let nothing = std::ptr::null_mut();
-        let glib = &gimp.glib;
-        (glib.g_signal_connect_data)(widget, c"invalidated".as_ptr(), draw as Pointer, data, nothing, 0);
-        (glib.g_timeout_add)(CLOCK, tick::<H>, data)
-    };
-    dialog.look();
-    let accepted = controls.run();
-    // SAFETY: the clock of this dialog, which never stops by itself.
-    unsafe { (gimp.glib.g_source_remove)(clock) };
+    let accepted = view.watch(&|| dialog.tick(), &|| dialog.draw(), || {
+        dialog.look();
+        controls.run()
+    });
     let values = controls.values();
     controls.close();
-    let work = dialog.worker.stop();
+    let Dialog { worker, made, .. } = dialog;
+    let work = worker.stop();
     if !accepted {
         return Ok(None);
     }
-    let settings = Settings::new(call.procedure, &values)?;
-    let made = dialog.made.into_inner().filter(|(with, _)| *with == settings).map(|(_, made)| made);
+    let settings = Settings::new(filter, &values)?;
+    let made = made.into_inner().filter(|(with, _)| *with == settings).map(|(_, made)| made);
     work.map(|work| Some(Choice { values, work, made }))
 }
 
-impl<H: Handle> Dialog<'_, H> {
+impl<G: Generation> Dialog<'_, G> {
+    fn tick(&self) {
+        // GIMP fills the rest of a preview of another shape with the last row or column.
+        if !self.has_shape.replace(true) {
+            self.view.set_size(self.preview.shape());
+        }
+        self.look();
+    }
+
+    /// Draws what is visible of the preview.
+    fn draw(&self) {
+        if let Some(port) = self.view.port() {
+            self.view.draw(&port, &self.preview.render(&port));
+        }
+    }
+
     /// Looks at the controls and at the answers of the worker.
     fn look(&self) {
         let values = self.controls.values();
@@ -166,36 +121,37 @@ impl<H: Handle> Dialog<'_, H> {
             match answer {
                 Answer::Progress(done) if self.busy.get() => {
                     let text = tr("Looking for rust: {0} %");
-                    self.say(self.status, &text.replace("{0}", &format!("{:.0}", done * 100.0)));
+                    self.view.say(STATUS, &text.replace("{0}", &format!("{:.0}", done * 100.0)));
                 }
                 Answer::Progress(_) => {}
                 Answer::RunsOn { device, placements } => {
-                    self.say(self.device, &device);
-                    self.explain(self.device, &placements);
+                    self.view.say(DEVICE, &device);
+                    self.view.explain(DEVICE, &placements);
                 }
                 Answer::Made(settings, made) => {
                     self.busy.set(self.asked.borrow().as_ref() != Some(&settings));
-                    self.say(self.status, &self.found(&made));
-                    self.preview.show(&made, self.procedure.filter);
+                    self.view.say(STATUS, &self.found(&made));
+                    self.preview.show(&made, self.filter);
+                    self.view.invalidate();
                     *self.made.borrow_mut() = Some((settings, made));
                 }
                 Answer::Failed(problem) => {
                     self.busy.set(false);
-                    self.say(self.status, &problem.to_string());
-                    self.say(self.device, "");
+                    self.view.say(STATUS, &problem.to_string());
+                    self.view.say(DEVICE, "");
                 }
             }
         }
     }
 
     fn controls_changed(&self, values: &[Value]) {
-        let settings = Settings::new(self.procedure, values);
+        let settings = Settings::new(self.filter, values);
         let checked = settings.and_then(|settings| (self.check)(settings.output).map(|()| settings));
         self.controls.set_acceptable(checked.is_ok());
         match checked {
-            Err(problem) => self.say(self.status, &problem.to_string()),
+            Err(problem) => self.view.say(STATUS, &problem.to_string()),
             Ok(settings) => {
-                if self.procedure.filter == Filter::Derust {
+                if self.filter == Filter::Derust {
                     // Edges are those of the mask that a threshold or a layer mask makes.
                     let masked = settings.threshold.is_some() || settings.output == Output::LayerMask;
                     self.controls.set_sensitive("edge-softness", masked);
@@ -213,57 +169,13 @@ impl<H: Handle> Dialog<'_, H> {
         match made.summary {
             Some(summary) => tr("{0} % rust in {1} regions")
                 .replace("{0}", &format!("{:.2}", summary.fraction * 100.0))
-                .replace("{1}", &summary.regions.to_string()),
+                .replace("{1}", &summary.region_count.to_string()),
             None => tr("The preview shows the result."),
         }
-    }
-
-    fn say(&self, label: Pointer, text: &str) {
-        let widgets = self.controls.widgets();
-        // SAFETY: a label of the window, which is open; GTK copies the text.
-        unsafe { (widgets.gtk_label_set_text)(label, c_text(text).as_ptr()) };
-    }
-
-    /// What a label says when the pointer rests on it.
-    fn explain(&self, label: Pointer, text: &str) {
-        let widgets = self.controls.widgets();
-        // SAFETY: a label of the window, which is open; GTK copies the text.
-        unsafe { (widgets.gtk_widget_set_tooltip_text)(label, c_text(text).as_ptr()) };
     }
 }
 
 /// How a model stands in the list.
-fn entry(model: &Model) -> String {
-    format!("{} {}", model.name, model.version)
-}
-
-/// The value of the parameter `model` for an entry of the list: the first one serves, whatever its name will be.
-fn name_at(names: &[String], index: c_int) -> String {
-    let index = usize::try_from(index).unwrap_or(0);
-    if index == 0 { String::new() } else { names.get(index).cloned().unwrap_or_default() }
-}
-
-impl Engine {
-    /// [`Engine::runs_on`], or why it does not run.
-    fn truth(&self) -> String {
-        self.runs_on().unwrap_or_else(|problem| problem.to_string())
-    }
-}
-
-/// The clock's callback; goes on for ever.
-unsafe extern "C" fn tick<H: Handle>(data: Pointer) -> c_int {
-    // SAFETY: the address of the dialog, which lives as long as its clock.
-    let dialog = unsafe { &*data.cast::<Dialog<'_, H>>() };
-    let _ = catch_unwind(AssertUnwindSafe(|| {
-        dialog.preview.take_shape();
-        dialog.look();
-    }));
-    1
-}
-
-/// The preview shows another part of the picture, or has something new to show.
-unsafe extern "C" fn draw<H: Handle>(_preview: Pointer, data: Pointer) {
-    // SAFETY: the address of the dialog, which lives as long as its window.
-    let dialog = unsafe { &*data.cast::<Dialog<'_, H>>() };
-    let _ = catch_unwind(AssertUnwindSafe(|| dialog.preview.draw()));
+fn entry(model: ModelInfo) -> Entry {
+    Entry { label: format!("{} {}", model.name, model.version), value: model.name }
 }

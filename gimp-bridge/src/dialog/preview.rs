@@ -1,13 +1,12 @@
 //! The preview: the visible part of the result, reduced to the size of the widget.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ffi::c_int;
 use std::sync::Arc;
 
-use crate::gimp::{Handle, Pointer, Widgets};
+use crate::filter::{Filter, Made, Source};
+use crate::gimp::Port;
 use crate::pixels::{Picture, Plane, Rectangle};
-use crate::procedures::Filter;
-use crate::work::{Made, Source};
 
 /// The picture of the preview is made to fit within this width and height.
 const PICTURE: (u32, u32) = (330, 220);
@@ -18,13 +17,8 @@ const SAMPLES: u32 = 3;
 /// What lies over rust: a colour that metal does not have, and how much of it.
 const TINT: ([f32; 3], f32) = ([255.0, 0.0, 64.0], 0.6);
 
-/// GIMP's preview widget, and what it shows.
-pub struct Preview<'a, H> {
-    widgets: &'a Widgets<H>,
-    widget: Pointer,
-    scene: RefCell<Scene>,
-    has_shape: Cell<bool>,
-}
+/// What the preview of a dialog shows.
+pub struct Preview(RefCell<Scene>);
 
 /// What the preview shows.
 struct Scene {
@@ -43,17 +37,6 @@ enum View {
     Tinted(Arc<Plane>),
 }
 
-/// Which part of the area the widget shows.
-#[derive(Clone, Copy, Debug)]
-struct Port {
-    /// Size of the widget in its pixels.
-    size: (u32, u32),
-    /// How far it is scrolled, in its pixels.
-    position: (i32, i32),
-    /// 1 shows the whole area.
-    zoom: f64,
-}
-
 /// The largest width and height of the area's shape that fit.
 fn fitting(area: Rectangle) -> (c_int, c_int) {
     let (width, height) = (f64::from(area.width.max(1)), f64::from(area.height.max(1)));
@@ -62,67 +45,37 @@ fn fitting(area: Rectangle) -> (c_int, c_int) {
     (side(width), side(height))
 }
 
-impl<'a, H: Handle> Preview<'a, H> {
+impl Preview {
     /// A preview that shows the picture as it is.
-    pub fn new(widgets: &'a Widgets<H>, widget: Pointer, stored: Source) -> Self {
-        let scene = RefCell::new(Scene { area: stored.area, source: stored, view: View::Picture });
-        Preview { widgets, widget, scene, has_shape: Cell::new(false) }
+    pub fn new(stored: Source) -> Self {
+        Preview(RefCell::new(Scene { area: stored.area, source: stored, view: View::Picture }))
     }
 
-    /// Lets the part of the widget that shows the picture have its shape, once: GIMP fills the rest of another shape with
-    /// the last row or column. The window has to be shown before, since GIMP sets a small size of its own then.
-    pub fn take_shape(&self) {
-        if self.has_shape.replace(true) {
-            return;
-        }
-        let (width, height) = fitting(self.scene.borrow().area);
-        // SAFETY: the widget belongs to a window that is open.
-        unsafe {
-            let area = (self.widgets.gimp_preview_get_area)(self.widget);
-            (self.widgets.gtk_widget_set_size_request)(area, width, height);
-        }
+    /// The width and height for the part of a widget that shows the picture, so that it has its shape.
+    pub fn shape(&self) -> (c_int, c_int) {
+        fitting(self.0.borrow().area)
     }
 
-    /// Shows a result as soon as the widget is drawn.
+    /// Shows a result as soon as it is drawn.
     pub fn show(&self, made: &Made, filter: Filter) {
-        let mut scene = self.scene.borrow_mut();
+        let mut scene = self.0.borrow_mut();
         scene.source = made.source.clone();
         scene.view = match (filter, &made.picture, &made.mask) {
             (Filter::Derust, Some(picture), mask) => View::Result(picture.clone(), mask.clone()),
             (Filter::SegmentRust, _, Some(mask)) => View::Tinted(mask.clone()),
             _ => View::Picture,
         };
-        drop(scene);
-        // SAFETY: the widget belongs to a window that is open.
-        unsafe { (self.widgets.gimp_preview_invalidate)(self.widget) };
     }
 
-    /// Draws what is visible.
-    pub fn draw(&self) {
-        const RGBA: c_int = 1;
-        let (mut width, mut height, mut x, mut y) = (0, 0, 0, 0);
-        // SAFETY: the widget belongs to a window that is open; the places are this function's own.
-        let zoom = unsafe {
-            (self.widgets.gimp_preview_get_size)(self.widget, &mut width, &mut height);
-            (self.widgets.gimp_preview_get_position)(self.widget, &mut x, &mut y);
-            (self.widgets.gimp_zoom_preview_get_factor)(self.widget)
-        };
-        let (Ok(columns @ 1..), Ok(rows @ 1..)) = (u32::try_from(width), u32::try_from(height)) else {
-            return;
-        };
-        let pixels = self.scene.borrow().render(Port { size: (columns, rows), position: (x, y), zoom });
-        // SAFETY: the buffer has the rows that are drawn.
-        unsafe {
-            let area = (self.widgets.gimp_preview_get_area)(self.widget);
-            let pixels = pixels.as_ptr();
-            (self.widgets.gimp_preview_area_draw)(area, 0, 0, width, height, RGBA, pixels, width * 4);
-        }
+    /// Red, green, blue and opacity of every pixel that the port shows.
+    pub fn render(&self, port: &Port) -> Vec<u8> {
+        self.0.borrow().render(port)
     }
 }
 
 impl Scene {
     /// Red, green, blue and opacity of every pixel of the widget; transparent where the area's shape leaves it free.
-    fn render(&self, port: Port) -> Vec<u8> {
+    fn render(&self, port: &Port) -> Vec<u8> {
         let (columns, rows) = port.size;
         let per_pixel = |count: u32, length: u32| f64::from(length) / f64::from(count) / port.zoom;
         let (horizontal, vertical) = (per_pixel(columns, self.area.width), per_pixel(rows, self.area.height));
@@ -197,7 +150,7 @@ mod tests {
     }
 
     fn grays(scene: &Scene, size: (u32, u32), position: (i32, i32), zoom: f64) -> Vec<u8> {
-        scene.render(Port { size, position, zoom }).chunks_exact(4).map(|pixel| pixel[0]).collect()
+        scene.render(&Port { size, position, zoom }).chunks_exact(4).map(|pixel| pixel[0]).collect()
     }
 
     #[test]
@@ -217,7 +170,7 @@ mod tests {
         let scene = scene(View::Picture);
         assert_eq!(grays(&scene, (3, 4), (0, 0), 1.0), [10, 20, 30, 50, 60, 70, 0, 0, 0, 0, 0, 0]);
         assert_eq!(grays(&scene, (5, 2), (0, 0), 1.0), [10, 20, 30, 0, 0, 50, 60, 70, 0, 0]);
-        let pixels = scene.render(Port { size: (3, 4), position: (0, 0), zoom: 1.0 });
+        let pixels = scene.render(&Port { size: (3, 4), position: (0, 0), zoom: 1.0 });
         let opacities: Vec<_> = pixels.chunks_exact(4).map(|pixel| pixel[3]).collect();
         assert_eq!(opacities, [[255; 6], [0; 6]].concat());
     }
@@ -250,7 +203,7 @@ mod tests {
         scene.source.selection = plane([255, 255, 255, 0, 0, 0, 0, 0]);
         assert_eq!(grays(&scene, (3, 2), (0, 0), 1.0), [255, 20, 30, 50, 60, 70]);
         scene.view = View::Tinted(Arc::new(Plane { width: 4, height: 2, values: vec![255; 8] }));
-        let tinted = scene.render(Port { size: (3, 2), position: (0, 0), zoom: 1.0 });
+        let tinted = scene.render(&Port { size: (3, 2), position: (0, 0), zoom: 1.0 });
         assert_eq!(tinted[..12], [157, 4, 42, 255, 161, 8, 46, 255, 30, 30, 30, 255]);
     }
 }

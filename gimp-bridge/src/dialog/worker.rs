@@ -5,10 +5,8 @@ use std::sync::mpsc::{self, Receiver, Sender};
 use std::sync::{Arc, Mutex, OnceLock};
 use std::thread::JoinHandle;
 
-use crate::messages::tr;
-use crate::problem::Problem;
-use crate::settings::Settings;
-use crate::work::{ANALYSED, Made, Work};
+use crate::filter::{self, ANALYSED, Made, Settings, Work};
+use crate::text::{Problem, tr};
 
 /// What the thread says.
 pub enum Answer {
@@ -107,13 +105,14 @@ fn make(work: &mut Work, settings: Settings, wanted: &Wanted, answer: &Sender<An
     let say = |message| drop(answer.send(message));
     let say_device = |work: &mut Work| {
         if let Ok(engine) = work.engine(settings.device) {
-            say(Answer::RunsOn { device: engine.truth(), placements: engine.placements() });
+            let device = engine.runs_on().unwrap_or_else(|problem| problem.to_string());
+            say(Answer::RunsOn { device, placements: engine.placements() });
         }
     };
     say_device(work);
     let mut told = 0.0;
     let canvas = OnceLock::new();
-    let made = work.make(&settings, &canvas, &mut |done| {
+    let made = filter::make(work, &settings, &canvas, &mut |done| {
         if done >= told + 0.01 {
             told = done;
             say(Answer::Progress(done));

@@ -6,7 +6,7 @@ use derust_engine::filters::derust::Removal;
 use derust_engine::filters::segment_rust::{Outputs, Segmentation};
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
 use crate::image::{self, Pixels};
@@ -16,11 +16,11 @@ use crate::{engine, remove, segment, sized};
 
 /// What an analysis holds.
 pub(crate) struct Analysed {
-    found: Found,
+    found: Outcome,
     home: Home,
 }
 
-enum Found {
+enum Outcome {
     Rust(Segmentation),
     Removal(Removal),
 }
@@ -62,7 +62,7 @@ pub unsafe extern "C" fn derust_analyse_segment(
         let found = watch::over(callback, cancel, |watch| {
             watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
         })?;
-        slot.fill(Analysed { found: Found::Rust(found), home: entered.home });
+        slot.fill(Analysed { found: Outcome::Rust(found), home: entered.home });
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -104,7 +104,7 @@ pub unsafe extern "C" fn derust_analyse_remove(
             let engine = &entered.engine;
             watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
         })?;
-        slot.fill(Analysed { found: Found::Removal(found), home: entered.home });
+        slot.fill(Analysed { found: Outcome::Removal(found), home: entered.home });
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -149,7 +149,7 @@ pub unsafe extern "C" fn derust_compose(
         // SAFETY: the caller's promise.
         let cancel = unsafe { watch::flag(options.cancel) };
         match (&analysed.found, options.output) {
-            (Found::Removal(removal), DERUST_OUTPUT_RESULT) => {
+            (Outcome::Removal(removal), DERUST_OUTPUT_RESULT) => {
                 if let Some(mask) = &mask {
                     mask.must_be_gray()?;
                 } else if removal.alpha().is_none() {
@@ -167,7 +167,7 @@ pub unsafe extern "C" fn derust_compose(
                     })
                 })
             }
-            (Found::Rust(found), DERUST_OUTPUT_OVERLAY) => {
+            (Outcome::Rust(found), DERUST_OUTPUT_OVERLAY) => {
                 let found = with_threshold(found, threshold);
                 let job = remove::Job { image, output };
                 job.check(None)?;
@@ -175,7 +175,7 @@ pub unsafe extern "C" fn derust_compose(
                     watch.run(|control| job.compose(|target| Ok(found.write_overlay(target, control)?)))
                 })
             }
-            (Found::Rust(found), kind @ (DERUST_OUTPUT_MASK | DERUST_OUTPUT_PROBABILITY)) => {
+            (Outcome::Rust(found), kind @ (DERUST_OUTPUT_MASK | DERUST_OUTPUT_PROBABILITY)) => {
                 let found = with_threshold(found, threshold);
                 output.must_be_gray()?;
                 output.must_have_size(image.size(), image.name())?;
@@ -226,7 +226,7 @@ pub unsafe extern "C" fn derust_analysis_report(
         // SAFETY: the caller's promise.
         let image = unsafe { image::pixels(image, "image") }?;
         image.must_have_size(analysed.size(), "the analysed region")?;
-        let Found::Rust(found) = &analysed.found else {
+        let Outcome::Rust(found) = &analysed.found else {
             let text = "analysis is one for removal; reports come from derust_analyse_segment()";
             return Err(Failure::argument(text));
         };
@@ -262,8 +262,8 @@ impl Analysed {
     /// Width and height of the region that was analysed.
     fn size(&self) -> (u32, u32) {
         match &self.found {
-            Found::Rust(found) => found.size(),
-            Found::Removal(removal) => removal.size(),
+            Outcome::Rust(found) => found.size(),
+            Outcome::Removal(removal) => removal.size(),
         }
     }
 }
@@ -275,12 +275,12 @@ fn with_threshold(found: &Segmentation, threshold: Option<f32>) -> Cow<'_, Segme
     }
 }
 
-fn wrong_output(found: &Found, output: i32) -> Failure {
+fn wrong_output(found: &Outcome, output: i32) -> Failure {
     let (kind, fitting) = match found {
-        Found::Rust(_) => {
+        Outcome::Rust(_) => {
             ("segmentation", "DERUST_OUTPUT_MASK, DERUST_OUTPUT_PROBABILITY or DERUST_OUTPUT_OVERLAY")
         }
-        Found::Removal(_) => ("removal", "DERUST_OUTPUT_RESULT"),
+        Outcome::Removal(_) => ("removal", "DERUST_OUTPUT_RESULT"),
     };
     let known = (DERUST_OUTPUT_RESULT..=DERUST_OUTPUT_OVERLAY).contains(&output);
     let what = if known { "which this analysis cannot give" } else { "which is no DERUST_OUTPUT_ constant" };

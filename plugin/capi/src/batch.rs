@@ -7,7 +7,7 @@ use derust_engine::Control;
 use derust_interface::*;
 
 use crate::engine::{self, EngineHandle};
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::Slot;
 use crate::image::{self, Pixels};

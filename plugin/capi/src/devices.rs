@@ -6,7 +6,7 @@ use derust_engine::DeviceEntry;
 use derust_engine::runtime::Provider;
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::handle::{self, Handle, Slot};
 use crate::text::c_string;
 use crate::{engine, guard, sized};

@@ -3,15 +3,16 @@
 use std::ffi::{CString, c_char, c_void};
 use std::num::NonZero;
 use std::path::PathBuf;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 use std::time::Duration;
 
 use derust_engine::models::Store;
-use derust_engine::runtime::{DeviceKind, SessionOptions};
+use derust_engine::runtime::{DeviceKind, Location, SessionOptions};
 use derust_engine::{Level, Log};
 use derust_interface::*;
+use once_cell::sync::OnceCell;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
 use crate::{own_file, sized, text};
@@ -29,7 +30,7 @@ pub(crate) struct EngineHandle {
     /// Pictures that a batch works on at a time.
     pub(crate) sessions: usize,
     /// Version and path of ONNX Runtime, once they were asked for.
-    pub(crate) runtime: OnceLock<[CString; 2]>,
+    pub(crate) runtime: OnceCell<[CString; 2]>,
 }
 
 // SAFETY: `derust_engine` pointers are made by `handle::give` from this type alone.
@@ -85,7 +86,7 @@ pub unsafe extern "C" fn derust_engine_create(
         let sessions = options.sessions;
         let engine = derust_engine::Engine::new(options);
         engine.check_device().map_err(derust_engine::Error::from)?;
-        slot.fill(Arc::new(EngineHandle { sessions, engine, home, runtime: OnceLock::new() }));
+        slot.fill(Arc::new(EngineHandle { sessions, engine, home, runtime: OnceCell::new() }));
         Ok(())
     };
     // SAFETY: the caller's promise.
@@ -180,15 +181,14 @@ unsafe fn engine_options(
     // SAFETY: the caller's promise.
     let folders = unsafe { folders(options.model_folders, options.model_folder_count) }?;
     // SAFETY: the caller's promise.
-    let runtime = unsafe { text::optional_path(options.runtime_library, "options.runtime_library") }?;
+    let file = unsafe { text::optional_path(options.runtime_library, "options.runtime_library") }?;
     let store = if options.only_these_folders == 1 {
         Store::only(&folders)
     } else {
         Store::installed_with(&folders, own_file::model_folder().as_deref())
     };
     Ok(derust_engine::EngineOptions {
-        runtime,
-        runtime_folders: own_file::runtime_folders(),
+        runtime: Location { file, folders: own_file::runtime_folders() },
         store,
         session: SessionOptions {
             threads: NonZero::new(options.threads as usize),

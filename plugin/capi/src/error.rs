@@ -1,54 +1,12 @@
-//! Why a call failed.
+//! What a program learns of a call that failed.
 
 use std::ffi::{CString, c_char};
 
 use derust_interface::*;
 
-use crate::guard;
+use crate::failure::Failure;
 use crate::handle::{self, Handle};
-use crate::text;
-
-/// Why a call failed, on its way to an error object.
-#[derive(Debug)]
-pub(crate) struct Failure {
-    pub(crate) status: Status,
-    pub(crate) message: String,
-}
-
-impl Failure {
-    pub(crate) fn new(status: Status, message: impl Into<String>) -> Self {
-        Failure { status, message: message.into() }
-    }
-
-    pub(crate) fn argument(message: impl Into<String>) -> Self {
-        Failure::new(DERUST_ERROR_ARGUMENT, message)
-    }
-}
-
-impl From<derust_engine::Error> for Failure {
-    fn from(error: derust_engine::Error) -> Self {
-        use derust_engine::Error;
-        use derust_engine::pixels::PixelsError;
-        use derust_engine::runtime::RuntimeError;
-        let status = match &error {
-            Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
-            Error::Pixels(_) | Error::Unjudgeable(_) => DERUST_ERROR_IMAGE,
-            Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
-            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
-            Error::Runtime(_) => DERUST_ERROR_RUNTIME,
-            Error::Cancelled(_) => DERUST_ERROR_CANCELLED,
-            Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,
-            Error::Option(_) => DERUST_ERROR_ARGUMENT,
-        };
-        Failure::new(status, error.to_string())
-    }
-}
-
-impl From<derust_engine::pixels::PixelsError> for Failure {
-    fn from(error: derust_engine::pixels::PixelsError) -> Self {
-        derust_engine::Error::from(error).into()
-    }
-}
+use crate::{guard, text};
 
 /// What an error object holds.
 pub(crate) struct ErrorObject {

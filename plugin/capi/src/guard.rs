@@ -6,7 +6,7 @@ use std::sync::Once;
 
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::handle::Slot;
 
 /// Runs the body of a function that answers with a status, and fills the caller's error object if it fails.

@@ -3,7 +3,7 @@
 //! A handle is a boxed Rust value. The caller owns it from the call that made it to the `_free` call that takes it
 //! back; in between the library borrows it for a call at a time.
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// An opaque type of the interface.
 ///

@@ -7,7 +7,7 @@ use std::slice;
 use derust_engine::pixels::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Region, Transfer};
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::sized;
 
 /// The caller's pixels. The description has been checked: every pixel lies in the buffer.

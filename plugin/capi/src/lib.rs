@@ -17,6 +17,7 @@ mod cancel;
 mod devices;
 mod engine;
 mod error;
+mod failure;
 mod guard;
 mod handle;
 mod image;

@@ -2,7 +2,7 @@
 
 use std::ffi::CString;
 
-use derust_engine::models::Origin;
+use derust_engine::models::{Idle, ModelError, Origin};
 use derust_engine::runtime::Placement;
 use derust_engine::{Kind, ModelEntry};
 use derust_interface::*;
@@ -54,10 +54,20 @@ impl ListedModel {
             name: c_string(&name),
             version: c_string(&version),
             origin: c_string(&origin),
-            reason: c_string(&entry.idle_because.unwrap_or_default()),
+            reason: c_string(&entry.idle_because.as_ref().map(reason).unwrap_or_default()),
             device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
             placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
         }
+    }
+}
+
+/// Why a model does not serve, and what to do about it.
+fn reason(because: &Idle) -> String {
+    match because {
+        Idle::Unusable(ModelError::NoManifest) => {
+            format!("{because}; the program derust writes one to start from: derust models adopt FILE")
+        }
+        other => other.to_string(),
     }
 }
 

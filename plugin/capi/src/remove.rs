@@ -3,7 +3,7 @@
 use derust_engine::{Control, MaskMode};
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard;
 use crate::image::{self, Pixels};
 use crate::segment::{ANALYSING, scale, selector, switch};

@@ -4,7 +4,7 @@ use derust_engine::survey::Survey;
 use derust_interface::*;
 
 use crate::devices::entry;
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard;
 use crate::handle::{self, Handle};
 use crate::sized;
@@ -13,7 +13,7 @@ use crate::sized;
 pub(crate) struct FoundRust {
     pub(crate) survey: Survey,
     pub(crate) threshold: f32,
-    /// x, y, x, y, … for every region, if outlines were asked for.
+    /// x, y, x, y, … for every region, if contours were asked for.
     pub(crate) contours: Option<Vec<Vec<i32>>>,
 }
 
@@ -24,8 +24,8 @@ unsafe impl Handle for Report {
 
 impl FoundRust {
     pub(crate) fn new(mut survey: Survey, threshold: f32) -> Self {
-        let flat = |outline: Vec<[u32; 2]>| outline.into_iter().flatten().map(|place| place as i32).collect();
-        let contours = survey.outlines.take().map(|outlines| outlines.into_iter().map(flat).collect());
+        let flat = |contour: Vec<[u32; 2]>| contour.into_iter().flatten().map(|place| place as i32).collect();
+        let contours = survey.contours.take().map(|contours| contours.into_iter().map(flat).collect());
         FoundRust { survey, threshold, contours }
     }
 }
@@ -51,7 +51,7 @@ pub unsafe extern "C" fn derust_report_summary(
             pixels: survey.pixels,
             rust_pixels: survey.rust_pixels,
             fraction: survey.fraction(),
-            region_count: survey.patches.len() as u64,
+            region_count: survey.regions.len() as u64,
             threshold: found.threshold,
             ..Summary::default()
         };
@@ -77,14 +77,14 @@ pub unsafe extern "C" fn derust_report_region(
     let body = || {
         // SAFETY: the caller's promise.
         let found = unsafe { handle::required(report, "report") }?;
-        let patch = entry(&found.survey.patches, index, "report")?;
+        let found_region = entry(&found.survey.regions, index, "report")?;
         let value = Region {
-            x: patch.x,
-            y: patch.y,
-            width: patch.width,
-            height: patch.height,
-            mean_probability: patch.mean_probability,
-            area: patch.area,
+            x: found_region.x,
+            y: found_region.y,
+            width: found_region.width,
+            height: found_region.height,
+            mean_probability: found_region.mean_probability,
+            area: found_region.area,
             ..Region::default()
         };
         // SAFETY: the caller's promise.

@@ -2,6 +2,7 @@
 
 use derust_interface::*;
 
+use crate::failure::Failure;
 use crate::{engine, guard, sized, text};
 
 /// Tells which ONNX Runtime computes, and loads it if it was not loaded yet.
@@ -18,9 +19,10 @@ pub unsafe extern "C" fn derust_engine_runtime(
     let body = || {
         // SAFETY: the caller's promise.
         let entered = unsafe { engine::enter(engine) }?;
-        let loaded = entered.engine.runtime().map_err(derust_engine::Error::from)?;
-        let texts = || [loaded.version(), &loaded.path().display().to_string()].map(text::c_string);
-        let [version, path] = entered.runtime.get_or_init(texts);
+        let [version, path] = entered.runtime.get_or_try_init(|| {
+            let loaded = entered.engine.runtime().map_err(derust_engine::Error::from)?;
+            Ok::<_, Failure>([loaded.version(), &loaded.path().display().to_string()].map(text::c_string))
+        })?;
         let value = Runtime { version: version.as_ptr(), path: path.as_ptr(), ..Runtime::default() };
         // SAFETY: the caller's promise.
         unsafe { sized::write(runtime, &value, "runtime") }

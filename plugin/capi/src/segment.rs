@@ -8,7 +8,7 @@ use derust_engine::filters::segment_rust::{Outputs, Surveying};
 use derust_engine::models::Selector;
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 use crate::guard;
 use crate::handle::Slot;
 use crate::image::{self, Pixels};
@@ -49,7 +49,7 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
             // No option says otherwise yet, and programs rely on an answer for every picture.
             judge_anyway: true,
         },
-        survey: if contours { Surveying::Outlines } else { Surveying::Patches },
+        survey: if contours { Surveying::Contours } else { Surveying::Regions },
     })
 }
 

@@ -6,7 +6,7 @@
 
 use derust_interface::*;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// No struct of this interface will ever be larger; a `struct_size` beyond is a variable that was never set.
 const LARGEST: usize = 4096;

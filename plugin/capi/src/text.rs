@@ -3,7 +3,7 @@
 use std::ffi::{CStr, CString, c_char};
 use std::path::PathBuf;
 
-use crate::error::Failure;
+use crate::failure::Failure;
 
 /// A text for the caller; what C cannot hold is replaced.
 pub(crate) fn c_string(text: &str) -> CString {

@@ -7,6 +7,7 @@
 //!
 //! It is a library for the sake of its fuzz target; nothing in it is meant for other programs.
 
+mod advice;
 mod batch;
 mod cli;
 mod destination;
@@ -21,6 +22,7 @@ mod remove;
 mod report;
 mod segment;
 mod stop;
+mod whole_file;
 
 use std::process::ExitCode;
 

@@ -12,6 +12,7 @@ use derust_engine::Log;
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
+use crate::advice;
 use crate::cli::Work;
 use crate::judging::Unjudged;
 
@@ -113,7 +114,7 @@ impl Report {
     pub fn failure(&mut self, path: &Path, error: &anyhow::Error) {
         self.failures += 1;
         let unjudged = error.is::<Unjudged>();
-        let error = one_line(format_args!("{error:#}"));
+        let error = one_line(advice::failure(error));
         if self.json {
             let mut line = picture(path, "failed");
             line.insert("error".into(), error.clone().into());
@@ -171,7 +172,7 @@ fn name(path: &Path) -> Value {
 
 /// Says why the whole call failed.
 pub fn failed(error: &anyhow::Error) -> ExitCode {
-    complain(format_args!("{error:#}"));
+    complain(advice::failure(error));
     ExitCode::FAILURE
 }
 

@@ -74,7 +74,7 @@ fn segment(
             Output::Probability => (None, Some(&mut target)),
             _ => (Some(&mut target), None),
         };
-        let outputs = Outputs { mask, probability, survey: Surveying::Patches };
+        let outputs = Outputs { mask, probability, survey: Surveying::Regions };
         let survey = found.write(&file.picture()?, outputs, control)?;
         (result, survey.expect("a survey was asked for"))
     };

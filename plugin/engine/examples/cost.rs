@@ -49,7 +49,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             let begin = Instant::now();
             let mut target = PictureMut::new(&mut mask, mask_layout)?;
             let outputs =
-                Outputs { mask: Some(&mut target), survey: Surveying::Patches, ..Default::default() };
+                Outputs { mask: Some(&mut target), survey: Surveying::Regions, ..Default::default() };
             found.write(&Picture::new(&data, layout)?, outputs, Control::default())?;
             times[1].push(begin.elapsed());
             let begin = Instant::now();

@@ -2,9 +2,9 @@
 
 use ndarray::{Array2, Array3};
 
-use crate::control::{Cancelled, Control};
-use crate::gaps;
+use crate::control::Cancelled;
 use crate::pixels::{Channels, Depth, Picture};
+use crate::resample::gaps;
 
 /// Pixels along a side of the grid at which stored numbers are looked at.
 const GRID: u32 = 512;
@@ -183,19 +183,4 @@ fn seen(
         return Err(Unjudgeable::Gray);
     }
     Ok((brightest < DARK).then_some(Caution::Dark))
-}
-
-/// The judgement of a call: an error where there can be none, unless the host wants an answer anyway.
-pub(crate) fn require(
-    picture: &Picture<'_>,
-    colours: &Array3<f32>,
-    anyway: bool,
-    control: Control<'_>,
-) -> Result<Option<Caution>, crate::Error> {
-    control.step(0, 1)?;
-    match judge(picture, colours)? {
-        Ok(caution) => Ok(caution),
-        Err(_) if anyway => Ok(None),
-        Err(reason) => Err(reason.into()),
-    }
 }

@@ -5,18 +5,15 @@
 //! | module       | what happens there                                                            |
 //! |--------------|-------------------------------------------------------------------------------|
 //! | [`pixels`]   | a host's pixels are described and checked; nothing is copied                  |
-//! | `tensor`     | they become planar float32 at the scale that the network knows                |
-//! | `tiles`      | large ones are cut into overlapping tiles, results joined without seams       |
-//! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
-//! | `serving`    | that one is tried out, used, and replaced when a better one comes             |
+//! | `resample`   | they become planar float32 at the scale that the network knows, and back      |
 //! | [`runtime`]  | ONNX Runtime is found and loaded; sessions run networks                       |
-//! | `analysis`   | a network runs over the picture: probability, fill, alpha                     |
-//! | `texture`    | a fill gets the texture that it lacks from the clean parts of the picture     |
-//! | `compose`    | analysis, picture and settings become a result; no network runs               |
-//! | `gaps`       | pixels that do not count are left out of everything                           |
+//! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
+//! | `analysis`   | a network runs over the picture in tiles: probability, fill, alpha            |
+//! | `serving`    | the networks in use: tried out, and replaced when a better one comes          |
 //! | `judgement`  | whether a picture can be judged at all                                        |
-//! | [`filters`]  | the recipes: [`Engine::segment`] and [`Engine::analyse_removal`]              |
-//! | [`survey`]   | areas, patches and grades of what was found                                   |
+//! | `compose`    | analysis, picture and settings become a result; no network runs               |
+//! | [`survey`]   | areas, regions and grades of what was found                                   |
+//! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
 //! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch and to stop it.
 
@@ -27,22 +24,15 @@ mod error;
 pub mod filters;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
-mod gaps;
 mod judgement;
 mod log;
 pub mod memory;
 pub mod models;
 pub mod pixels;
+mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
-mod tensor;
-mod texture;
-mod tiles;
-mod trial;
-mod views;
-mod watch;
-mod window;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -54,22 +44,24 @@ pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
-pub use trial::Trial;
+pub use serving::{ModelEntry, Trial};
 
-use analysis::Network;
+use filters::derust::{Cleaning, Removal, RemoveOptions};
+use filters::require_judgement;
+use filters::segment_rust::{SegmentOptions, Segmentation};
 use memory::{Memory, Share};
-use models::{Candidate, Preferences, PreferencesError, Selector, Store};
-use runtime::{DeviceKind, DeviceState, Placement, Provider, Runtime, RuntimeError, SessionOptions};
-use serving::Serving;
-use watch::Watcher;
+use models::{Model, Preferences, PreferencesError, Selector, Store};
+use pixels::Picture;
+use runtime::{
+    DeviceKind, DeviceState, Location, Placement, Provider, Runtime, RuntimeError, SessionOptions,
+};
+use serving::{Serving, Watcher};
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]
 pub struct EngineOptions {
-    /// The ONNX Runtime library; see [`Runtime::load`] for where it is looked for otherwise.
-    pub runtime: Option<PathBuf>,
-    /// Folders that are searched for ONNX Runtime before others; see [`Runtime::load_from`].
-    pub runtime_folders: Vec<PathBuf>,
+    /// Where ONNX Runtime lies.
+    pub runtime: Location,
     /// Where models are looked for.
     pub store: Store,
     /// How sessions compute.
@@ -88,8 +80,7 @@ pub struct EngineOptions {
 impl Default for EngineOptions {
     fn default() -> Self {
         EngineOptions {
-            runtime: None,
-            runtime_folders: vec![],
+            runtime: Location::default(),
             store: Store::new(&[]),
             session: SessionOptions::default(),
             sessions: 1,
@@ -103,24 +94,9 @@ impl Default for EngineOptions {
 /// Finds rust and takes it away. One engine serves any number of threads.
 #[derive(Debug)]
 pub struct Engine {
-    runtime: Option<PathBuf>,
-    runtime_folders: Vec<PathBuf>,
     serving: Arc<Serving>,
     memory: Option<Memory>,
     watcher: Mutex<Option<Watcher>>,
-}
-
-/// A line in the list of models.
-#[derive(Debug)]
-pub struct ModelEntry {
-    /// The file that was looked at.
-    pub candidate: Candidate,
-    /// Why it does not serve; `None` when it does.
-    pub idle_because: Option<String>,
-    /// Why it serves; `None` when it does not.
-    pub serves_because: Option<String>,
-    /// Where it runs; `None` before it was used.
-    pub placement: Option<Arc<Placement>>,
 }
 
 /// A device that derust knows.
@@ -135,37 +111,73 @@ pub struct DeviceEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        let EngineOptions { runtime, runtime_folders, store, session, sessions, memory_limit, watch, log } =
-            options;
-        let serving = Arc::new(Serving::new(store, session, sessions, log));
-        let watcher = watch.and_then(|interval| {
-            let (serving, runtime, folders) =
-                (Arc::clone(&serving), runtime.clone(), runtime_folders.clone());
-            let (store, log) = (serving.store().clone(), serving.log().clone());
-            let refresh = {
-                let log = log.clone();
-                move || {
-                    if let Err(error) = serving.refresh(&|| Runtime::load_from(runtime.as_deref(), &folders))
-                    {
-                        log.say(Level::Error, format_args!("{error}"));
-                    }
-                }
-            };
-            let started = Watcher::start(store, interval, log.clone(), refresh);
-            let complain =
-                |error| log.say(Level::Error, format_args!("model folders are not watched: {error}"));
-            started.map_err(complain).ok()
-        });
-        let memory = memory_limit.map(Memory::new);
-        Engine { runtime, runtime_folders, serving, memory, watcher: Mutex::new(watcher) }
+        let EngineOptions { runtime, store, session, sessions, memory_limit, watch, log } = options;
+        let serving = Arc::new(Serving::new(runtime, store, session, sessions, log));
+        let watcher = Mutex::new(watch.and_then(|interval| serving.watch(interval)));
+        Engine { serving, memory: memory_limit.map(Memory::new), watcher }
+    }
+
+    /// Finds the rust in a picture's region.
+    ///
+    /// # Errors
+    /// When the picture cannot be judged, no model serves, ONNX Runtime cannot be used, the network fails, or the caller
+    /// stops the call.
+    pub fn segment(
+        &self,
+        picture: &Picture<'_>,
+        options: &SegmentOptions,
+        control: Control<'_>,
+    ) -> Result<Segmentation, Error> {
+        options.check()?;
+        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref())?;
+        let manifest = &network.model.manifest;
+        let working = options.scale.working_size(picture, manifest);
+        let _share = self.share_memory(network.bytes_needed(working))?;
+        let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
+        let caution = require_judgement(picture, &colours, options.judge_anyway, control.part(0.1, 0.1))?;
+        let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
+        let probability = found.probability(&network)?;
+        let threshold = options.threshold.unwrap_or(manifest.threshold);
+        Ok(Segmentation::new(probability, &colours, picture.size(), threshold, caution))
+    }
+
+    /// Analyses a picture's region for [`Removal::compose`].
+    ///
+    /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
+    /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
+    /// network with a mask input is told what it covers, soft edges included: grays blend the result and nothing
+    /// else. The alpha of a network that has none comes from the serving segment-rust model, at the scale that
+    /// this one knows, or from the mask where there is no such model.
+    ///
+    /// # Errors
+    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size, the
+    /// caller stops the call, or the picture cannot be judged and no mask replaces what is found.
+    pub fn analyse_removal(
+        &self,
+        picture: &Picture<'_>,
+        mask: Option<&Picture<'_>>,
+        options: &RemoveOptions,
+        control: Control<'_>,
+    ) -> Result<Removal, Error> {
+        let cleaning = Cleaning::new(&self.serving, picture, mask, options, control)?;
+        let _share = self.share_memory(cleaning.bytes_needed())?;
+        let colours = cleaning.colours()?;
+        let caution = cleaning.judge(&colours)?;
+        let coverage = cleaning.coverage()?;
+        let told = coverage.as_ref().map(|plane| plane.view());
+        let found = self.serving.run(&cleaning.network, &colours, told, cleaning.main.part(0.1, 1.0))?;
+        let fill = found.fill.ok_or_else(|| cleaning.network.lacks("fill"))?;
+        let alpha = cleaning.alpha(found.alpha, &fill, &colours)?;
+        let texture = cleaning.texture(&colours, &fill, alpha.as_ref(), coverage)?;
+        Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution))
     }
 
     /// ONNX Runtime, loaded.
     ///
     /// # Errors
-    /// See [`Runtime::load`].
+    /// See [`Runtime::load_from`].
     pub fn runtime(&self) -> Result<Runtime, RuntimeError> {
-        Runtime::load_from(self.runtime.as_deref(), &self.runtime_folders)
+        self.serving.runtime()
     }
 
     /// Every device that derust knows, whether it can be used, and whether this engine uses it.
@@ -218,7 +230,7 @@ impl Engine {
     /// # Errors
     /// When there is none that can be used, or ONNX Runtime or the device cannot.
     pub fn prepare(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Placement>, Error> {
-        let network = self.network(kind, wanted)?;
+        let network = self.serving.network(kind, wanted)?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -241,6 +253,16 @@ impl Engine {
         self.serving.list()
     }
 
+    /// Loads a model, whose ONNX file's content is `onnx`, runs it once and then `later_runs` times more, beside whatever
+    /// serves.
+    ///
+    /// # Errors
+    /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network
+    /// does not answer what its manifest says.
+    pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
+        self.serving.try_out(model, onnx, later_runs)
+    }
+
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight
     /// end on the network that they began with. A file that became unusable changes nothing: what was read from it
     /// before serves on, and [`Engine::models`] says why. Where a file is gone, the next best serves.
@@ -248,7 +270,7 @@ impl Engine {
     /// # Errors
     /// When ONNX Runtime cannot be used.
     pub fn refresh(&self) -> Result<(), Error> {
-        self.serving.refresh(&|| self.runtime())
+        self.serving.refresh()
     }
 
     /// Looks at the model folders no more, but when it is asked to. When this returns, the log says nothing more of them,
@@ -261,11 +283,6 @@ impl Engine {
 
     fn session_options(&self) -> &SessionOptions {
         self.serving.session_options()
-    }
-
-    /// The network of this kind that serves, or the one that is wanted.
-    fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
-        self.serving.network(kind, wanted, &|| self.runtime())
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.

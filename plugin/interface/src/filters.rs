@@ -27,7 +27,7 @@ pub struct SegmentOptions {
     pub model: *const c_char,
     /// Probability from which on a pixel counts as rust, above 0 and below 1; 0: the model's own.
     pub threshold: f32,
-    /// 1: the report holds the outline of every region. 0: it does not.
+    /// 1: the report holds the contour of every region. 0: it does not.
     pub contours: u32,
     /// May be NULL.
     pub progress: ProgressCallback,

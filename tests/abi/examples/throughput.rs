@@ -27,7 +27,7 @@ const PIXELS: usize = SIZE.0 as usize * SIZE.1 as usize;
 const PICTURES: usize = 4;
 
 /// Mask and probability.
-type Found = [Vec<u8>; 2];
+type Planes = [Vec<u8>; 2];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut arguments = std::env::args().skip(1);
@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let library = load(&Path::new(&prefix).canonicalize()?.join("lib/libderust.so.1"))?;
     let pictures: Vec<Vec<u8>> = (0..PICTURES).map(picture).collect();
     let alone = Handle::new(library, 1)?;
-    let expected: Vec<Found> =
+    let expected: Vec<Planes> =
         pictures.iter().map(|picture| alone.segment(picture)).collect::<Result<_, _>>()?;
     if expected[0] == expected[1] {
         return Err("different pictures give the same results, so this shows nothing".into());
@@ -71,7 +71,7 @@ fn work(
     threads: usize,
     time: Duration,
     pictures: &[Vec<u8>],
-    expected: &[Found],
+    expected: &[Planes],
 ) -> Result<(usize, Duration), String> {
     let (next, begin) = (AtomicUsize::new(0), Instant::now());
     let worker = || {
@@ -139,7 +139,7 @@ impl Handle {
         Ok(handle)
     }
 
-    fn segment(&self, picture: &[u8]) -> Result<Found, String> {
+    fn segment(&self, picture: &[u8]) -> Result<Planes, String> {
         let mut found = [(); 2].map(|()| vec![0; PIXELS]);
         let input = image(DERUST_FORMAT_BGR_U8, 3, picture.as_ptr().cast_mut(), picture.len());
         let [mask, probability] =

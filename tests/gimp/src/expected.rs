@@ -6,6 +6,7 @@ use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::models::{Selector, Store};
 use derust_engine::pixels::{self, Channels, Depth, Layout, PictureMut, Transfer};
+use derust_engine::runtime::Location;
 use derust_engine::survey::Survey;
 use derust_engine::{Control, Engine, EngineOptions};
 
@@ -22,7 +23,10 @@ impl Expected {
     /// the installed one.
     pub fn beside(folder: &Path) -> Self {
         let engine = Engine::new(EngineOptions {
-            runtime: Some(plug_ins().join("gimp-derust/onnxruntime/libonnxruntime.so.1")),
+            runtime: Location {
+                file: Some(plug_ins().join("gimp-derust/onnxruntime/libonnxruntime.so.1")),
+                folders: vec![],
+            },
             store: Store::only(&[folder.join("models")]),
             ..EngineOptions::default()
         });

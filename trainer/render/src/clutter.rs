@@ -4,12 +4,11 @@
 use crate::camera::Camera;
 use crate::colour::{Rgb, mix, ramp, scale, srgb, vary};
 use crate::noise::{Rng, fbm, gradient, hash, octaves, smoothstep, to_unit, worley};
-use crate::scene::sides;
-use crate::view::View;
+use crate::view::{View, sides};
 use image::{Rgb as Pixel, RgbImage};
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum Material {
     Wood,
     Brick,
     Soil,
@@ -25,53 +24,53 @@ enum Kind {
 /// One kind of clutter with its colours.
 #[derive(Clone, Debug)]
 pub struct Clutter {
-    kind: Kind,
+    kind: Material,
     colours: [Rgb; 4],
     rate: f32,
     rough: f32,
     seed: u32,
 }
 
-const BROWNISH: [Kind; 8] = [
-    Kind::Wood,
-    Kind::Brick,
-    Kind::Soil,
-    Kind::Leaves,
-    Kind::Paint,
-    Kind::Sunset,
-    Kind::Terracotta,
-    Kind::Leather,
+const BROWNISH: [Material; 8] = [
+    Material::Wood,
+    Material::Brick,
+    Material::Soil,
+    Material::Leaves,
+    Material::Paint,
+    Material::Sunset,
+    Material::Terracotta,
+    Material::Leather,
 ];
 
 impl Clutter {
     /// Anything that may stand behind an object.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.below(8) {
-            0..=1 => Kind::Concrete,
-            2..=3 => Kind::Meadow,
-            4 => Kind::Sunset,
+            0..=1 => Material::Concrete,
+            2..=3 => Material::Meadow,
+            4 => Material::Sunset,
             _ => rng.pick(&BROWNISH),
         };
         Self::of(kind, rng)
     }
 
-    fn of(kind: Kind, rng: &mut Rng) -> Self {
+    fn of(kind: Material, rng: &mut Rng) -> Self {
         let colours = match kind {
-            Kind::Wood => rng.pick(&[
+            Material::Wood => rng.pick(&[
                 [srgb(168, 118, 72), srgb(124, 78, 44), srgb(196, 150, 98), srgb(62, 40, 26)],
                 [srgb(120, 66, 38), srgb(82, 42, 26), srgb(150, 90, 54), srgb(40, 24, 18)],
                 [srgb(146, 130, 112), srgb(108, 94, 80), srgb(172, 158, 140), srgb(58, 50, 44)],
             ]),
-            Kind::Brick => rng.pick(&[
+            Material::Brick => rng.pick(&[
                 [srgb(158, 74, 52), srgb(124, 54, 42), srgb(186, 104, 74), srgb(178, 170, 158)],
                 [srgb(136, 66, 44), srgb(98, 52, 42), srgb(160, 96, 66), srgb(120, 114, 106)],
             ]),
-            Kind::Soil => rng.pick(&[
+            Material::Soil => rng.pick(&[
                 [srgb(120, 84, 58), srgb(82, 56, 40), srgb(158, 120, 88), srgb(140, 132, 122)],
                 [srgb(164, 92, 56), srgb(122, 62, 38), srgb(190, 126, 84), srgb(110, 96, 86)],
             ]),
-            Kind::Leaves => [srgb(176, 98, 34), srgb(124, 58, 26), srgb(206, 152, 58), srgb(64, 42, 26)],
-            Kind::Paint => {
+            Material::Leaves => [srgb(176, 98, 34), srgb(124, 58, 26), srgb(206, 152, 58), srgb(64, 42, 26)],
+            Material::Paint => {
                 let first = rng.pick(&[
                     srgb(186, 54, 36),
                     srgb(216, 108, 34),
@@ -83,18 +82,20 @@ impl Clutter {
                     rng.pick(&[srgb(226, 222, 212), srgb(60, 64, 70), srgb(116, 60, 36), srgb(210, 172, 60)]);
                 [first, second, scale(first, 1.2), scale(first, 0.6)]
             }
-            Kind::Sunset => [srgb(90, 74, 104), srgb(214, 118, 66), srgb(246, 190, 110), srgb(40, 32, 38)],
-            Kind::Terracotta => {
+            Material::Sunset => {
+                [srgb(90, 74, 104), srgb(214, 118, 66), srgb(246, 190, 110), srgb(40, 32, 38)]
+            }
+            Material::Terracotta => {
                 [srgb(190, 106, 72), srgb(164, 84, 56), srgb(208, 134, 100), srgb(214, 190, 172)]
             }
-            Kind::Leather => rng.pick(&[
+            Material::Leather => rng.pick(&[
                 [srgb(126, 72, 42), srgb(88, 46, 28), srgb(154, 96, 58), srgb(50, 28, 20)],
                 [srgb(92, 46, 34), srgb(62, 30, 24), srgb(120, 66, 48), srgb(36, 20, 16)],
             ]),
-            Kind::Concrete => {
+            Material::Concrete => {
                 [srgb(160, 156, 148), srgb(126, 122, 116), srgb(190, 186, 176), srgb(84, 82, 78)]
             }
-            Kind::Meadow => [srgb(96, 122, 60), srgb(60, 84, 40), srgb(150, 160, 92), srgb(120, 104, 76)],
+            Material::Meadow => [srgb(96, 122, 60), srgb(60, 84, 40), srgb(150, 160, 92), srgb(120, 104, 76)],
         };
         Self {
             kind,
@@ -113,7 +114,7 @@ impl Clutter {
         let broad = fbm(u * 3.0, v * 3.0, octaves(3.0, pitch, 3), seed);
         let grain = self.rough * fbm(u * 40.0, v * 40.0, octaves(40.0, pitch, 3), seed ^ 1);
         match self.kind {
-            Kind::Wood => {
+            Material::Wood => {
                 let board = (v * 4.0).floor();
                 let shift = to_unit(hash(board as i32, 0, seed)) * 9.0;
                 let edge = (v * 4.0 - board).min(1.0 - (v * 4.0 - board));
@@ -124,11 +125,12 @@ impl Clutter {
                 let tone = mix(tone, third, 0.35 * smoothstep(0.2, 0.9, -ring + 0.4 * fibre + shift * 0.05));
                 mix(fourth, tone, smoothstep(0.0, 0.03, edge))
             }
-            Kind::Brick | Kind::Terracotta => {
-                let (wide, high) = if matches!(self.kind, Kind::Brick) { (0.3, 0.105) } else { (0.32, 0.32) };
+            Material::Brick | Material::Terracotta => {
+                let (wide, high) =
+                    if matches!(self.kind, Material::Brick) { (0.3, 0.105) } else { (0.32, 0.32) };
                 let row = (v / high).floor();
                 let shift =
-                    if matches!(self.kind, Kind::Brick) { 0.5 * (row as i32 & 1) as f32 } else { 0.0 };
+                    if matches!(self.kind, Material::Brick) { 0.5 * (row as i32 & 1) as f32 } else { 0.0 };
                 let column = (u / wide + shift).floor();
                 let (x, y) = ((u / wide + shift - column) * wide, v - row * high);
                 let edge = x.min(wide - x).min(y.min(high - y)) + 0.003 * grain;
@@ -138,9 +140,9 @@ impl Clutter {
                 let lit = 1.0 + 0.2 * smoothstep(0.012, 0.004, y) - 0.25 * smoothstep(0.014, 0.004, high - y);
                 mix(scale(fourth, 1.0 + 0.2 * grain), scale(tone, lit), smoothstep(0.004, 0.009, edge))
             }
-            Kind::Soil | Kind::Concrete => {
+            Material::Soil | Material::Concrete => {
                 let stone = worley(u * 22.0 + 0.3 * grain, v * 22.0 + 0.4 * broad, seed ^ 5);
-                let pebble = to_unit(stone.id) > 0.87 && matches!(self.kind, Kind::Soil);
+                let pebble = to_unit(stone.id) > 0.87 && matches!(self.kind, Material::Soil);
                 let tone = ramp(&[second, first, third], 0.5 + 0.6 * broad + 0.35 * grain);
                 if pebble {
                     let dome = smoothstep(0.4, 0.1, stone.first);
@@ -157,14 +159,14 @@ impl Clutter {
                     tone
                 }
             }
-            Kind::Meadow => {
+            Material::Meadow => {
                 let blade = gradient(u * 60.0 + 3.0 * broad, v * 14.0, seed ^ 6);
                 scale(
                     ramp(&[second, first, third, fourth], 0.4 + 0.7 * broad + 0.2 * grain),
                     1.0 + 0.3 * blade,
                 )
             }
-            Kind::Leaves => {
+            Material::Leaves => {
                 // Layers of fallen leaves, the upper ones hide the lower ones.
                 let mut colour = scale(fourth, 0.6 + 0.3 * grain);
                 for layer in 0..3u32 {
@@ -180,7 +182,7 @@ impl Clutter {
                 }
                 colour
             }
-            Kind::Paint => {
+            Material::Paint => {
                 let stripe = gradient(0.4, v * 1.6 + 0.2 * u, seed ^ 7);
                 let tone = if stripe > 0.12 { second } else { first };
                 let brush = gradient(u * 4.0, v * 90.0, seed ^ 8);
@@ -188,14 +190,14 @@ impl Clutter {
                 let tone = mix(tone, fourth, 0.5 * chip);
                 scale(tone, 1.0 + 0.08 * broad + 0.05 * brush + 0.04 * grain)
             }
-            Kind::Sunset => {
+            Material::Sunset => {
                 let height = v + 0.5 + 0.25 * broad;
                 let skyline = 0.32 + 0.1 * gradient((u * 6.0).floor() + 0.5, 0.3, seed ^ 9);
                 let sky =
                     ramp(&[first, second, third], height * 1.1 + 0.15 * fbm(u * 2.0, v * 9.0, 3, seed ^ 10));
                 if v > skyline { scale(fourth, 1.0 + 0.4 * grain) } else { sky }
             }
-            Kind::Leather => {
+            Material::Leather => {
                 let pore = worley(u * 48.0 + 0.4 * grain, v * 48.0, seed ^ 11);
                 let crease = smoothstep(0.0, 0.25, pore.second - pore.first);
                 let fold = smoothstep(0.06, 0.0, (broad + 0.1 * grain).abs());
@@ -220,7 +222,7 @@ pub fn clutter(seed: u64, width: u32, height: u32) -> RgbImage {
         let kind = rng.pick(&BROWNISH);
         Clutter::of(kind, &mut rng)
     };
-    let level = !matches!(thing.kind, Kind::Sunset | Kind::Brick);
+    let level = !matches!(thing.kind, Material::Sunset | Material::Brick);
     let upright = !level || rng.chance(0.5);
     let view = View::random(&mut rng, columns, rows, upright);
     let reach = crate::light::Light::random(&mut Rng::new(seed, 24)).reach(&view);
@@ -230,7 +232,7 @@ pub fn clutter(seed: u64, width: u32, height: u32) -> RgbImage {
     let light: Vec<Rgb> = (0..columns * rows)
         .map(|at| {
             let (u, v) = view.at((at % columns) as f32, (at / columns) as f32);
-            let lit = if matches!(thing.kind, Kind::Sunset) { 1.0 } else { 0.3 + 0.7 * reach.data[at] };
+            let lit = if matches!(thing.kind, Material::Sunset) { 1.0 } else { 0.3 + 0.7 * reach.data[at] };
             scale(thing.at(u, v, view.pitch), lit)
         })
         .collect();

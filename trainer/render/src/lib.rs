@@ -20,5 +20,5 @@ mod texture;
 mod view;
 
 pub use clutter::clutter;
-pub use scene::{Scene, sample, scene};
+pub use scene::{ObjectScene, Scene, Set, object, sample, scene};
 pub use texture::{RustTexture, texture};

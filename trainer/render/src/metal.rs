@@ -17,7 +17,7 @@ pub struct Finish {
 }
 
 #[derive(Clone, Copy, Debug)]
-enum Kind {
+enum Coating {
     Painted,
     Primer,
     Brushed,
@@ -25,12 +25,14 @@ enum Kind {
     Cast,
     MillScale,
     Aluminium,
+    Hammered,
+    Enamel,
 }
 
 /// A metal or coating.
 #[derive(Clone, Debug)]
 pub struct Metal {
-    kind: Kind,
+    kind: Coating,
     base: Rgb,
     second: Rgb,
     dirt: Rgb,
@@ -70,32 +72,42 @@ const PAINTS: [(u8, u8, u8); 22] = [
 ];
 
 impl Metal {
-    /// A random metal or coating.
+    /// A random metal or coating that networks learn from.
     pub fn random(rng: &mut Rng) -> Self {
         let kind = match rng.below(16) {
-            0..=6 => Kind::Painted,
-            7 => Kind::Primer,
-            8..=9 => Kind::Brushed,
-            10..=11 => Kind::Galvanised,
-            12 => Kind::Cast,
-            13 => Kind::MillScale,
-            _ => Kind::Aluminium,
+            0..=6 => Coating::Painted,
+            7 => Coating::Primer,
+            8..=9 => Coating::Brushed,
+            10..=11 => Coating::Galvanised,
+            12 => Coating::Cast,
+            13 => Coating::MillScale,
+            _ => Coating::Aluminium,
         };
+        Self::of(kind, rng)
+    }
+
+    /// A random coating that networks are measured on: none that they learn from.
+    pub fn to_measure(rng: &mut Rng) -> Self {
+        let kind = rng.pick(&[Coating::Hammered, Coating::Enamel]);
+        Self::of(kind, rng)
+    }
+
+    fn of(kind: Coating, rng: &mut Rng) -> Self {
         let paint = |rng: &mut Rng| {
             let (r, g, b) = rng.pick(&PAINTS);
             vary(rng, srgb(r, g, b), 0.22)
         };
         let base = match kind {
-            Kind::Painted => paint(rng),
-            Kind::Primer => {
+            Coating::Painted | Coating::Hammered | Coating::Enamel => paint(rng),
+            Coating::Primer => {
                 let tone = rng.pick(&[srgb(126, 66, 52), srgb(140, 142, 138), srgb(150, 120, 92)]);
                 vary(rng, tone, 0.2)
             }
-            Kind::Brushed => vary(rng, srgb(176, 176, 174), 0.25),
-            Kind::Galvanised => vary(rng, srgb(168, 174, 178), 0.2),
-            Kind::Cast => vary(rng, srgb(78, 76, 74), 0.35),
-            Kind::MillScale => vary(rng, srgb(74, 82, 92), 0.35),
-            Kind::Aluminium => vary(rng, srgb(196, 197, 196), 0.15),
+            Coating::Brushed => vary(rng, srgb(176, 176, 174), 0.25),
+            Coating::Galvanised => vary(rng, srgb(168, 174, 178), 0.2),
+            Coating::Cast => vary(rng, srgb(78, 76, 74), 0.35),
+            Coating::MillScale => vary(rng, srgb(74, 82, 92), 0.35),
+            Coating::Aluminium => vary(rng, srgb(196, 197, 196), 0.15),
         };
         Self {
             kind,
@@ -103,8 +115,9 @@ impl Metal {
             second: paint(rng),
             dirt: vary(rng, srgb(88, 78, 62), 0.35),
             gloss: match kind {
-                Kind::Painted => rng.range(0.05, 0.8),
-                Kind::Primer | Kind::Cast => rng.range(0.0, 0.15),
+                Coating::Painted => rng.range(0.05, 0.8),
+                Coating::Primer | Coating::Cast => rng.range(0.0, 0.15),
+                Coating::Enamel => rng.range(0.7, 1.0),
                 _ => rng.range(0.3, 0.9),
             },
             bump: rng.range(0.3, 1.6),
@@ -120,10 +133,17 @@ impl Metal {
         }
     }
 
+    /// The same surface, without paint and stripes: the grey of clean steel.
+    pub fn bared(self, rng: &mut Rng) -> Self {
+        let [base, second] =
+            [(150, 151, 150), (138, 139, 138)].map(|(r, g, b)| vary(rng, srgb(r, g, b), 0.12));
+        Self { base, second, stripe: None, ..self }
+    }
+
     /// The sample picture's coating: weathered blue-green paint.
     pub fn sample() -> Self {
         Self {
-            kind: Kind::Painted,
+            kind: Coating::Painted,
             base: srgb(74, 132, 142),
             second: srgb(206, 204, 190),
             dirt: srgb(84, 80, 66),
@@ -139,7 +159,7 @@ impl Metal {
 
     /// True where rust lifts and breaks a coating.
     pub fn coated(&self) -> bool {
-        matches!(self.kind, Kind::Painted | Kind::Primer)
+        matches!(self.kind, Coating::Painted | Coating::Primer | Coating::Hammered | Coating::Enamel)
     }
 
     /// True where the surface mirrors its surroundings.
@@ -168,7 +188,7 @@ impl Metal {
         let mut gloss = self.gloss;
         let mut height = 0.0;
         match self.kind {
-            Kind::Painted | Kind::Primer => {
+            Coating::Painted | Coating::Primer => {
                 albedo = scale(albedo, 1.0 + 0.14 * blotch + 0.05 * grain);
                 // Orange peel of sprayed paint.
                 height = 0.0005 * self.bump * grain;
@@ -184,13 +204,28 @@ impl Metal {
                     gloss *= 1.0 - 0.5 * worn;
                 }
             }
-            Kind::Brushed => {
+            Coating::Hammered => {
+                // Drops of a paint that runs together, with seams between them.
+                let drop = worley(u * 44.0 + 0.6 * grain, v * 44.0, seed ^ 8);
+                let seam = smoothstep(0.3, 0.0, drop.second - drop.first);
+                albedo = scale(albedo, (1.0 + 0.1 * blotch) * (1.0 - 0.22 * seam));
+                height = 0.0014 * self.bump * (1.0 - seam);
+            }
+            Coating::Enamel => {
+                // Even, with a few chips down to a dark ground.
+                let chip = worley(u * 7.0, v * 7.0, seed ^ 9);
+                let chipped = smoothstep(0.09, 0.06, chip.first + 0.02 * grain);
+                albedo = mix(scale(albedo, 1.0 + 0.04 * blotch), srgb(40, 38, 40), chipped);
+                gloss *= 1.0 - chipped;
+                height = -0.001 * chipped;
+            }
+            Coating::Brushed => {
                 let line =
                     gradient(u * 3.0, v * 260.0, seed ^ 2) + 0.6 * gradient(u * 9.0, v * 110.0, seed ^ 3);
                 albedo = scale(albedo, 1.0 + 0.12 * line + 0.08 * blotch);
                 height = 0.0003 * self.bump * line;
             }
-            Kind::Galvanised => {
+            Coating::Galvanised => {
                 let (du, dv) = (0.012 * grain, 0.012 * blotch);
                 let spangle = worley((u + du) * 34.0, (v + dv) * 34.0, seed ^ 4);
                 let tone = to_unit(spangle.id) - 0.5;
@@ -198,17 +233,17 @@ impl Metal {
                 albedo = scale(albedo, (1.0 + 0.24 * tone) * (0.95 + 0.05 * border) + 0.05 * grain);
                 gloss *= 0.7 + 0.3 * tone;
             }
-            Kind::Cast => {
+            Coating::Cast => {
                 albedo = scale(albedo, 1.0 + 0.25 * grain + 0.15 * blotch);
                 height = 0.0016 * self.bump * grain;
             }
-            Kind::MillScale => {
+            Coating::MillScale => {
                 let patch = smoothstep(-0.15, 0.25, blotch + 0.4 * grain);
                 albedo = mix(scale(albedo, 0.65), scale(albedo, 1.25), patch);
                 albedo = scale(albedo, 1.0 + 0.1 * grain);
                 height = 0.0005 * self.bump * grain;
             }
-            Kind::Aluminium => {
+            Coating::Aluminium => {
                 albedo = scale(albedo, 1.0 + 0.06 * grain + 0.12 * blotch);
                 height = 0.0004 * self.bump * grain;
             }

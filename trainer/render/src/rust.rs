@@ -37,6 +37,12 @@ pub struct Habit {
     pub relief: f32,
     /// Hue: 0 yellowish .. 1 reddish.
     pub red: f32,
+    /// How much finer than usual the grain is.
+    pub fineness: f32,
+    /// Part of the rust, 0..1, that has been eaten through.
+    pub holes: f32,
+    /// How little of what it lies on is seen through the rust, 0..1.
+    pub opacity: f32,
 }
 
 impl Habit {
@@ -55,6 +61,9 @@ impl Habit {
             streaks: (rng.range(0.08, 0.6), if rng.chance(0.5) { rng.range(0.3, 1.0) } else { 0.0 }),
             relief: rng.range(0.4, 1.5),
             red: rng.range(0.0, 1.0),
+            fineness: 1.0,
+            holes: 0.0,
+            opacity: 1.0,
         };
         let much = rng.unit();
         habit.area = 0.6 * much * much * (0.35 + 0.65 * much);
@@ -95,6 +104,20 @@ impl Habit {
         habit
     }
 
+    /// A random case in which most or all of a thing has rusted; with holes in some. `fineness` is drawn from this range.
+    pub fn whole(rng: &mut Rng, fineness: std::ops::Range<f32>) -> Self {
+        let mut habit = Self::random(rng);
+        habit.area = rng.pick(&[1.0, 1.0, 0.97, 0.9, 0.75, 0.5]);
+        habit.soft = rng.range(0.02, 0.2);
+        habit.flash = if rng.chance(0.15) { rng.range(0.2, 0.6) } else { 0.0 };
+        habit.age = rng.range(0.0, 1.0);
+        habit.relief = rng.range(0.3, 1.8);
+        habit.fineness = rng.range(fineness.start, fineness.end);
+        habit.holes = if rng.chance(0.3) { rng.range(0.02, 0.12) } else { 0.0 };
+        habit.opacity = rng.pick(&[1.0, 1.0, 0.85, 0.7, 0.55]);
+        habit
+    }
+
     /// The sample picture's case: scabs at the seam and rivets, with streaks.
     pub fn sample() -> Self {
         Self {
@@ -110,6 +133,9 @@ impl Habit {
             streaks: (0.28, 1.0),
             relief: 1.25,
             red: 0.5,
+            fineness: 1.0,
+            holes: 0.0,
+            opacity: 1.0,
         }
     }
 }
@@ -310,6 +336,7 @@ impl Rust {
     pub fn look(&self, u: f32, v: f32, depth: f32, view: &View) -> (Rgb, f32) {
         let habit = &self.habit;
         let seed = self.seed;
+        let (u, v) = (u * habit.fineness, v * habit.fineness);
         let tone = fbm(u * 6.0, v * 6.0, 2, seed ^ 51);
         let clot = fbm(u * 21.0, v * 21.0, octaves(21.0, view.pitch, 2), seed ^ 54);
         let grain = fbm(u * 62.0, v * 62.0, octaves(62.0, view.pitch, 3), seed ^ 52);
@@ -336,6 +363,32 @@ impl Rust {
         let filter = mix([0.78, 0.47, 0.16], [0.74, 0.34, 0.13], self.habit.red);
         let filtered = tint(albedo, filter);
         mix(mix(albedo, filtered, thickness), self.stops[1], 0.65 * thickness * thickness)
+    }
+
+    /// Whether nothing is left of what was there.
+    pub fn hides_all(&self) -> bool {
+        self.habit.area > 0.95 && self.habit.opacity == 1.0
+    }
+
+    /// The rust's `colour` over what it lies on, as far as that is seen through it.
+    #[inline]
+    pub fn over(&self, colour: Rgb, beneath: Rgb) -> Rgb {
+        if self.habit.opacity == 1.0 {
+            return colour;
+        }
+        mix(self.stained(beneath, 0.5), colour, self.habit.opacity)
+    }
+
+    /// How far a place is eaten through, 0 to 1: a hole with a thin edge.
+    #[inline]
+    pub fn eaten(&self, u: f32, v: f32, depth: f32) -> f32 {
+        if self.habit.holes == 0.0 {
+            return 0.0;
+        }
+        let noise = fbm(u * 5.0, v * 5.0, 5, self.seed ^ 61) + 0.15 * depth.min(1.0);
+        // The noise is above 0.45 in about a tenth of the places.
+        let level = 0.62 - 1.8 * self.habit.holes;
+        smoothstep(level, level + 0.03, noise)
     }
 
     /// Height of the rust's own relief compared with that of sound rust, see [`Habit::relief`].

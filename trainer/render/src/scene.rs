@@ -9,7 +9,7 @@ use crate::noise::{Rng, hash, smoothstep};
 use crate::plane::Plane;
 use crate::rust::{FRINGE, Growth, Habit, Rust};
 use crate::shape::{Body, Shape};
-use crate::view::View;
+use crate::view::{View, sides};
 use image::{GrayImage, Luma, Rgb as Pixel, RgbImage};
 
 /// A metal object with and without rust. All three pictures have the same size.
@@ -24,6 +24,27 @@ pub struct Scene {
     pub mask: GrayImage,
 }
 
+/// A thing that has rusted for the most part or as a whole, and the same thing in clean metal or paint. All pictures have
+/// the same size.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ObjectScene {
+    /// With its rust and without.
+    pub scene: Scene,
+    /// 255 where rust has eaten through, else 0: what was there cannot be seen.
+    pub holes: GrayImage,
+    /// 255 where print or stripes lie under rust, else 0.
+    pub print: GrayImage,
+}
+
+/// What scenes are for. Shapes, coatings and the fineness of rust's grain are others for each.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Set {
+    /// Networks learn from them.
+    Training,
+    /// Networks are measured on them: locks, handwheels and chains, hammered paint and enamel, finer rust.
+    Measuring,
+}
+
 /// What is before the camera, and the camera.
 struct Setting {
     shape: Shape,
@@ -35,6 +56,7 @@ struct Setting {
     level: bool,
     background: Clutter,
     label: Option<Label>,
+    print: Option<Label>,
 }
 
 /// Renders the scene number `seed`: another object, metal, light and case of rust for each seed; about one in ten has
@@ -61,6 +83,44 @@ pub fn scene(seed: u64, width: u32, height: u32) -> Scene {
         level,
         background: Clutter::random(&mut Rng::new(seed, 6)),
         label: Label::random(&mut Rng::new(seed, 7)),
+        print: None,
+    }
+    .render()
+    .scene
+}
+
+/// Renders the object number `seed` of a set: another thing, coating, light and rust for each seed. The same seed gives the
+/// same scene at every size, and the same bits on every platform.
+///
+/// # Panics
+/// If `width` or `height` is 0.
+pub fn object(set: Set, seed: u64, width: u32, height: u32) -> ObjectScene {
+    // Other streams than those of scenes.
+    let mut rng = Rng::new(seed, 21);
+    let (shape, metal, fineness) = match set {
+        Set::Training => {
+            (Shape::object_to_learn_from(&mut rng), Metal::random(&mut Rng::new(seed, 22)), 0.6..1.2)
+        }
+        Set::Measuring => {
+            (Shape::object_to_measure(&mut rng), Metal::to_measure(&mut Rng::new(seed, 22)), 1.35..1.6)
+        }
+    };
+    let size = sides(width, height);
+    let level = shape.level();
+    let rust = Rust::new(Habit::whole(&mut Rng::new(seed, 26), fineness), &mut Rng::new(seed, 27));
+    // Of a coating that nobody can see nobody can ask the colour: then it is bare metal that lies beneath.
+    let hidden = rust.hides_all();
+    Setting {
+        view: View::random(&mut rng, size.0, size.1, shape.upright()),
+        shape,
+        metal: if hidden { metal.bared(&mut Rng::new(seed, 23)) } else { metal },
+        light: Light::random(&mut Rng::new(seed, 24)),
+        camera: Camera::random(&mut Rng::new(seed, 25)),
+        rust: Some(rust),
+        level,
+        background: Clutter::random(&mut Rng::new(seed, 28)),
+        label: None,
+        print: Label::print(&mut Rng::new(seed, 29)).filter(|_| !hidden),
     }
     .render()
 }
@@ -89,17 +149,10 @@ pub fn sample(width: u32, height: u32) -> Scene {
         level: false,
         background: Clutter::random(&mut Rng::new(1, 6)),
         label: None,
+        print: None,
     }
     .render()
-}
-
-/// The sides as `usize`, refusing pictures without pixels.
-pub(crate) fn sides(width: u32, height: u32) -> (usize, usize) {
-    assert!(
-        width > 0 && height > 0,
-        "a picture of {width}x{height} pixels has no pixels: give sides of at least 1"
-    );
-    (width as usize, height as usize)
+    .scene
 }
 
 /// A label or marker stuck onto the object after it rusted: printed black cells on white or coloured ground.
@@ -132,6 +185,15 @@ impl Label {
         })
     }
 
+    /// Print that was there before the rust came.
+    fn print(rng: &mut Rng) -> Option<Self> {
+        let mut label = Self::random(rng);
+        for _ in 0..3 {
+            label = label.or_else(|| Self::random(rng));
+        }
+        label.map(|label| Self { half: label.half * rng.range(1.0, 2.5), ..label })
+    }
+
     fn at(&self, u: f32, v: f32) -> Option<Rgb> {
         let (x, y) = ((u - self.middle.0) / self.half, (v - self.middle.1) / self.half);
         if x.abs() >= 1.0 || y.abs() >= 1.0 {
@@ -147,7 +209,7 @@ impl Label {
 }
 
 impl Setting {
-    fn render(&self) -> Scene {
+    fn render(&self) -> ObjectScene {
         let (width, height) = self.view.size;
         let body = Body::new(&self.shape, &self.view);
         let reach = self.light.reach(&self.view);
@@ -158,7 +220,8 @@ impl Setting {
 
         let Some(rust) = &self.rust else {
             let picture = self.develop(&self.camera.lens(clean, width), exposure);
-            return Scene { rusty: picture.clone(), clean: picture, mask: empty };
+            let scene = Scene { rusty: picture.clone(), clean: picture, mask: empty.clone() };
+            return ObjectScene { scene, holes: empty.clone(), print: empty };
         };
         let growth = rust.grow(&body, &self.view, self.level);
         let (corroded, change) = self.corrode(&sound, rust, &growth);
@@ -168,15 +231,19 @@ impl Setting {
         let change = self.camera.lens(change, width);
         let clean = self.develop(&self.camera.lens(clean, width), exposure);
         let mut picture = clean.clone();
-        let mut mask = empty;
+        let (mut mask, mut holes, mut print) = (empty.clone(), empty.clone(), empty);
         for (at, (pixel, mask)) in picture.pixels_mut().zip(mask.pixels_mut()).enumerate() {
             if change[at][0] > VISIBLE {
                 *mask = Luma([255]);
                 *pixel =
                     Pixel(self.camera.develop(rusty[at], exposure, at % width, at / width, self.view.size));
+                let white = |is: bool| Luma([if is { 255 } else { 0 }]);
+                let (x, y) = ((at % width) as u32, (at / width) as u32);
+                holes.put_pixel(x, y, white(corroded.eaten[at]));
+                print.put_pixel(x, y, white(sound.printed[at] && !corroded.eaten[at]));
             }
         }
-        Scene { rusty: picture, clean, mask }
+        ObjectScene { scene: Scene { rusty: picture, clean, mask }, holes, print }
     }
 
     /// The object before it rusted.
@@ -195,7 +262,11 @@ impl Setting {
                     continue;
                 }
                 if solid > 0.0 {
-                    let finish = self.metal.at(u, v, blotches.data[at], body.open.data[at], &self.view);
+                    let mut finish = self.metal.at(u, v, blotches.data[at], body.open.data[at], &self.view);
+                    if let Some(colour) = self.print.as_ref().and_then(|print| print.at(u, v)) {
+                        finish.albedo = mix(finish.albedo, colour, 0.9);
+                        surface.printed[at] = true;
+                    }
                     let height = body.height.data[at] + finish.height / self.view.pitch;
                     surface.put(at, finish.albedo, finish.gloss, height);
                 }
@@ -239,12 +310,19 @@ impl Setting {
                 let (colour, relief) = rust.look(u, v, depth, &self.view);
                 let ground = mix(surface.albedo[at], self.metal.ground(), 0.45 * rim);
                 let stained = rust.stained(ground, stain);
-                surface.albedo[at] = mix(stained, colour, core);
+                surface.albedo[at] = mix(stained, rust.over(colour, surface.albedo[at]), core);
                 surface.gloss[at] *= (1.0 - core) * (1.0 - 0.6 * stain);
                 let step = if coated { 0.002 * rust.relief() * (rim - near.data[at]) } else { 0.0 };
                 surface.height.data[at] += (relief * core + step) * to_pixels;
                 surface.rust[at] = core;
                 change.data[at] = total;
+                let eaten = rust.eaten(u, v, depth) * smoothstep(0.5, 0.9, core);
+                if eaten > 0.0 {
+                    let behind = scale(self.background.at(u * 0.7, v * 0.7, self.view.pitch * 4.0), 0.12);
+                    surface.albedo[at] = mix(surface.albedo[at], behind, eaten);
+                    surface.height.data[at] -= 0.012 * eaten * to_pixels;
+                    surface.eaten[at] = eaten > 0.5;
+                }
             }
         }
         (surface, change)
@@ -314,6 +392,8 @@ struct Surface {
     height: Plane,
     rust: Vec<f32>,
     covered: Vec<bool>,
+    printed: Vec<bool>,
+    eaten: Vec<bool>,
 }
 
 impl Surface {
@@ -325,6 +405,8 @@ impl Surface {
             height: Plane::filled(width, height, 0.0),
             rust: vec![0.0; count],
             covered: vec![false; count],
+            printed: vec![false; count],
+            eaten: vec![false; count],
         }
     }
 

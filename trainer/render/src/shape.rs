@@ -34,8 +34,79 @@ pub enum Shape {
     Tread { cell: f32, width: f32, height: f32, seam: f32 },
     /// A beam of flanges and web before a background.
     Beam { bands: Vec<(f32, f32, f32)>, rivets: Option<Rivets> },
+    /// Parts joined to a thing before a background.
+    Assembly(Vec<Part>),
     /// A plate with a cut edge and holes before a background.
     Plate { half: (f32, f32), round: f32, holes: Vec<(f32, f32, f32)>, rivets: Option<Rivets> },
+}
+
+/// A part of an [`Shape::Assembly`]; `base` is the height of its foot.
+#[derive(Clone, Copy, Debug)]
+pub enum Part {
+    /// A round rod from one place to another.
+    Rod { from: (f32, f32), to: (f32, f32), radius: f32, base: f32 },
+    /// A flat bar from one place to another, with bevelled edges.
+    Bar { from: (f32, f32), to: (f32, f32), half: f32, thickness: f32, base: f32 },
+    /// A rod bent around the line from one place to another: a ring, or a link of a chain.
+    Link { from: (f32, f32), to: (f32, f32), radius: f32, rod: f32, base: f32 },
+    /// A disc or hexagon with a bevelled edge.
+    Head { middle: (f32, f32), radius: f32, hexagonal: bool, thickness: f32, base: f32 },
+    /// A round or long hole in what lies below it, with a floor in the dark.
+    Hole { from: (f32, f32), to: (f32, f32), radius: f32 },
+}
+
+/// Distance from a place to the line between two others.
+fn distance_to_line((u, v): (f32, f32), from: (f32, f32), to: (f32, f32)) -> f32 {
+    let (du, dv) = (to.0 - from.0, to.1 - from.1);
+    let (pu, pv) = (u - from.0, v - from.1);
+    let t = ((pu * du + pv * dv) / (du * du + dv * dv).max(1e-9)).clamp(0.0, 1.0);
+    let (x, y) = (pu - t * du, pv - t * dv);
+    (x * x + y * y).sqrt()
+}
+
+impl Part {
+    /// Lays the part over what lies at (u, v).
+    fn add(&self, place: &mut Place, (u, v): (f32, f32)) {
+        let round =
+            |base: f32, radius: f32, d: f32| (base + (radius * radius - d * d).max(0.0).sqrt(), radius - d);
+        let bevelled = |base: f32, thickness: f32, inside: f32| {
+            (base + thickness * (0.35 + 0.65 * smoothstep(0.0, 0.012, inside)), inside)
+        };
+        let (height, inside) = match *self {
+            Part::Rod { from, to, radius, base } => round(base, radius, distance_to_line((u, v), from, to)),
+            Part::Bar { from, to, half, thickness, base } => {
+                bevelled(base, thickness, half - distance_to_line((u, v), from, to))
+            }
+            Part::Link { from, to, radius, rod, base } => {
+                round(base, rod, (distance_to_line((u, v), from, to) - radius).abs())
+            }
+            Part::Head { middle, radius, hexagonal, thickness, base } => {
+                let (x, y) = ((u - middle.0).abs(), (v - middle.1).abs());
+                let d = if hexagonal { x.max(x * 0.5 + y * 0.866) } else { (x * x + y * y).sqrt() };
+                bevelled(base, thickness, radius - d)
+            }
+            Part::Hole { from, to, radius } => {
+                let inside = radius - distance_to_line((u, v), from, to);
+                place.open *= 1.0 - 0.93 * smoothstep(-0.002, 0.006, inside);
+                place.height -= 0.03 * smoothstep(-0.002, 0.004, inside);
+                place.weak = place.weak.max(0.7 * smoothstep(-0.03, 0.0, inside));
+                return;
+            }
+        };
+        if inside <= 0.0 {
+            // Beside what stands out lies a soft shadow.
+            place.open *=
+                1.0 - 0.4 * smoothstep(-0.025, 0.0, inside) * smoothstep(0.0, 0.02, height - place.height);
+            return;
+        }
+        if place.solid > 0.0 && height < place.height {
+            return;
+        }
+        place.height = height;
+        place.open = 1.0;
+        place.weak = 0.7 * smoothstep(0.02, 0.0, inside);
+        place.solid = place.solid.max(smoothstep(0.0, 0.005, inside));
+    }
 }
 
 /// A row of rivets or hexagonal bolts.
@@ -145,6 +216,27 @@ impl Shape {
         }
     }
 
+    /// A random thing that rusts as a whole and that networks learn from.
+    pub fn object_to_learn_from(rng: &mut Rng) -> Self {
+        match rng.below(12) {
+            0..=3 => Self::random(rng),
+            4..=6 => lattice(rng),
+            7..=8 => bolted_plate(rng),
+            9 => hinge(rng),
+            10 => rods(rng),
+            _ => bracket(rng),
+        }
+    }
+
+    /// A random thing that rusts as a whole and that networks are measured on: none that they learn from.
+    pub fn object_to_measure(rng: &mut Rng) -> Self {
+        match rng.below(3) {
+            0 => lock(rng),
+            1 => handwheel(rng),
+            _ => chain(rng),
+        }
+    }
+
     /// The sample picture's object: two large panels, a lapped seam with rivets.
     pub fn sample() -> Self {
         Self::Panels {
@@ -159,7 +251,7 @@ impl Shape {
 
     /// True for objects that stand upright, so that water runs down them.
     pub fn upright(&self) -> bool {
-        !matches!(self, Self::Tread { .. } | Self::Pipes { .. } | Self::Beam { .. } | Self::Plate { .. })
+        matches!(self, Self::Sheet { .. } | Self::Panels { .. } | Self::Corrugated { .. } | Self::Assembly(_))
     }
 
     /// True for floors, where nothing runs.
@@ -237,6 +329,12 @@ impl Shape {
                     base += (end - start) * tilt + 0.012;
                 }
             }
+            Self::Assembly(parts) => {
+                place.solid = 0.0;
+                for part in parts {
+                    part.add(&mut place, (u, v));
+                }
+            }
             Self::Plate { half, round, holes, rivets } => {
                 let (qx, qy) = (u.abs() - half.0 + round, v.abs() - half.1 + round);
                 let corner = (qx.max(0.0) * qx.max(0.0) + qy.max(0.0) * qy.max(0.0)).sqrt();
@@ -255,6 +353,180 @@ impl Shape {
         }
         place
     }
+}
+
+/// Bars before a background, with or without others across them.
+fn lattice(rng: &mut Rng) -> Shape {
+    let (period, half) = (rng.range(0.09, 0.3), rng.range(0.012, 0.04));
+    let (round, start, lean) = (rng.chance(0.4), rng.range(-0.1, 0.1), rng.range(-0.25, 0.25));
+    let mut parts = vec![];
+    let bar = |from, to, base| {
+        if round {
+            Part::Rod { from, to, radius: half, base }
+        } else {
+            Part::Bar { from, to, half, thickness: 0.02, base }
+        }
+    };
+    if rng.chance(0.7) {
+        for i in 0..1 + rng.below(3) {
+            let v = -0.6 + 0.5 * i as f32 + rng.range(-0.1, 0.1);
+            parts.push(bar((-2.0, v), (2.0, v), 0.0));
+        }
+    }
+    for i in -6..=6 {
+        let u = start + period * i as f32;
+        parts.push(bar((u - lean, -2.0), (u + lean, 2.0), rng.pick(&[0.0, 0.012])));
+    }
+    Shape::Assembly(parts)
+}
+
+/// A plate with a few large bolts on washers, and holes.
+fn bolted_plate(rng: &mut Rng) -> Shape {
+    let (half, length) = (rng.range(0.18, 0.5), rng.range(0.1, 0.5));
+    let mut parts =
+        vec![Part::Bar { from: (-length, 0.0), to: (length, 0.0), half, thickness: 0.03, base: 0.0 }];
+    for _ in 0..2 + rng.below(5) {
+        let middle = (rng.range(-1.0, 1.0) * length, rng.range(-0.75, 0.75) * half);
+        let radius = rng.range(0.03, 0.09);
+        if rng.chance(0.25) {
+            parts.push(Part::Hole { from: middle, to: (middle.0 + radius, middle.1), radius: radius * 0.5 });
+            continue;
+        }
+        let washer =
+            Part::Head { middle, radius: radius * 1.5, hexagonal: false, thickness: 0.008, base: 0.03 };
+        parts.push(washer);
+        let hexagonal = rng.chance(0.7);
+        parts.push(Part::Head { middle, radius, hexagonal, thickness: radius * 0.7, base: 0.036 });
+        if rng.chance(0.6) {
+            let end =
+                Part::Rod { from: middle, to: middle, radius: radius * 0.5, base: 0.036 + radius * 0.5 };
+            parts.push(end);
+        }
+    }
+    Shape::Assembly(parts)
+}
+
+/// Two leaves, a pin between them, screws.
+fn hinge(rng: &mut Rng) -> Shape {
+    let (width, half) = (rng.range(0.25, 0.6), rng.range(0.1, 0.25));
+    let mut parts = vec![
+        Part::Bar { from: (-width, 0.0), to: (width, 0.0), half, thickness: 0.02, base: 0.0 },
+        Part::Rod { from: (0.0, -half), to: (0.0, half), radius: 0.04, base: 0.0 },
+    ];
+    for u in [-0.8, -0.4, 0.4, 0.8] {
+        for v in [-0.55, 0.55] {
+            let middle = (u * width, v * half);
+            parts.push(Part::Head { middle, radius: 0.03, hexagonal: false, thickness: 0.012, base: 0.018 });
+            let slot = (0.02 * rng.range(-1.0, 1.0), 0.02);
+            let ends = [-1.0, 1.0].map(|t| (middle.0 + t * slot.0, middle.1 + t * slot.1));
+            parts.push(Part::Hole { from: ends[0], to: ends[1], radius: 0.004 });
+        }
+    }
+    Shape::Assembly(parts)
+}
+
+/// Reinforcing rods and wire that lie over one another.
+fn rods(rng: &mut Rng) -> Shape {
+    let parts = (0..4 + rng.below(6)).map(|i| {
+        let (u, v) = (rng.range(-0.6, 0.6), rng.range(-0.6, 0.6));
+        let (du, dv) = (rng.range(-1.5, 1.5), rng.range(-1.5, 1.5));
+        let base = 0.02 * i as f32;
+        Part::Rod { from: (u - du, v - dv), to: (u + du, v + dv), radius: rng.range(0.012, 0.06), base }
+    });
+    Shape::Assembly(parts.collect())
+}
+
+/// A lever on an angle of flat bars.
+fn bracket(rng: &mut Rng) -> Shape {
+    let (arm, half) = (rng.range(0.3, 0.6), rng.range(0.05, 0.12));
+    let end = (arm * rng.range(0.4, 1.0), -arm * rng.range(0.3, 1.0));
+    let mut parts = vec![
+        Part::Bar { from: (0.0, 0.5), to: (0.0, -0.3), half, thickness: 0.03, base: 0.0 },
+        Part::Bar { from: (-arm, 0.25), to: (arm, 0.25), half: half * 0.8, thickness: 0.025, base: 0.01 },
+        Part::Rod { from: (0.0, 0.0), to: end, radius: half * 0.5, base: 0.03 },
+        Part::Head { middle: end, radius: half * 0.9, hexagonal: false, thickness: 0.05, base: 0.03 },
+    ];
+    for u in [-0.75, 0.75] {
+        let middle = (u * arm, 0.25);
+        parts.push(Part::Head { middle, radius: half * 0.4, hexagonal: true, thickness: 0.03, base: 0.03 });
+    }
+    parts.push(Part::Head {
+        middle: (0.0, 0.0),
+        radius: half * 0.7,
+        hexagonal: true,
+        thickness: 0.04,
+        base: 0.04,
+    });
+    Shape::Assembly(parts)
+}
+
+/// A padlock or a case lock with its keyhole and screws.
+fn lock(rng: &mut Rng) -> Shape {
+    let (half, height) = (rng.range(0.14, 0.26), rng.range(0.1, 0.25));
+    let mut parts = vec![];
+    if rng.chance(0.6) {
+        let shackle = half * rng.range(0.7, 0.9);
+        let up = -height - half - rng.range(0.05, 0.2);
+        let rod = rng.range(0.03, 0.05);
+        parts.push(Part::Link { from: (0.0, -height), to: (0.0, up), radius: shackle, rod, base: 0.0 });
+    } else {
+        parts.push(Part::Rod {
+            from: (0.0, -0.5 * height),
+            to: (-0.6, -0.5 * height),
+            radius: 0.045,
+            base: 0.04,
+        });
+    }
+    let case = Part::Bar { from: (0.0, -height), to: (0.0, height), half, thickness: 0.06, base: 0.0 };
+    parts.push(case);
+    for (u, v) in [(-0.7, -0.9), (0.7, -0.9), (-0.7, 0.9), (0.7, 0.9)] {
+        let middle = (u * half, v * height);
+        parts.push(Part::Head { middle, radius: 0.022, hexagonal: false, thickness: 0.012, base: 0.055 });
+    }
+    let key = (0.0, 0.35 * height);
+    parts.push(Part::Hole { from: key, to: key, radius: 0.03 });
+    parts.push(Part::Hole { from: key, to: (0.0, key.1 + 0.07), radius: 0.012 });
+    Shape::Assembly(parts)
+}
+
+/// The wheel of a valve: rim, spokes, hub and stem.
+fn handwheel(rng: &mut Rng) -> Shape {
+    let (radius, rod) = (rng.range(0.25, 0.45), rng.range(0.03, 0.055));
+    let mut parts =
+        vec![Part::Rod { from: (0.0, 0.0), to: (rng.range(-0.3, 0.3), 1.5), radius: rod * 1.6, base: -0.06 }];
+    // The corners of a hexagon or a square, without trigonometry.
+    let spokes: &[(f32, f32)] = if rng.chance(0.5) {
+        &[(1.0, 0.0), (-1.0, 0.0), (0.0, 1.0), (0.0, -1.0)]
+    } else {
+        &[(1.0, 0.0), (-0.5, 0.866), (-0.5, -0.866)]
+    };
+    for (u, v) in spokes {
+        let to = (u * radius, v * radius);
+        parts.push(Part::Bar { from: (0.0, 0.0), to, half: rod * 0.7, thickness: 0.02, base: 0.0 });
+    }
+    let middle = (0.0, 0.0);
+    parts.push(Part::Link { from: middle, to: middle, radius, rod, base: 0.0 });
+    parts.push(Part::Head { middle, radius: rod * 2.2, hexagonal: false, thickness: 0.05, base: 0.0 });
+    parts.push(Part::Head { middle, radius: rod * 1.2, hexagonal: true, thickness: 0.05, base: 0.04 });
+    Shape::Assembly(parts)
+}
+
+/// Links of a chain across the picture, every second one on its edge.
+fn chain(rng: &mut Rng) -> Shape {
+    let (radius, rod) = (rng.range(0.055, 0.1), rng.range(0.022, 0.036));
+    let (length, lean) = (radius * rng.range(0.8, 1.6), rng.range(-0.3, 0.3));
+    let step = 2.0 * (length + radius) - 2.2 * rod;
+    let mut parts = vec![];
+    for i in -6..=6 {
+        let u = i as f32 * step * 0.8;
+        let place = |t: f32| (u + t * length, lean * (u + t * length));
+        if i % 2 == 0 {
+            parts.push(Part::Link { from: place(-1.0), to: place(1.0), radius, rod, base: 0.0 });
+        } else {
+            parts.push(Part::Rod { from: place(-1.3), to: place(1.3), radius: rod * 1.4, base: 0.02 });
+        }
+    }
+    Shape::Assembly(parts)
 }
 
 #[allow(clippy::too_many_arguments)]

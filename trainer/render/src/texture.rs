@@ -5,9 +5,8 @@ use crate::light::Light;
 use crate::noise::Rng;
 use crate::plane::Plane;
 use crate::rust::{Habit, Rust};
-use crate::scene::sides;
 use crate::shape::Body;
-use crate::view::View;
+use crate::view::{View, sides};
 use image::{GrayImage, Luma, Rgb as Pixel, RgbImage};
 
 /// Rust without an object. Both pictures have the same size.

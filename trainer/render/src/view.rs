@@ -2,6 +2,15 @@
 
 use crate::noise::Rng;
 
+/// The sides of a picture as `usize`, refusing pictures without pixels.
+pub fn sides(width: u32, height: u32) -> (usize, usize) {
+    assert!(
+        width > 0 && height > 0,
+        "a picture of {width}x{height} pixels has no pixels: give sides of at least 1"
+    );
+    (width as usize, height as usize)
+}
+
 /// A plane seen by a camera: rotation, zoom and a mild perspective. Surface units: 1 is the square root of the
 /// picture's area at zoom 1, so a scene looks the same at every picture size.
 #[derive(Clone, Copy, Debug)]

@@ -1,6 +1,6 @@
 //! What the users of the renderer rely on.
 
-use derust_render::{clutter, scene, texture};
+use derust_render::{Set, clutter, object, scene, texture};
 use image::GenericImageView;
 
 /// FNV-1a (Fowler, Noll, Vo), 64 bits.
@@ -50,6 +50,36 @@ fn rusty_equals_clean_outside_the_mask_and_differs_inside() {
             }
         }
         assert!(changed * 10 >= inside * 8, "seed {seed}: only {changed} of {inside} masked pixels differ");
+    }
+}
+
+#[test]
+fn objects_rust_as_a_whole_and_keep_their_shape() {
+    let (mut whole, mut with_holes, mut with_print) = (0, 0, 0);
+    for set in [Set::Training, Set::Measuring] {
+        for seed in 0..40 {
+            let object = object(set, seed, 96, 80);
+            let scene = &object.scene;
+            for (x, y, mask) in scene.mask.enumerate_pixels() {
+                let same = scene.rusty.get_pixel(x, y) == scene.clean.get_pixel(x, y);
+                assert!(mask.0[0] == 255 || same, "{set:?} {seed} differs outside the mask at {x}, {y}");
+                let marks = [&object.holes, &object.print].map(|marks| marks.get_pixel(x, y).0[0]);
+                assert!(mask.0[0] == 255 || marks == [0, 0], "{set:?} {seed}: {marks:?} beside the rust");
+            }
+            whole += usize::from(fraction(&scene.mask) > 0.3);
+            with_holes += usize::from(fraction(&object.holes) > 0.002);
+            with_print += usize::from(fraction(&object.print) > 0.002);
+        }
+    }
+    assert!(whole > 20 && with_holes > 6 && with_print > 10, "{whole} {with_holes} {with_print}");
+}
+
+#[test]
+fn what_is_measured_on_was_never_learned_from() {
+    // The same seed, so the same drawing of lots: other things come of it in each set.
+    for seed in 0..20 {
+        let [learned, measured] = [Set::Training, Set::Measuring].map(|set| object(set, seed, 64, 64));
+        assert!(learned.scene.clean != measured.scene.clean, "seed {seed}");
     }
 }
 

@@ -44,6 +44,9 @@ pub struct AugmentOptions {
     /// Strength of the change of saturation. [standard: 1]
     #[arg(long, value_name = "FACTOR")]
     pub augment_saturation: Option<f64>,
+    /// Part of the samples without colours, as cameras for industry see. [standard: 0]
+    #[arg(long, value_name = "PART")]
+    pub augment_gray: Option<f64>,
     /// Strength of the change of white balance. [standard: 1]
     #[arg(long, value_name = "FACTOR")]
     pub augment_white_balance: Option<f64>,
@@ -95,6 +98,8 @@ pub struct Augment {
     pub gamma: f32,
     /// Strength: saturation.
     pub saturation: f32,
+    /// Part without colours.
+    pub gray: f32,
     /// Strength: white balance.
     pub white_balance: f32,
     /// Part that is blurred.
@@ -120,6 +125,7 @@ impl Augment {
         contrast: 1.0,
         gamma: 1.0,
         saturation: 1.0,
+        gray: 0.0,
         white_balance: 1.0,
         blur: 0.25,
         noise: 0.3,
@@ -139,6 +145,7 @@ impl Augment {
         contrast: 0.0,
         gamma: 0.0,
         saturation: 0.0,
+        gray: 0.0,
         white_balance: 0.0,
         blur: 0.0,
         noise: 0.0,
@@ -185,6 +192,7 @@ impl AugmentOptions {
             ("contrast", self.augment_contrast, &mut augment.contrast, FACTOR),
             ("gamma", self.augment_gamma, &mut augment.gamma, FACTOR),
             ("saturation", self.augment_saturation, &mut augment.saturation, FACTOR),
+            ("gray", self.augment_gray, &mut augment.gray, PART),
             ("white-balance", self.augment_white_balance, &mut augment.white_balance, FACTOR),
             ("blur", self.augment_blur, &mut augment.blur, PART),
             ("noise", self.augment_noise, &mut augment.noise, PART),

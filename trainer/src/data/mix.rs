@@ -6,16 +6,19 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use serde::Serialize;
 
-use crate::data::random::{Random, chance};
+use crate::data::random::{Random, uniform};
 
 /// Options of the mixture; each training has its own defaults.
 #[derive(Args, Clone, Debug, Default, Serialize)]
 #[command(next_help_heading = "Mixture of samples")]
 #[serde(rename_all = "kebab-case")]
 pub struct MixOptions {
-    /// Part of the samples that is rendered metal with rust. [default: 0.06 to segment, 0.2 to derust]
+    /// Part of the samples that is rendered metal with rust. [default: 0.06 to segment, 0.1 to derust]
     #[arg(long, value_name = "PART")]
     pub rendered: Option<f64>,
+    /// Part of the samples that is rendered things which have rusted as a whole. [default: 0 to segment, 0.2 to derust]
+    #[arg(long, value_name = "PART")]
+    pub objects: Option<f64>,
     /// Part of the samples that shows brown wood, brick, leaves, soil and the like, rendered, so that not all that is brown
     /// is taken for rust. [default: 0.06 to segment, 0 to derust]
     #[arg(long, value_name = "PART")]
@@ -23,6 +26,10 @@ pub struct MixOptions {
     /// Part of the photos that gets rust of another photo pasted on, to segment; to derust, all of them do. [default: 0.3]
     #[arg(long, value_name = "PART")]
     pub pasted: Option<f64>,
+    /// Part of the pairs made of photos in which rust lies on what was there, whose shape shows through; in the others it
+    /// covers that. [default: 0.5 to derust]
+    #[arg(long, value_name = "PART")]
+    pub stained: Option<f64>,
     /// Folder of pictures of rust alone, as `train texture` writes them: pasted as rust of photos is.
     #[arg(long, value_name = "DIR")]
     pub textures: Option<PathBuf>,
@@ -36,10 +43,14 @@ pub struct MixOptions {
 pub struct Mix {
     /// Part of the samples that is rendered with rust.
     pub rendered: f32,
+    /// Part of the samples that is rendered things which have rusted as a whole.
+    pub objects: f32,
     /// Part of the samples that is rendered and has no rust.
     pub negatives: f32,
     /// Part of the photos that gets rust of another one pasted on.
     pub pasted: f32,
+    /// Part of the pairs of photos that is stained and not covered.
+    pub stained: f32,
     /// Part of the pasted rust that is of a texture source, where there is one.
     pub textured: f32,
 }
@@ -51,23 +62,36 @@ pub enum Origin {
     Photo,
     /// Rendered metal with rust.
     Rendered,
+    /// Rendered things that have rusted as a whole.
+    Object,
     /// Rendered things without rust.
     Negative,
 }
 
 impl Mix {
     /// To segment: with what the shipped network learned from. For pasting see Ghiasi et al. 2021, arXiv:2012.07177.
-    pub const SEGMENT: Mix = Mix { rendered: 0.06, negatives: 0.06, pasted: 0.3, textured: 0.5 };
+    pub const SEGMENT: Mix =
+        Mix { rendered: 0.06, objects: 0.0, negatives: 0.06, pasted: 0.3, stained: 0.0, textured: 0.5 };
     /// To derust.
-    pub const DERUST: Mix = Mix { rendered: 0.2, negatives: 0.0, pasted: 1.0, textured: 0.5 };
+    pub const DERUST: Mix =
+        Mix { rendered: 0.1, objects: 0.2, negatives: 0.0, pasted: 1.0, stained: 0.5, textured: 0.5 };
 
     /// Draws where the next sample comes from.
     pub fn origin(&self, random: &mut Random) -> Origin {
-        let made = self.rendered + self.negatives;
-        if !chance(random, made) {
-            return Origin::Photo;
+        let drawn = uniform(random, 0.0, 1.0);
+        let of = [
+            (self.rendered, Origin::Rendered),
+            (self.objects, Origin::Object),
+            (self.negatives, Origin::Negative),
+        ];
+        let mut reached = 0.0;
+        for (part, origin) in of {
+            reached += part;
+            if drawn < reached {
+                return origin;
+            }
         }
-        if chance(random, self.negatives / made) { Origin::Negative } else { Origin::Rendered }
+        Origin::Photo
     }
 }
 
@@ -80,19 +104,26 @@ impl MixOptions {
         let or = |given: Option<f64>, default: f32| given.map_or(default, |given| given as f32);
         let mix = Mix {
             rendered: or(self.rendered, defaults.rendered),
+            objects: or(self.objects, defaults.objects),
             negatives: or(self.negatives, defaults.negatives),
             pasted: or(self.pasted, defaults.pasted),
+            stained: or(self.stained, defaults.stained),
             textured: or(self.textured, defaults.textured),
         };
         for (name, part) in [
             ("rendered", mix.rendered),
+            ("objects", mix.objects),
             ("negatives", mix.negatives),
             ("pasted", mix.pasted),
+            ("stained", mix.stained),
             ("textured", mix.textured),
         ] {
             ensure!((0.0..=1.0).contains(&part), "--{name} {part} is not a part from 0 to 1");
         }
-        ensure!(mix.rendered + mix.negatives <= 1.0, "--rendered and --negatives make more than 1 together");
+        ensure!(
+            mix.rendered + mix.objects + mix.negatives <= 1.0,
+            "--rendered, --objects and --negatives make more than 1 together"
+        );
         Ok(mix)
     }
 }
@@ -112,7 +143,8 @@ mod tests {
         assert!((1100..1300).contains(&count(&mix, Origin::Negative)));
         assert!((330..470).contains(&count(&mix, Origin::Rendered)));
         assert_eq!(count(&Mix::DERUST, Origin::Negative), 0);
-        let none = Mix { rendered: 0.0, ..Mix::DERUST };
+        assert!((730..870).contains(&count(&Mix::DERUST, Origin::Object)));
+        let none = Mix { rendered: 0.0, objects: 0.0, ..Mix::DERUST };
         assert_eq!(count(&none, Origin::Photo), 4000);
         let too_much = MixOptions { negatives: Some(0.7), rendered: Some(0.4), ..options };
         assert!(too_much.mix(Mix::SEGMENT).unwrap_err().to_string().contains("more than 1"));

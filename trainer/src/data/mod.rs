@@ -15,6 +15,7 @@ pub mod removal;
 pub mod rendered;
 pub mod segmentation;
 pub mod source;
+pub mod stains;
 pub mod textures;
 
 pub use photos::{Photo, PhotoSet};

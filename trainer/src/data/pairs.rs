@@ -22,7 +22,7 @@ pub struct Pair {
 }
 
 /// Rust of a host is not trusted to end where its label ends: nothing is pasted within this many pixels of it.
-const MARGIN: usize = 4;
+pub(super) const MARGIN: usize = 4;
 
 /// Blends rust, of whichever class, from each of `donors` onto a host; each is a picture and its labels.
 pub fn paste(host: (Plane, Plane), donors: &[(Plane, Plane)], random: &mut Random) -> Pair {
@@ -43,7 +43,7 @@ pub fn paste(host: (Plane, Plane), donors: &[(Plane, Plane)], random: &mut Rando
 
 /// How much of each pixel the donor's rust covers: its mask with soft edges, broken up in most cases, and never over
 /// the host's own rust.
-fn coverage(mask: Plane, blocked: &Plane, random: &mut Random) -> Plane {
+pub(super) fn coverage(mask: Plane, blocked: &Plane, random: &mut Random) -> Plane {
     let mut cover = mask;
     if chance(random, 0.6) {
         let spots = low_noise(cover.height, cover.width, random);

@@ -1,6 +1,8 @@
 //! Photos with labels, read from folders and kept in memory at a working size.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
+
+use anyhow::{Result, ensure};
 
 use crate::data::random::{Purpose, index, stream};
 
@@ -53,6 +55,39 @@ impl PhotoSet {
         sets
     }
 
+    /// Sets aside the photos of these families, or where none is named a part of all photos: (to learn from, to measure on).
+    ///
+    /// # Errors
+    /// As [`PhotoSet::divide_families`].
+    pub fn set_aside(self, families: &[String], fraction: f64, seed: u64) -> Result<(PhotoSet, PhotoSet)> {
+        if families.is_empty() { Ok(self.divide(fraction, seed)) } else { self.divide_families(families) }
+    }
+
+    /// Sets aside the photos of these [`family`] names: (to learn from, to measure on).
+    ///
+    /// # Errors
+    /// When there is none of one of the families, or none of any other.
+    pub fn divide_families(self, families: &[String]) -> Result<(PhotoSet, PhotoSet)> {
+        let all: BTreeSet<&str> = self.photos.iter().map(|photo| family(&photo.name)).collect();
+        for wanted in families {
+            let known = || all.iter().map(|name| format!("`{name}`")).collect::<Vec<_>>().join(", ");
+            ensure!(
+                all.contains(wanted.as_str()),
+                "no photo is of the family `{wanted}`; there are {}",
+                known()
+            );
+        }
+        let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
+        let mut sets = (empty(), empty());
+        for photo in self.photos {
+            let aside = families.iter().any(|name| name == family(&photo.name));
+            let set = if aside { &mut sets.1 } else { &mut sets.0 };
+            set.photos.push(photo);
+        }
+        ensure!(!sets.0.photos.is_empty(), "all photos are of the families that are set aside");
+        Ok(sets)
+    }
+
     /// Keeps about this fraction of the photos, at least one: a larger fraction, by the same seed, keeps these and more.
     pub fn draw(&mut self, fraction: f64, seed: u64) {
         let count = (self.photos.len() as f64 * fraction).round().max(1.0) as usize;
@@ -61,6 +96,14 @@ impl PhotoSet {
         let mut number = 0..;
         self.photos.retain(|_| kept.contains(&number.next().unwrap_or_default()));
     }
+}
+
+/// The family of a photo, by its name: the letters that it begins with, or `digits`. Photos of one family are by one
+/// photographer or of one collection more often than not.
+pub fn family(name: &str) -> &str {
+    let file = name.rsplit('/').next().unwrap_or(name);
+    let end = file.find(|letter: char| !letter.is_ascii_alphabetic()).unwrap_or(file.len());
+    if end == 0 { "digits" } else { &file[..end] }
 }
 
 /// The numbers below `count` in an order of chance.
@@ -101,6 +144,37 @@ mod tests {
         let mut set = PhotoSet { photos: (0..40).map(photo).collect(), classes: vec![] };
         set.draw(fraction, seed);
         set.photos.into_iter().map(|photo| photo.name).collect()
+    }
+
+    #[test]
+    fn families_are_set_aside_by_the_letters_of_their_names() {
+        let set = || {
+            let names = ["CM14_jpg", "below/CM2", "B1", "00012", "x/77_jpg", "CS3"];
+            let photo = |name: &&str| Photo {
+                name: (*name).into(),
+                width: 1,
+                height: 1,
+                rgb: vec![0; 3],
+                labels: vec![0],
+            };
+            PhotoSet { photos: names.iter().map(photo).collect(), classes: vec![] }
+        };
+        let divide = |families: &[&str]| {
+            let families: Vec<String> = families.iter().map(|name| (*name).into()).collect();
+            let names = |set: PhotoSet| set.photos.into_iter().map(|photo| photo.name).collect::<Vec<_>>();
+            set().divide_families(&families).map(|(learn, aside)| (names(learn), names(aside)))
+        };
+        let (learn, aside) = divide(&["CM", "digits"]).unwrap();
+        assert_eq!(
+            (learn, aside),
+            (
+                vec!["B1".to_owned(), "CS3".into()],
+                vec!["CM14_jpg".to_owned(), "below/CM2".into(), "00012".into(), "x/77_jpg".into()],
+            )
+        );
+        let unknown = divide(&["CM", "QX"]).unwrap_err().to_string();
+        assert!(unknown.contains("`QX`") && unknown.contains("`CS`"), "{unknown}");
+        assert!(divide(&["CM", "CS", "B", "digits"]).is_err());
     }
 
     #[test]

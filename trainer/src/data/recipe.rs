@@ -117,6 +117,12 @@ mod tests {
             assert!(labels(&with(&["--pasted", "0", kind, "1"])) != labels(&plain), "{kind}");
         }
         assert!(samples(&[]) != samples(&["--augment", "none"]));
+        let gray = samples(&["--rendered", "1", "--negatives", "0", "--augment-gray", "1"]);
+        let coloured = |plane: &Plane| {
+            (0..plane.area()).any(|i| (plane.channel(0)[i] - plane.channel(2)[i]).abs() > 0.01)
+        };
+        assert!(gray.iter().all(|sample| !coloured(&sample[0])), "colours in gray samples");
+        assert!(labels(&gray).iter().any(|plane| plane.mean() > 0.0));
 
         let negatives = samples(&["--negatives", "1", "--rendered", "0"]);
         assert!(

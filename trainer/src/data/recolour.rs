@@ -20,6 +20,7 @@ pub fn recolour(colour: &mut Plane, augment: &Augment, random: &mut Random) {
     let gains = [(); 3].map(|()| around_one(uniform(random, 1.0 - cast, 1.0 + cast), augment.white_balance));
     let saturation = if chance(random, 0.8) { uniform(random, 0.4, 1.5) } else { 1.0 };
     let saturation = around_one(saturation, augment.saturation);
+    let gray = augment.gray > 0.0 && chance(random, augment.gray);
     let shade = Shade::random(colour.width, colour.height, augment.shadow, random);
     let area = colour.area();
     for i in 0..area {
@@ -42,6 +43,13 @@ pub fn recolour(colour: &mut Plane, augment: &Augment, random: &mut Random) {
         let strength = uniform(random, 0.0, 0.05);
         for value in &mut colour.values {
             *value += strength * (uniform(random, -1.0, 1.0) + uniform(random, -1.0, 1.0));
+        }
+    }
+    if gray {
+        // A sensor without colours has one noise, not three.
+        for i in 0..area {
+            let grey = luminance([0, 1, 2].map(|channel| colour.values[channel * area + i]));
+            (0..3).for_each(|channel| colour.values[channel * area + i] = grey);
         }
     }
     colour.values.iter_mut().for_each(|value| *value = value.clamp(0.0, 1.0));

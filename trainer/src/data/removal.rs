@@ -6,7 +6,7 @@ use super::mix::{Mix, Origin};
 use super::random::{Purpose, Random, chance, index, stream, uniform};
 use super::recolour::recolour;
 use super::source::PhotoPair;
-use super::{Photo, Plane, Recipe, pairs, rendered};
+use super::{Photo, Plane, Recipe, pairs, rendered, stains};
 
 /// Around the scale at which the segmentation network, and so this one, sees photos.
 const GEOMETRY: GeometryRange =
@@ -55,6 +55,7 @@ impl Samples for Pairs {
         let mut random = stream(self.seed, self.purpose, number);
         let pair = match self.recipe.mix.origin(&mut random) {
             Origin::Rendered => rendered::random_pair(self.side, &mut random),
+            Origin::Object => rendered::random_object(self.side, &mut random),
             Origin::Negative => {
                 let host = rendered::random_negative(self.side, &mut random);
                 self.pasted(host, &mut random)
@@ -115,7 +116,11 @@ impl Pairs {
                 })
             })
             .collect();
-        pairs::paste(host, &donors, random)
+        if chance(random, self.recipe.mix.stained) {
+            stains::stain(host, &donors, random)
+        } else {
+            pairs::paste(host, &donors, random)
+        }
     }
 
     /// A pair as it was photographed, both sides under the same geometry and light.

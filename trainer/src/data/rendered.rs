@@ -1,5 +1,6 @@
 //! Samples from the renderer: their masks are exact, and their clean side is known everywhere.
 
+use derust_render::{Scene, Set};
 use image::{GrayImage, RgbImage};
 use rand::RngExt;
 
@@ -21,14 +22,19 @@ pub fn random_negative(side: usize, random: &mut Random) -> (Plane, Plane) {
 
 /// A scene with and without its rust.
 pub fn random_pair(side: usize, random: &mut Random) -> Pair {
-    let scene = derust_render::scene(random.random(), side as u32, side as u32);
-    let own = Plane::filled(1, side, side, 0.0);
-    Pair {
-        rusty: from_rgb(&scene.rusty),
-        target: from_rgb(&scene.clean),
-        pasted: from_grey(&scene.mask),
-        own,
-    }
+    pair_of(&derust_render::scene(random.random(), side as u32, side as u32))
+}
+
+/// A thing that has rusted for the most part or as a whole, with and without its rust: one of those to learn from.
+pub fn random_object(side: usize, random: &mut Random) -> Pair {
+    pair_of(&derust_render::object(Set::Training, random.random(), side as u32, side as u32).scene)
+}
+
+/// A rendered scene as a pair.
+pub fn pair_of(scene: &Scene) -> Pair {
+    let own = Plane::filled(1, scene.rusty.height() as usize, scene.rusty.width() as usize, 0.0);
+    let (rusty, target) = (from_rgb(&scene.rusty), from_rgb(&scene.clean));
+    Pair { rusty, target, pasted: from_grey(&scene.mask), own }
 }
 
 fn from_rgb(picture: &RgbImage) -> Plane {

@@ -28,6 +28,10 @@ impl Samples for SegmentSamples {
         let mut random = stream(self.seed, Purpose::Training, number);
         let (mut colour, labels) = match self.recipe.mix.origin(&mut random) {
             Origin::Rendered => rendered::random_scene(self.side, &mut random),
+            Origin::Object => {
+                let object = rendered::random_object(self.side, &mut random);
+                (object.rusty, object.pasted)
+            }
             Origin::Negative => rendered::random_negative(self.side, &mut random),
             Origin::Photo => self.pasted_photos(&mut random),
         };

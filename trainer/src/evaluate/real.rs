@@ -11,6 +11,7 @@ use super::command::{CommandOptions, Derust, Output};
 use super::files::{Selection, area, check_size, open_gray, open_rgb, png, stem, title};
 use super::removal::called_rust;
 use super::report::{Figure, Report, ReportOptions, rounded};
+use super::shape::shape_kept;
 use super::texture::spread_ratio;
 use super::treatment::{solid, treated};
 use super::{confidence, median};
@@ -68,6 +69,8 @@ struct Figures {
     /// other rounding.
     changed_outside: Option<usize>,
     texture: Option<f64>,
+    /// Correlation of shape before and after, inside what was treated.
+    shape: Option<f64>,
 }
 
 pub fn evaluate(options: &RealOptions) -> Result<()> {
@@ -205,6 +208,7 @@ fn compare(
         after: called_rust(seen_after, label),
         treated: f64::from(treated.mean()),
         changed_outside: Some(outside.filter(|((a, b), near)| **near < 0.5 && a != b).count()),
+        shape: shape_kept(photo, made, &solid(treated.clone())),
         texture: spread_ratio(made, &solid(treated), &rust),
     }
 }
@@ -225,6 +229,7 @@ fn summary(figures: &[Figures]) -> Vec<Figure> {
         sum(of) as f64 / sum(&|one| one.labelled).max(1) as f64
     };
     let texture = |drawn: &[usize]| median(drawn.iter().filter_map(|&i| figures[i].texture).collect());
+    let shape = |drawn: &[usize]| median(drawn.iter().filter_map(|&i| figures[i].shape).collect());
     let outside: Option<Vec<usize>> = figures.iter().map(|one| one.changed_outside).collect();
     let outside = |of: fn(usize) -> usize| {
         outside
@@ -237,6 +242,7 @@ fn summary(figures: &[Figures]) -> Vec<Figure> {
         with_range("residual_rust", "Labelled rust seen after", &|drawn| seen(drawn, &|one| one.after)),
         with_range("fall", "Fall", &|drawn| fall(drawn.iter().map(|&i| &figures[i]))),
         with_range("texture", "Texture inside over around", &texture),
+        with_range("shape", "Shape kept", &shape),
         Figure::new("photos_changed_outside", "Photos changed beyond 16 px", outside(|count| count.min(1))),
         Figure::new("pixels_changed_outside", "Pixels changed beyond 16 px", outside(|count| count))
             .in_unit("px"),
@@ -272,6 +278,7 @@ fn picture(name: &str, one: &Figures) -> Value {
         "treated": rounded(one.treated),
         "changed_outside": one.changed_outside,
         "texture": rounded(one.texture.unwrap_or(f64::NAN)),
+        "shape": rounded(one.shape.unwrap_or(f64::NAN)),
     })
 }
 

@@ -10,6 +10,7 @@ use serde_json::{Map, Value};
 
 use super::command::{CommandOptions, Output};
 use super::files::{area, check_size, open_gray, open_rgb, png, some_files, stem, title};
+use super::halo::halo;
 use super::pairs::folders;
 use super::report::{Figure, Report, ReportOptions, best_median_worst, rounded};
 use super::similarity::similarity_map;
@@ -63,6 +64,11 @@ struct Figures {
     /// Part of the pixels beyond the margin of all rust that are as they were, bit for bit.
     outside_untouched: f64,
     texture: Option<f64>,
+    /// Mean gradient across the mask's edge over that of the clean picture.
+    halo: Option<f64>,
+    /// Where rust has eaten through, and on print under rust: of rendered pairs that have such.
+    holes_psnr: Option<f64>,
+    print_psnr: Option<f64>,
     pasted: usize,
     /// Pixels of the pasted rust that the judge calls rust: before and after.
     called_rust: Option<[usize; 2]>,
@@ -164,6 +170,8 @@ struct Pair {
     pasted: GrayImage,
     mask: GrayImage,
     own: GrayImage,
+    holes: Option<GrayImage>,
+    print: Option<GrayImage>,
 }
 
 impl Pair {
@@ -172,6 +180,10 @@ impl Pair {
         let (before, result) = (open_rgb(rusty)?, png(results, stem(rusty)));
         let after = open_rgb(&result)?;
         check_size(before.dimensions(), after.dimensions(), &result)?;
+        let marks = |folder: &str| {
+            let path = of(folder);
+            path.exists().then(|| open_gray(&path)).transpose()
+        };
         Ok(Pair {
             before,
             after,
@@ -179,6 +191,8 @@ impl Pair {
             pasted: open_gray(&of(folders::PASTED))?,
             mask: open_gray(&of(folders::MASK))?,
             own: open_gray(&of(folders::OWN))?,
+            holes: marks(folders::HOLES)?,
+            print: marks(folders::PRINT)?,
         })
     }
 
@@ -204,6 +218,10 @@ impl Pair {
                 .fold((0.0, 0usize), |(sum, count), (_, value)| (sum + f64::from(*value), count + 1));
             sum / count.max(1) as f64
         };
+        let marked = |marks: &Option<GrayImage>| {
+            let marks = marks.as_ref()?.as_raw();
+            marks.iter().any(|mark| *mark > 0).then(|| error(&self.after, &|i| marks[i] > 0))
+        };
         let mut rust = area(&self.mask);
         for (value, own) in rust.values.iter_mut().zip(area(&self.own).values) {
             *value = value.max(own);
@@ -216,6 +234,9 @@ impl Pair {
             outside_psnr: error(&self.after, &outside),
             outside_untouched: untouched(&self.before, &self.after, &rust),
             texture: spread_ratio(&self.after, &area(&self.pasted), &rust),
+            halo: halo(&self.after, &self.clean, &self.mask),
+            holes_psnr: marked(&self.holes),
+            print_psnr: marked(&self.print),
             pasted: self.pasted.as_raw().iter().filter(|value| **value >= 128).count(),
             called_rust: None,
         }
@@ -238,7 +259,10 @@ fn summary(figures: &[Figures]) -> Vec<Figure> {
             |drawn: &[usize]| drawn.iter().map(|&i| of(&figures[i])).sum::<f64>() / drawn.len().max(1) as f64;
         Figure::new(name, label, mean(&all)).within(confidence(figures.len(), mean))
     };
-    let texture = |drawn: &[usize]| median(drawn.iter().filter_map(|&i| figures[i].texture).collect());
+    let median_of = |of: fn(&Figures) -> Option<f64>| {
+        move |drawn: &[usize]| median(drawn.iter().filter_map(|&i| of(&figures[i])).collect())
+    };
+    let (texture, halo) = (median_of(|f| f.texture), median_of(|f| f.halo));
     let mut summary = vec![
         Figure::new("pairs", "Pairs", figures.len() as f64),
         mean("input_psnr", "PSNR before, inside", &|f| f.input_psnr).in_unit("dB"),
@@ -250,7 +274,23 @@ fn summary(figures: &[Figures]) -> Vec<Figure> {
         mean("outside_untouched", "Untouched outside", &|f| f.outside_untouched),
         Figure::new("texture", "Texture inside over around", texture(&all))
             .within(confidence(figures.len(), texture)),
+        Figure::new("halo", "Gradient across the mask's edge over the clean picture's", halo(&all))
+            .within(confidence(figures.len(), halo)),
     ];
+    let holes = figures.iter().filter_map(|f| f.holes_psnr).collect::<Vec<_>>();
+    let print = figures.iter().filter_map(|f| f.print_psnr).collect();
+    for (name, label, values) in [
+        ("holes_psnr", "PSNR where rust has eaten through", holes),
+        ("print_psnr", "PSNR on print under rust", print),
+    ] {
+        if values.is_empty() {
+            continue;
+        }
+        let mean = |drawn: &[usize]| drawn.iter().map(|&i| values[i]).sum::<f64>() / drawn.len() as f64;
+        let every: Vec<usize> = (0..values.len()).collect();
+        let figure = Figure::new(name, label, mean(&every)).in_unit("dB");
+        summary.push(figure.within(confidence(values.len(), mean)));
+    }
     if figures.iter().any(|f| f.called_rust.is_some()) {
         for (i, (name, label)) in
             [("rust_before", "Pasted rust seen before"), ("residual_rust", "Pasted rust seen after")]
@@ -279,6 +319,9 @@ fn picture(name: &str, one: &Figures) -> Value {
         ("outside_psnr", one.outside_psnr),
         ("outside_untouched", one.outside_untouched),
         ("texture", one.texture.unwrap_or(f64::NAN)),
+        ("halo", one.halo.unwrap_or(f64::NAN)),
+        ("holes_psnr", one.holes_psnr.unwrap_or(f64::NAN)),
+        ("print_psnr", one.print_psnr.unwrap_or(f64::NAN)),
     ];
     object.extend(figures.map(|(name, value)| (name.to_owned(), rounded(value))));
     if let Some([before, after]) = one.called_rust {
@@ -309,7 +352,9 @@ mod tests {
             before.put_pixel(x, 0, Rgb([202; 3]));
             pasted.put_pixel(x, 0, Luma([255]));
         }
-        Pair { before, after, clean: gray(100), mask: pasted.clone(), own: GrayImage::new(60, 1), pasted }
+        let mask = pasted.clone();
+        let own = GrayImage::new(60, 1);
+        Pair { before, after, clean: gray(100), mask, own, pasted, holes: None, print: None }
     }
 
     #[test]

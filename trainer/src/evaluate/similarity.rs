@@ -28,7 +28,8 @@ pub fn similarity_map(a: &RgbImage, b: &RgbImage) -> Vec<f32> {
         .collect()
 }
 
-fn luminance_plane(picture: &RgbImage) -> Plane {
+/// Luminance, 0 to 1.
+pub fn luminance_plane(picture: &RgbImage) -> Plane {
     let values = picture.pixels().map(|pixel| luminance(pixel.0.map(|v| f32::from(v) / 255.0))).collect();
     Plane { channels: 1, height: picture.height() as usize, width: picture.width() as usize, values }
 }

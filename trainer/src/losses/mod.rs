@@ -14,6 +14,6 @@ pub use adversarial::{AdversarialLoss, Scores, gradient_penalty};
 pub use cures::CureOptions;
 pub use pool::ImagePool;
 pub use reconstruction::{
-    feature_matching, feature_means, gradient_difference, log_squared_error, weighted_mean,
+    coarse_difference, feature_matching, feature_means, gradient_difference, log_squared_error, weighted_mean,
 };
 pub use segmentation::{class_segmentation, cross_entropy, segmentation};

@@ -18,6 +18,19 @@ pub fn gradient_difference(a: &Tensor, b: &Tensor, weight: &Tensor) -> Tensor {
         + weighted_mean(&right.abs(), &weight.slice(3, 1, width, 1))
 }
 
+/// Side of the squares over which [`coarse_difference`] takes means.
+const COARSE: i64 = 16;
+
+/// Mean absolute difference between the colours of two pictures `[n, c, h, w]` that are left when both are averaged over
+/// squares of 16 pixels, each pixel as much as its `weight` `[n, 1, h, w]` says.
+pub fn coarse_difference(a: &Tensor, b: &Tensor, weight: &Tensor) -> Tensor {
+    let square =
+        |map: &Tensor| map.avg_pool2d([COARSE; 2], [COARSE / 2; 2], [0, 0], true, false, None::<i64>);
+    let share = square(weight);
+    let difference = square(&((a - b) * weight)) / (&share + 1e-4);
+    weighted_mean(&difference.abs(), &share)
+}
+
 /// Mean over the batch of `log(1 + e / 0.001)`, `e` each picture's mean squared error under `weight` `[n, 1, h, w]`: a
 /// pair's PSNR falls with it (Chen et al. 2022, arXiv:2204.04676), up to about 30 dB.
 pub fn log_squared_error(a: &Tensor, b: &Tensor, weight: &Tensor) -> Tensor {
@@ -48,4 +61,30 @@ pub fn feature_means(real: &[Tensor], fake: &[Tensor]) -> Tensor {
 /// Mean of at least one number.
 fn mean(numbers: impl Iterator<Item = Tensor>) -> Tensor {
     Tensor::stack(&numbers.collect::<Vec<_>>(), 0).mean(Kind::Float)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn coarse_differences_are_those_of_the_means_under_the_weight() {
+        let plane = |value: f64| Tensor::full([1, 3, 64, 64], value, (Kind::Float, Device::Cpu));
+        let weight = Tensor::zeros([1, 1, 64, 64], (Kind::Float, Device::Cpu));
+        let _ = weight.narrow(3, 0, 32).fill_(1.0);
+        // A step of 0.2 everywhere, and a checkerboard that has no mean.
+        let (a, b) = (plane(0.5), plane(0.3));
+        let checks = Tensor::arange(64 * 64, (Kind::Float, Device::Cpu)).view([1, 1, 64, 64]);
+        let checks: Tensor = (checks.remainder(2.0) - 0.5) * 0.4;
+        let coarse = |a: &Tensor, b: &Tensor| coarse_difference(a, b, &weight).double_value(&[]);
+        assert!((coarse(&a, &b) - 0.2).abs() < 0.005, "{}", coarse(&a, &b));
+        assert!((coarse(&(&a + &checks), &b) - 0.2).abs() < 0.005);
+        assert!(coarse(&(&b + &checks), &b) < 0.005);
+        // What is not weighed does not count.
+        let other = b.copy();
+        let _ = other.narrow(3, 40, 24).fill_(1.0);
+        assert!(coarse(&b, &other) < 1e-6);
+    }
 }

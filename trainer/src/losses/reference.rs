@@ -70,7 +70,7 @@ fn segmentation_and_grading_agree_with_pytorch() {
     let case = |name: &str, inputs: &[&str], loss: &dyn Fn(&[Tensor]) -> Tensor| {
         compare(name, &all[name], inputs, loss);
     };
-    case("segmentation", &["probability", "mask"], &|x| segmentation(&x[0], &x[1]));
+    case("segmentation", &["probability", "mask"], &|x| segmentation(&x[0], &x[1], 0));
     let whole = |classes: &Tensor| classes.to_kind(Kind::Int64);
     for name in ["class_segmentation", "class_segmentation_unlabelled"] {
         case(name, &["logits", "classes"], &|x| class_segmentation(&x[0], &whole(&x[1])));

@@ -7,15 +7,34 @@ pub const UNLABELLED: i64 = 255;
 
 /// Binary cross-entropy plus the soft Dice loss over the whole batch (Milletari et al. 2016, arXiv:1606.04797):
 /// the first makes every pixel's probability right, the second weighs the rare rust up.
-pub fn segmentation(probability: &Tensor, mask: &Tensor) -> Tensor {
+///
+/// Within `band` pixels of an edge of the mask nothing counts: nobody draws rust's edge to the pixel.
+pub fn segmentation(probability: &Tensor, mask: &Tensor, band: i64) -> Tensor {
+    if band == 0 {
+        return everywhere(probability, mask);
+    }
+    let widest = |map: &Tensor| map.max_pool2d([2 * band + 1; 2], [1; 2], [band; 2], [1; 2], false);
+    let sure: Tensor = 1.0 - (widest(mask) + widest(&(1.0 - mask)) - 1.0);
+    let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
+    let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
+    let likelihood = (mask * clamped.log() + clean * unlikely.log()) * &sure;
+    let cross_entropy = -likelihood.sum(Kind::Float) / (sure.sum(Kind::Float) + 1.0);
+    let (probability, mask) = (probability * &sure, mask * &sure);
+    cross_entropy + dice(&probability, &mask)
+}
+
+fn dice(probability: &Tensor, mask: &Tensor) -> Tensor {
+    let common = (probability * mask).sum(Kind::Float);
+    let all = probability.sum(Kind::Float) + mask.sum(Kind::Float);
+    1.0 - (common * 2.0 + 1.0) / (all + 1.0)
+}
+
+fn everywhere(probability: &Tensor, mask: &Tensor) -> Tensor {
     let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
     // Written out, since libtorch's own breaks off where a diverged network's probabilities are no numbers.
     let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
     let likelihood = mask * clamped.log() + clean * unlikely.log();
-    let cross_entropy = -likelihood.mean(Kind::Float);
-    let common = (probability * mask).sum(Kind::Float);
-    let all = probability.sum(Kind::Float) + mask.sum(Kind::Float);
-    cross_entropy + 1.0 - (common * 2.0 + 1.0) / (all + 1.0)
+    -likelihood.mean(Kind::Float) + dice(probability, mask)
 }
 
 /// The same for several classes, of which one is right for a pixel: cross-entropy of the soft-max plus the mean over
@@ -40,4 +59,26 @@ pub fn class_segmentation(logits: &Tensor, classes: &Tensor) -> Tensor {
 /// [`UNLABELLED`]. With a weight for each class it is the weighted mean.
 pub fn cross_entropy(logits: &Tensor, classes: &Tensor, weight: Option<&Tensor>) -> Tensor {
     logits.cross_entropy_loss(classes, weight, Reduction::Mean, UNLABELLED, 0.0)
+}
+
+#[cfg(test)]
+mod tests {
+    use tch::Device;
+
+    use super::*;
+
+    #[test]
+    fn what_lies_in_the_band_around_an_edge_does_not_count() {
+        let plane = |rust_from: i64| {
+            let plane = Tensor::full([1, 1, 40, 40], 0.02, (Kind::Float, Device::Cpu));
+            let _ = plane.narrow(3, rust_from, 40 - rust_from).fill_(0.98);
+            plane
+        };
+        let mask = plane(20).round();
+        let loss = |found: i64, band: i64| segmentation(&plane(found), &mask, band).double_value(&[]);
+        let right = loss(20, 3);
+        assert!((loss(18, 3) - right).abs() < 1e-4 && (loss(23, 3) - right).abs() < 1e-4);
+        assert!(loss(15, 3) > right + 0.05 && loss(26, 3) > right + 0.05);
+        assert!(loss(18, 0) > loss(20, 0) + 0.05, "without a band every pixel counts");
+    }
 }

@@ -165,6 +165,10 @@ impl Writer<'_> {
                 self.push(id, "Add", vec![scaled, inputs[2].clone()], vec![]);
             }
             Op::Tanh => self.push(id, "Tanh", inputs, vec![]),
+            Op::ChannelMean => {
+                let attributes = vec![Attribute::ints("axes", &[1]), Attribute::int("keepdims", 1)];
+                self.push(id, "ReduceMean", inputs, attributes);
+            }
             Op::GlobalMean => self.push(id, "GlobalAveragePool", inputs, vec![]),
             Op::Flatten { .. } => self.push(id, "Flatten", inputs, vec![Attribute::int("axis", 1)]),
             Op::Reshape { channels, side } => {

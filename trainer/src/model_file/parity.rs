@@ -180,7 +180,7 @@ mod tests {
 
     /// One of each network that is exported.
     fn models() -> Vec<(ModelKind, Graph)> {
-        let ramp = AlphaRamp { from: 0.4, to: 0.6 };
+        let ramp = AlphaRamp { from: 0.4, to: 0.6, grown: 2 };
         let size = TextureSize { side: 32, noise: 20, channels: 8 };
         let patches = PatchDiscriminator { inputs: 3, norm: true, spectral: true };
         let mut models = vec![

@@ -136,7 +136,7 @@ mod tests {
     #[test]
     fn a_folded_network_computes_the_same() {
         tch::manual_seed(3);
-        let ramp = AlphaRamp { from: 0.4, to: 0.6 };
+        let ramp = AlphaRamp { from: 0.4, to: 0.6, grown: 2 };
         for graph in [
             segmenter(0.25),
             derust(Family::Unet, 0.25, 1.0, ramp),

@@ -125,6 +125,8 @@ pub enum Op {
     Halve,
     /// Mean over the whole picture, `[batch, channels, 1, 1]`.
     GlobalMean,
+    /// Mean over the channels, `[batch, 1, height, width]`.
+    ChannelMean,
     /// All values of a picture in one row, `[batch, features]`.
     Flatten {
         /// Channels times height times width.
@@ -212,6 +214,7 @@ impl Graph {
             Op::Dense(dense) => dense.outputs,
             Op::Flatten { features } => *features,
             Op::Reshape { channels, .. } => *channels,
+            Op::ChannelMean => 1,
             Op::Concat => inputs.iter().map(|&id| self.nodes[id].channels).sum(),
             _ => self.nodes[inputs[0]].channels,
         };
@@ -228,6 +231,7 @@ impl Graph {
             Op::Sigmoid => "sigmoid",
             Op::Tanh => "tanh",
             Op::GlobalMean => "global_mean",
+            Op::ChannelMean => "channel_mean",
             Op::Flatten { .. } => "flatten",
             Op::Reshape { .. } => "reshape",
             Op::Affine { .. } => "affine",

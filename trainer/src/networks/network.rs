@@ -152,6 +152,7 @@ impl Network {
             Op::LeakyRelu { .. } => x[0].prelu(parameter("slope").expect("made with the node")),
             Op::Sigmoid => x[0].sigmoid(),
             Op::Tanh => x[0].tanh(),
+            Op::ChannelMean => x[0].mean_dim([1].as_slice(), true, None::<Kind>),
             Op::GlobalMean => x[0].mean_dim([2, 3].as_slice(), true, None::<Kind>),
             Op::Flatten { features } => x[0].reshape([-1, *features]),
             Op::Reshape { channels, side } => x[0].reshape([-1, *channels, *side, *side]),

@@ -69,6 +69,11 @@ pub struct RunOptions {
     /// Part of the photos that is set aside for measuring. With 0 the last weights count as the best.
     #[arg(long, default_value_t = 0.1)]
     pub held_out: f64,
+    /// Set aside the photos of these families in place of a part of all: the letters that their names begin with, or
+    /// `digits`. To see how a recipe does on photos that are unlike those that it learns from.
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub held_out_families: Vec<String>,
     /// Part of the other photos to learn from, drawn by the seed: to see what more photos would bring.
     #[arg(long, value_name = "PART", default_value_t = 1.0, value_parser = part)]
     pub photos: f64,
@@ -170,7 +175,9 @@ impl RunOptions {
     /// # Errors
     /// When they cannot be read.
     pub fn photos(&self, long_side: u32) -> Result<(PhotoSet, PhotoSet)> {
-        let (mut learn, held_out) = self.data.load(long_side)?.divide(self.held_out, self.split_seed);
+        let photos = self.data.load(long_side)?;
+        let (mut learn, held_out) =
+            photos.set_aside(&self.held_out_families, self.held_out, self.split_seed)?;
         learn.draw(self.photos, self.seed);
         Ok((learn, held_out))
     }

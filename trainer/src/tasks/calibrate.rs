@@ -26,6 +26,9 @@ pub struct CalibrateOptions {
     /// The run's part of the photos that was set aside.
     #[arg(long, default_value_t = 0.1)]
     pub held_out: f64,
+    /// The families of photos that the run set aside, in place of a part of all.
+    #[arg(long, value_name = "FAMILY", value_delimiter = ',')]
+    pub held_out_families: Vec<String>,
     /// The number from which it follows which photos the run set aside.
     #[arg(long, default_value_t = 1)]
     pub split_seed: u64,
@@ -41,7 +44,8 @@ const LONG_SIDES: [u32; 6] = [224, 256, 320, 384, 448, 512];
 pub fn calibrate(options: &CalibrateOptions) -> Result<()> {
     // Idle threads of libgomp that wait for others by spinning make small networks many times slower.
     tch::set_num_threads(1);
-    let held_out = options.data.load(LONG_SIDE)?.divide(options.held_out, options.split_seed).1;
+    let photos = options.data.load(LONG_SIDE)?;
+    let held_out = photos.set_aside(&options.held_out_families, options.held_out, options.split_seed)?.1;
     let path = options.run.join(files::BEST);
     let mut best = Checkpoint::load(&path)?;
     let store = nn::VarStore::new(Device::Cpu);

@@ -91,7 +91,7 @@ pub fn measure(options: &SpeedOptions) -> Result<()> {
     let mut step = || {
         let made = network.forward(&[&image], Mode::Train).remove(0);
         let loss = if finds {
-            losses::segmentation(&made, &target)
+            losses::segmentation(&made, &target, 0)
         } else {
             (&made - &target).abs().mean(Kind::Float)
         };

@@ -25,9 +25,10 @@ use programs::Built;
 use side_by_side::{Company, Job};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 9] = [
+const RUN_NETWORKS: [&str; 10] = [
     "derust-engine",
     "derust-capi",
+    "derust-client",
     "derust-command",
     "derust-tests-abi",
     "derust-tests-c",

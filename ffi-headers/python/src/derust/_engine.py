@@ -137,7 +137,7 @@ class Engine:
             probability: the same; a new one is float32.
             report: whether to measure areas and regions.
             threshold: probability from which on a pixel is rust, above 0 and below 1; `None`: the model's own.
-            contours: whether every region of the report has its outline.
+            contours: whether every region of the report has its contour.
             model: name of the model; `None`: the one that serves.
             scale: ``"model"``: look at the picture at the size that the model knows; ``"native"``: as it is, in tiles.
             region: (x, y, width, height) in pixels: the part to look at. Outputs and regions have its size and origin.

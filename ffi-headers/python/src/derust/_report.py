@@ -15,7 +15,7 @@ from ._library import call, library
 
 @dataclass(frozen=True)
 class Region:
-    """A connected patch of rust; pixels that touch at a side or a corner belong together.
+    """A connected region of rust; pixels that touch at a side or a corner belong together.
 
     Attributes:
         x, y: left-most column and upper-most row, in pixels of the picture's region of interest.
@@ -73,7 +73,7 @@ class Report:
 
     @property
     def regions(self) -> Tuple[Region, ...]:
-        """The rusted patches, the largest first."""
+        """The regions of rust, the largest first."""
         # Read when first asked for: a noisy picture has thousands.
         handle = self._handle
         if self._regions is None and handle is not None:

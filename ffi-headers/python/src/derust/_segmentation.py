@@ -45,7 +45,7 @@ class Segmentation:
 
     @property
     def regions(self) -> Tuple[Region, ...]:
-        """The rusted patches, the largest first."""
+        """The regions of rust, the largest first."""
         return self._reported().regions
 
     @property
@@ -140,7 +140,7 @@ class Analysis:
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
     ) -> Report:
-        """Areas, regions and grades; with `contours` every region has its outline.
+        """Areas, regions and grades; with `contours` every region has its contour.
 
         Arguments and errors as in `mask`.
         """

@@ -7,14 +7,14 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::{Context, bail};
-use derust_engine::models::{
-    Contents, Examination, Guess, Known, Limits, SIZE_LIMIT, examine, guess, inspect, sidecar_path,
-};
+use derust_engine::models::{Contents, Examination, Limits, SIZE_LIMIT, examine, inspect, sidecar_path};
 use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
 
+use super::guess::{Guess, Known, guess};
 use crate::cli::Adopt;
 use crate::report::{on_building, say};
+use crate::whole_file::WholeFile;
 
 /// Guesses a manifest, writes it beside the file, and tries the network with it.
 ///
@@ -99,22 +99,14 @@ fn name_for(path: &Path) -> String {
     if name.is_empty() { "model".into() } else { name }
 }
 
-/// Whole or not at all.
 fn write(path: &Path, manifest: &Manifest, replace: bool) -> anyhow::Result<()> {
-    let what = || format!("cannot write {}", path.display());
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-    let mut builder = tempfile::Builder::new();
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt;
-        // What the user's mask leaves of it; temporary files have less.
-        builder.permissions(fs::Permissions::from_mode(0o666));
-    }
-    let mut file = builder.tempfile_in(folder).with_context(what)?;
-    file.write_all(manifest.to_json().as_bytes()).with_context(what)?;
-    file.write_all(b"\n").with_context(what)?;
-    let persisted = if replace { file.persist(path) } else { file.persist_noclobber(path) };
-    persisted.map(drop).map_err(|failed| failed.error).with_context(what)
+    let write = || {
+        let mut file = WholeFile::begin(path)?;
+        file.as_file_mut().write_all(manifest.to_json().as_bytes())?;
+        file.as_file_mut().write_all(b"\n")?;
+        if replace { file.replace() } else { file.put() }
+    };
+    write().with_context(|| format!("cannot write {}", path.display()))
 }
 
 /// Has an engine run the network on a picture of the size of its tiles.

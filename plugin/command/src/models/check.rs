@@ -12,6 +12,7 @@ use derust_engine::runtime::SessionOptions;
 use derust_engine::{Engine, EngineOptions, Error, Manifest, Trial};
 use serde_json::{Map, Value, json};
 
+use crate::advice;
 use crate::cli::Check;
 use crate::report::{on_building, say};
 
@@ -84,7 +85,7 @@ impl Outcome {
     /// Why the file cannot serve.
     fn obstacle(&self) -> Option<String> {
         let trial = self.trial.as_ref().and_then(|trial| trial.as_ref().err());
-        self.problem.as_ref().map(ToString::to_string).or(trial.map(ToString::to_string))
+        self.problem.as_ref().map(advice::unusable).or(trial.map(ToString::to_string))
     }
 
     fn lines(&self) -> Vec<String> {

@@ -4,6 +4,7 @@ use std::process::ExitCode;
 
 use derust_engine::{Engine, EngineOptions};
 
+use crate::advice;
 use crate::report::say;
 
 /// Lists the models and says which of them serve.
@@ -22,8 +23,8 @@ pub fn run() -> anyhow::Result<ExitCode> {
             Err(_) => ["-"; 3].map(str::to_owned),
         };
         let serves = match (entry.idle_because, entry.serves_because) {
-            (Some(reason), _) => format!("no: {reason}"),
-            (None, because) => format!("yes: {}", because.unwrap_or_default()),
+            (Some(reason), _) => format!("no: {}", advice::idle(&reason)),
+            (None, because) => format!("yes: {}", because.map(advice::serves).unwrap_or_default()),
         };
         table.push([kind, name, version, entry.candidate.origin.to_string(), serves]);
     }

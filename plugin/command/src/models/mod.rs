@@ -2,6 +2,7 @@
 
 mod adopt;
 mod check;
+mod guess;
 mod list;
 mod use_model;
 

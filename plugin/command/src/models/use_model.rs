@@ -1,13 +1,17 @@
 //! `derust models use`.
 
+use std::fs;
+use std::path::Path;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use derust_engine::models::{Model, Preferences, Selector};
 use derust_engine::{Engine, EngineOptions, Kind};
 
+use crate::advice;
 use crate::cli::Use;
 use crate::report::say;
+use crate::whole_file;
 
 /// Keeps what the user has chosen, or forgets it, and says what serves from now on.
 ///
@@ -21,19 +25,29 @@ pub fn run(arguments: &Use) -> anyhow::Result<ExitCode> {
         Some(wanted) => choose(&engine, wanted, arguments.kind.map(Kind::from), &mut preferences)?,
         None => forget(arguments.kind.map(Kind::from), &mut preferences),
     };
-    preferences.write(file)?;
+    keep(&preferences, file).with_context(|| format!("{} cannot be written", file.display()))?;
     for entry in engine.models() {
-        if let (Ok(model), Some(because)) = (&entry.candidate.model, &entry.serves_because)
+        if let (Ok(model), Some(because)) = (&entry.candidate.model, entry.serves_because)
             && kinds.contains(&model.manifest.kind)
         {
             let (manifest, origin) = (&model.manifest, &entry.candidate.origin);
             say(format_args!(
-                "{}: {} {} {origin} serves: {because}",
-                manifest.kind, manifest.name, manifest.version
+                "{}: {} {} {origin} serves: {}",
+                manifest.kind,
+                manifest.name,
+                manifest.version,
+                advice::serves(because)
             ));
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn keep(preferences: &Preferences, file: &Path) -> std::io::Result<()> {
+    if let Some(folder) = file.parent() {
+        fs::create_dir_all(folder)?;
+    }
+    whole_file::write(file, &preferences.to_json())
 }
 
 /// Notes the wanted model for every kind, or the given one, of which there is one.

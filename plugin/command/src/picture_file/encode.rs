@@ -1,6 +1,6 @@
 //! From pixels to a file.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{BufWriter, ErrorKind, Write};
 use std::path::Path;
 
@@ -14,6 +14,7 @@ use image_webp::WebPEncoder;
 use super::metadata::Own;
 use super::{Format, PictureFile, Pixels, bmp, jpeg, png, tiff};
 use crate::stop::Stoppable;
+use crate::whole_file::WholeFile;
 
 /// How files are coded, where the caller has a say.
 #[derive(Clone, Copy, Debug, Default)]
@@ -58,32 +59,22 @@ impl PictureFile {
     pub fn write(mut self, path: &Path, coding: &Coding) -> anyhow::Result<Vec<String>> {
         let format = self.check_target(path)?;
         let place = |error: std::io::Error| anyhow!("{}: it cannot be written: {error}", path.display());
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
-        let mut builder = tempfile::Builder::new();
-        builder.prefix(".derust-").suffix(".part");
-        #[cfg(unix)]
-        builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        let mut file = builder.tempfile_in(folder).map_err(place)?;
+        let mut file = WholeFile::begin(path).map_err(place)?;
         let mut writer = BufWriter::new(Stoppable(file.as_file_mut()));
         let notes = self
             .encode(format, coding, &mut writer)
             .map_err(|error| anyhow!("{}: it cannot be written: {error}", path.display()))?;
         writer.flush().map_err(place)?;
         drop(writer);
-        file.as_file().sync_data().map_err(place)?;
-        // A file that is replaced keeps its permissions.
-        if let Ok(old) = fs::metadata(path) {
-            file.as_file().set_permissions(old.permissions()).map_err(place)?;
-        }
         if coding.may_replace {
-            file.persist(path).map_err(|error| place(error.error))?;
+            file.replace().map_err(place)?;
             return Ok(notes);
         }
-        file.persist_noclobber(path).map_err(|error| match error.error.kind() {
+        file.put().map_err(|error| match error.kind() {
             ErrorKind::AlreadyExists => {
                 anyhow!("{} came to be in the meantime; --force replaces it", path.display())
             }
-            _ => place(error.error),
+            _ => place(error),
         })?;
         Ok(notes)
     }
@@ -205,6 +196,8 @@ impl PictureFile {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
     use crate::picture_file::Metadata;
 

@@ -10,7 +10,8 @@ use derust_engine::pixels::Depth;
 use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
 
-use super::{Format, PictureFile, Pixels, tiff};
+use super::tiff::{self, Indexed};
+use super::{Format, PictureFile, Pixels};
 use crate::stop::Stoppable;
 
 /// Values up to this one are numbers of classes and not brightnesses.
@@ -19,12 +20,6 @@ const LABELS: f32 = 15.0;
 const VOID: u8 = 255;
 /// Pictures of more colours than this are no drawings of classes.
 const DRAWN: usize = 24;
-
-/// A mask as its file has it: for every pixel the number of a colour, and the colours.
-struct Indexed {
-    numbers: Vec<u8>,
-    colours: Vec<[u8; 3]>,
-}
 
 impl PictureFile {
     /// Reads a mask: an 8-bit gray picture in which white is meant, and notes on how it was understood.
@@ -192,8 +187,7 @@ fn indexed(path: &Path, format: Format) -> anyhow::Result<Option<Indexed>> {
         }
         Format::Tiff => {
             let (reader, _) = tiff::open(file()?)?;
-            let indexed = reader.decode_numbers()?;
-            Ok(indexed.map(|(numbers, colours)| Indexed { numbers, colours }))
+            reader.decode_numbers()
         }
         _ => Ok(None),
     }

@@ -38,6 +38,12 @@ const HEIGHT: u16 = 257;
 /// Directories after the first in which a mask is looked for.
 const DIRECTORIES: usize = 32;
 
+/// A mask as its file has it: for every pixel the number of a colour, and the colours.
+pub struct Indexed {
+    pub numbers: Vec<u8>,
+    pub colours: Vec<[u8; 3]>,
+}
+
 /// What a file says of its first picture.
 #[derive(Debug)]
 pub struct Header {
@@ -269,12 +275,12 @@ impl Reader {
     ///
     /// # Errors
     /// When the file is broken.
-    pub fn decode_numbers(mut self) -> anyhow::Result<Option<(Vec<u8>, Vec<[u8; 3]>)>> {
+    pub fn decode_numbers(mut self) -> anyhow::Result<Option<Indexed>> {
         let Conversion::Palette(colours) = &self.conversion else { return Ok(None) };
         let colours = colours.iter().map(|colour| colour.map(|wide| (wide >> 8) as u8)).collect();
         let mut numbers = vec![0; self.size.0 as usize * self.size.1 as usize];
         self.decoder.read_image_bytes(&mut numbers).map_err(broken)?;
-        Ok(Some((numbers, colours)))
+        Ok(Some(Indexed { numbers, colours }))
     }
 
     /// A byte for every pixel, black for those all of whose colours have the value that stands for no data.

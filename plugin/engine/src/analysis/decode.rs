@@ -3,8 +3,8 @@
 use derust_manifest::{ColourOrder, Layout, Output, OutputRole, Scores};
 use ndarray::{Array2, Array3, ArrayD, ArrayView1, Axis, Ix4, Zip, s};
 
-use crate::compose::Upsampler;
 use crate::models::channels;
+use crate::resample::Upsampler;
 
 /// Channels of a decoded output: classes become one probability.
 pub(super) fn decoded_channels(output: &Output) -> usize {

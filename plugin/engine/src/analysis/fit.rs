@@ -6,9 +6,9 @@ use std::sync::{Mutex, PoisonError};
 use derust_manifest::Tile;
 
 use super::sides;
+use super::tiles::{Plan, smaller};
 use crate::models::Model;
 use crate::runtime::{Provider, Session};
-use crate::tiles::{Plan, smaller};
 
 /// Tiles that a GPU is given at once through CUDA. A tile alone does not keep a large GPU busy, and every run costs some
 /// hundred starts of kernels.

@@ -8,6 +8,8 @@ mod passes;
 mod short_memory;
 #[cfg(test)]
 mod tests;
+mod tiles;
+mod views;
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -19,14 +21,14 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{Model, channels};
+use crate::resample;
 use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
-use crate::tensor;
-use crate::tiles::Plan;
-use crate::views::View;
 use decode::{decoded_channels, enlarged};
 use feed::feed;
 use fit::Fit;
-use passes::Work;
+use passes::Subject;
+pub(crate) use tiles::Plan;
+use views::View;
 
 /// The picture's colours at the working scale, and what guides the upsampling of one plane.
 const BYTES_PER_PIXEL: u64 = 12 + 60;
@@ -48,13 +50,20 @@ pub(crate) struct Network {
 
 /// What a network found; every plane has the height and width of the picture that it was given.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Found {
+pub(crate) struct Analysis {
     /// [height, width]: how likely a pixel is rust, 0 to 1.
     pub(crate) probability: Option<Array2<f32>>,
     /// [3, height, width]: the picture without rust, red first, sRGB-encoded, 0 to 1.
     pub(crate) fill: Option<Array3<f32>>,
     /// [height, width]: how much of the fill replaces the picture, 0 to 1.
     pub(crate) alpha: Option<Array2<f32>>,
+}
+
+impl Analysis {
+    /// The probability that `network` owes.
+    pub(crate) fn probability(self, network: &Network) -> Result<Array2<f32>, Error> {
+        self.probability.ok_or_else(|| network.lacks("probability"))
+    }
 }
 
 impl Network {
@@ -74,6 +83,12 @@ impl Network {
             log: log.clone(),
         };
         Network { model, onnx, pool: SessionPool::new(sessions, network), fit, log }
+    }
+
+    /// Refuses an answer in which a plane is missing.
+    pub(crate) fn lacks(&self, plane: &str) -> Error {
+        let problem = format!("it gives no {plane}");
+        Error::Answer { model: self.model.manifest.name.clone(), problem }
     }
 
     /// Loads the network, so that its first run does not have to.
@@ -113,13 +128,13 @@ impl Network {
         colours: ArrayView3<'_, f32>,
         mask: Option<ArrayView2<'_, f32>>,
         control: Control<'_>,
-    ) -> Result<Found, Error> {
+    ) -> Result<Analysis, Error> {
         control.step(0, 1)?;
         let manifest = &self.model.manifest;
         let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
         let views = View::first(manifest.views);
         let look = |colours, views, control| {
-            self.look(runtime, options, &Work { model: &self.model, colours, mask, views }, control)
+            self.look(runtime, options, &Subject { model: &self.model, colours, mask, views }, control)
         };
         let Some(scale) = manifest.mirror_scale else {
             return Ok(collect(&manifest.outputs, look(colours, views, control)?));
@@ -128,7 +143,7 @@ impl Network {
         let (itself, mirrored) = views.split_at(1);
         let first_done = 1.0 / manifest.work();
         let mut planes = look(colours, itself, control.part(0.0, first_done))?;
-        let smaller = tensor::smaller(colours, scale)?;
+        let smaller = resample::smaller(colours, scale)?;
         let seen_smaller = look(smaller.view(), mirrored, control.part(first_done, 1.0))?;
         let share = mirrored.len() as f32 / views.len() as f32;
         for (planes, seen_smaller) in planes.iter_mut().zip(seen_smaller) {
@@ -143,16 +158,16 @@ impl Network {
         &self,
         runtime: &Runtime,
         options: &SessionOptions,
-        work: &Work<'_>,
+        subject: &Subject<'_>,
         mut control: Control<'_>,
     ) -> Result<Vec<Array3<f32>>, Error> {
-        let (_, height, width) = work.colours.dim();
+        let (_, height, width) = subject.colours.dim();
         let mut tried = Vec::new();
         loop {
             let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
             let size = self.fit.size(&self.model, lease.session(), (width, height));
             let mut done = 0.0;
-            let error = match work.run(lease.session(), &size, control, &mut done) {
+            let error = match subject.run(lease.session(), &size, control, &mut done) {
                 Ok(planes) => return Ok(planes),
                 Err(error) => error,
             };
@@ -189,8 +204,8 @@ fn sides(model: &Model, tile: Tile) -> [usize; 2] {
     model.fixed_size.map(|side| side.unwrap_or(tile.size as usize))
 }
 
-fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Found {
-    let mut found = Found::default();
+fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Analysis {
+    let mut found = Analysis::default();
     for (output, planes) in outputs.iter().zip(planes) {
         match output.role {
             OutputRole::Probability

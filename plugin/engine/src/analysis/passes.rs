@@ -6,15 +6,15 @@ use ndarray::{Array3, Array4, ArrayD, ArrayView3, ArrayView4, Axis, Slice, conca
 use super::decode::{decode, decoded_channels};
 use super::feed::feed;
 use super::fit::Size;
+use super::tiles::TileAt;
+use super::views::View;
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Model;
 use crate::runtime::Session;
-use crate::tiles::TileAt;
-use crate::views::View;
 
 /// A picture that a network is to look at.
-pub(super) struct Work<'a> {
+pub(super) struct Subject<'a> {
     pub(super) model: &'a Model,
     /// [3, height, width]
     pub(super) colours: ArrayView3<'a, f32>,
@@ -23,7 +23,7 @@ pub(super) struct Work<'a> {
     pub(super) views: &'static [View],
 }
 
-impl Work<'_> {
+impl Subject<'_> {
     /// Runs a session over all tiles of all views; answers with the planes of every output, [channels, height, width],
     /// the mean over the views. `done` says which part is done, 0 to 1, also after a failure.
     pub(super) fn run(

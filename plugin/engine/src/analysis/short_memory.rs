@@ -69,7 +69,11 @@ fn child(test: &str, part: &str) -> String {
 
 /// Runs a network where there are so many bytes more than it takes to load it; answers with what was found or why not,
 /// and what was said on the way.
-fn run_short(mut network: Network, more: u64, picture: &Array3<f32>) -> (Result<Found, Error>, Vec<String>) {
+fn run_short(
+    mut network: Network,
+    more: u64,
+    picture: &Array3<f32>,
+) -> (Result<Analysis, Error>, Vec<String>) {
     let heard = Arc::new(Mutex::new(Vec::new()));
     let ears = Arc::clone(&heard);
     network.log = Log::to(move |_, message| ears.lock().unwrap().push(message.to_owned()));

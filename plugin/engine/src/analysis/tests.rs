@@ -5,10 +5,10 @@ use derust_manifest::onnx;
 use ndarray::{Array2, Array3};
 use prost::Message as _;
 
+use super::views::View;
 use super::*;
 use crate::fixtures::{Convolution, Network as Fixture};
 use crate::models::inspect;
-use crate::views::View;
 
 /// A picture with something to see everywhere.
 pub(super) fn picture(width: usize, height: usize) -> Array3<f32> {
@@ -28,15 +28,15 @@ pub(super) fn run(
     network: &Network,
     picture: &Array3<f32>,
     mask: Option<&Array2<f32>>,
-) -> Result<Found, Error> {
+) -> Result<Analysis, Error> {
     let runtime = Runtime::load(None).unwrap();
     let mask = mask.map(|mask| mask.view());
     network.run(&runtime, &SessionOptions::default(), picture.view(), mask, Control::default())
 }
 
 /// The largest difference between what was found.
-fn difference(a: &Found, b: &Found) -> f32 {
-    let planes = |found: &Found| {
+fn difference(a: &Analysis, b: &Analysis) -> f32 {
+    let planes = |found: &Analysis| {
         let planes = [found.probability.clone(), found.alpha.clone()];
         let planes = planes.into_iter().flatten().flat_map(|plane| plane.into_iter());
         planes.chain(found.fill.clone().into_iter().flatten()).collect::<Vec<f32>>()
@@ -103,18 +103,18 @@ fn views_are_averaged() {
         let mask = view.of(mask.view().insert_axis(Axis(0))).index_axis_move(Axis(0), 0).to_owned();
         let found = run(&alone, &view.of(picture.view()).to_owned(), Some(&mask)).unwrap();
         let alpha = view.of(found.alpha.unwrap().insert_axis(Axis(0))).index_axis_move(Axis(0), 0);
-        Found { fill: found.fill.map(|fill| view.of(fill)), alpha: Some(alpha), probability: None }
+        Analysis { fill: found.fill.map(|fill| view.of(fill)), alpha: Some(alpha), probability: None }
     };
     for views in [2, 4] {
         fixture.manifest.views = views;
-        let seen: Vec<Found> = View::first(views).iter().map(seen).collect();
+        let seen: Vec<Analysis> = View::first(views).iter().map(seen).collect();
         assert!(difference(&seen[0], &seen[1]) > 0.02);
         let part = 1.0 / views as f32;
         let alpha = seen.iter().map(|found| found.alpha.clone().unwrap() * part).reduce(|sum, one| sum + one);
         let fill = seen.iter().map(|found| found.fill.clone().unwrap() * part).reduce(|sum, one| sum + one);
         for at_once in [1, 4] {
             let found = run(&network(fixture.to_onnx(), at_once), &picture, Some(&mask)).unwrap();
-            let expected = Found { fill: fill.clone(), alpha: alpha.clone(), probability: None };
+            let expected = Analysis { fill: fill.clone(), alpha: alpha.clone(), probability: None };
             assert!(difference(&found, &expected) < 1e-5, "{}", difference(&found, &expected));
         }
     }
@@ -129,7 +129,7 @@ fn mirror_images_are_seen_at_a_scale_of_their_own() {
     let mut fixture = Fixture::segment("lopsided", finder);
     let alone = network(fixture.to_onnx(), 1);
     let probability = |colours: &Array3<f32>| run(&alone, colours, None).unwrap().probability.unwrap();
-    let smaller = tensor::smaller(picture.view(), 0.6).unwrap();
+    let smaller = resample::smaller(picture.view(), 0.6).unwrap();
     assert_eq!(smaller.dim(), (3, 54, 90));
     for views in [2, 4] {
         (fixture.manifest.views, fixture.manifest.mirror_scale) = (views, Some(0.6));

@@ -9,8 +9,7 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 
-use super::upsample::Upsampler;
-use crate::window::window_mean;
+use crate::resample::{Upsampler, window_mean};
 
 /// Half the side of a window, in pixels at the working scale.
 const RADIUS: usize = 2;

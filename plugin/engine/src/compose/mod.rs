@@ -1,18 +1,19 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
 mod guided;
+mod texture;
 mod traces;
-mod upsample;
 
 use ndarray::{Array2, Array3, Axis};
 
 use crate::control::Control;
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut, PixelsError, luma};
-use crate::texture::{Texture, TextureReader};
+use crate::resample::Upsampler;
 pub(crate) use guided::GuidedPlane;
+pub(crate) use texture::Texture;
+use texture::TextureReader;
 pub(crate) use traces::{without_faint_traces, without_unseen_traces};
-pub(crate) use upsample::Upsampler;
 
 /// Alphas below one 8-bit step are exact zeros: those pixels stay bit for bit the same.
 pub(crate) const SMALLEST_ALPHA: f32 = 1.0 / 255.0;

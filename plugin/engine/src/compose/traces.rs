@@ -3,7 +3,7 @@
 use ndarray::{Array2, Array3, Axis, Zip};
 
 use super::SMALLEST_ALPHA;
-use crate::window::{neighbours, window_mean};
+use crate::resample::{neighbours, window_mean};
 
 /// An alpha from which on something was found for sure.
 const SURE: f32 = 0.5;

@@ -6,15 +6,16 @@ use std::sync::Arc;
 use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
-use super::Scale;
+use super::{Scale, drawn_mask, require_judgement};
 use crate::analysis::Network;
-use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode};
-use crate::control::Control;
+use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
+use crate::control::{Cancelled, Control};
 use crate::error::Error;
+use crate::judgement::Caution;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
-use crate::texture::Texture;
-use crate::{Caution, Engine, gaps, judgement, tensor};
+use crate::resample::{self, gaps};
+use crate::serving::Serving;
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
 const SOFT_EDGE: f32 = 0.15;
@@ -45,155 +46,207 @@ pub struct Removal {
     caution: Option<Caution>,
 }
 
-impl Engine {
-    /// Analyses a picture's region for [`Removal::compose`].
-    ///
-    /// A `mask` has the size of the region; white (1) means: treat. In [`MaskMode::Limit`] the network finds rust
-    /// by itself and the mask limits it when composing; in [`MaskMode::Replace`] the mask is the alpha, and a
-    /// network with a mask input is told. The alpha of a network that has none comes from the serving segment-rust
-    /// model, at the scale that this one knows, or from the mask where there is no such model.
-    ///
-    /// # Errors
-    /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size, the
-    /// caller stops the call, or the picture cannot be judged and no mask replaces what is found.
-    pub fn analyse_removal(
-        &self,
-        picture: &Picture<'_>,
-        mask: Option<&Picture<'_>>,
-        options: &RemoveOptions,
-        control: Control<'_>,
-    ) -> Result<Removal, Error> {
+impl RemoveOptions {
+    fn check(&self, picture: &Picture<'_>, mask: Option<&Picture<'_>>) -> Result<(), Error> {
         if let Some(mask) = mask {
             compose::same_size("mask", mask.size(), picture.size())?;
         }
-        let replacing = options.mask_mode == MaskMode::Replace;
-        if replacing && mask.is_none() {
+        if self.mask_mode == MaskMode::Replace && mask.is_none() {
             return Err(Error::Option(
                 "a mask can replace what the network finds only when there is one".into(),
             ));
         }
-        let network = self.network(Kind::Derust, options.model.as_ref())?;
-        let manifest = &network.model.manifest;
+        Ok(())
+    }
+}
+
+/// The parts of an analysis, which [`crate::Engine::analyse_removal`] puts together.
+pub(crate) struct Cleaning<'a> {
+    serving: &'a Serving,
+    picture: &'a Picture<'a>,
+    mask: Option<&'a Picture<'a>>,
+    /// Whether the mask stands in for what the network finds.
+    replacing: bool,
+    plain_fill: bool,
+    /// Whether the picture need not be one that can be judged.
+    judge_anyway: bool,
+    /// What gives the fill.
+    pub(crate) network: Arc<Network>,
+    /// Width and height at which it works.
+    working: (u32, u32),
+    /// What gives the alpha where the network has none, and the width and height at which it works.
+    finder: Option<((u32, u32), Arc<Network>)>,
+    /// The steps of the work.
+    pub(crate) main: Control<'a>,
+    finding: Control<'a>,
+    texturing: Control<'a>,
+}
+
+impl<'a> Cleaning<'a> {
+    /// Chooses the networks and the scales at which they work.
+    pub(crate) fn new(
+        serving: &'a Serving,
+        picture: &'a Picture<'a>,
+        mask: Option<&'a Picture<'a>>,
+        options: &RemoveOptions,
+        control: Control<'a>,
+    ) -> Result<Self, Error> {
+        options.check(picture, mask)?;
+        let replacing = options.mask_mode == MaskMode::Replace;
+        let network = serving.network(Kind::Derust, options.model.as_ref())?;
         let (control, texturing) = (control.part(0.0, 0.9), control.part(0.9, 1.0));
-        let has_alpha =
-            [OutputRole::Alpha, OutputRole::Rgba].iter().any(|role| manifest.output(*role).is_some());
-        let finder = if has_alpha || replacing { None } else { self.finder(mask.is_some())? };
+        let has_alpha = [OutputRole::Alpha, OutputRole::Rgba]
+            .iter()
+            .any(|role| network.model.manifest.output(*role).is_some());
+        let finder = if has_alpha || replacing { None } else { finder(serving, mask.is_some())? };
         let (main, finding) = match finder {
             Some(_) => (control.part(0.0, 0.5), control.part(0.5, 1.0)),
             None => (control, control),
         };
-
-        let layout = picture.layout();
-        let whole_long_side = layout.width.max(layout.height);
-        let working_size = |network: &Network| {
-            let long_side = options.scale.long_side(&network.model.manifest);
-            tensor::working_size(picture.size(), whole_long_side, long_side)
-        };
+        let working_size = |network: &Network| options.scale.working_size(picture, &network.model.manifest);
         let working = working_size(&network);
         let finder = finder.map(|finder| (working_size(&finder), finder));
-        let needed_to_find = finder.as_ref().map_or(0, |(size, finder)| finder.bytes_needed(*size));
-        let needed_for_texture = if options.plain_fill { 0 } else { Texture::bytes_needed(working) };
-        let needed = network.bytes_needed(working) + needed_to_find + needed_for_texture;
-        let _share = self.share_memory(needed)?;
-        let colours = tensor::colours(picture, working, main.part(0.0, 0.1))?;
-        let caution =
-            judgement::require(picture, &colours, replacing || options.judge_anyway, main.part(0.1, 0.1))?;
-        let takes_mask = replacing && manifest.input(InputRole::Mask).is_some();
-        let coverage = match mask.filter(|_| takes_mask) {
-            Some(mask) => Some(tensor::coverage(mask, working, main.part(0.1, 0.1))?),
-            None => None,
-        };
-        let found = network.run(
-            &self.runtime()?,
-            self.session_options(),
-            colours.view(),
-            coverage.as_ref().map(|plane| plane.view()),
-            main.part(0.1, 1.0),
-        )?;
-        let fill = found.fill.ok_or_else(|| Error::Answer {
-            model: manifest.name.clone(),
-            problem: "it gives no fill".into(),
-        })?;
-        let size = picture.size();
-        let alpha = match finder {
-            Some((finding_size, finder)) if finding_size != working => {
-                let colours = tensor::colours(picture, finding_size, finding.part(0.0, 0.1))?;
-                let alpha = self.alpha_from_segmentation(&finder, &colours, finding.part(0.1, 1.0))?;
-                Some(GuidedPlane::new(alpha, colours.view(), size))
+        let plain_fill = options.plain_fill;
+        Ok(Cleaning {
+            serving,
+            picture,
+            mask,
+            replacing,
+            plain_fill,
+            judge_anyway: replacing || options.judge_anyway,
+            network,
+            working,
+            finder,
+            main,
+            finding,
+            texturing,
+        })
+    }
+
+    /// About how many bytes the whole analysis holds.
+    pub(crate) fn bytes_needed(&self) -> u64 {
+        let needed_to_find = self.finder.as_ref().map_or(0, |(size, finder)| finder.bytes_needed(*size));
+        let needed_for_texture = if self.plain_fill { 0 } else { Texture::bytes_needed(self.working) };
+        self.network.bytes_needed(self.working) + needed_to_find + needed_for_texture
+    }
+
+    /// The picture at the working scale, [3, height, width].
+    pub(crate) fn colours(&self) -> Result<Array3<f32>, Cancelled> {
+        resample::colours(self.picture, self.working, self.main.part(0.0, 0.1))
+    }
+
+    /// Whether what is found in the picture's `colours` means anything; a mask that replaces it needs no judgement.
+    pub(crate) fn judge(&self, colours: &Array3<f32>) -> Result<Option<Caution>, Error> {
+        let caution = require_judgement(self.picture, colours, self.judge_anyway, self.main.part(0.1, 0.1))?;
+        Ok(caution.filter(|_| !self.replacing))
+    }
+
+    /// What the network is told of the mask, [height, width] at the working scale, if it is told of any.
+    pub(crate) fn coverage(&self) -> Result<Option<Array2<f32>>, Cancelled> {
+        let takes_mask = self.replacing && self.network.model.manifest.input(InputRole::Mask).is_some();
+        let Some(mask) = self.mask.filter(|_| takes_mask) else { return Ok(None) };
+        let coverage = resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?;
+        Ok(Some(drawn_mask::treated(&coverage)))
+    }
+
+    /// Where the `fill` of the picture's `colours` goes; `found` is the network's own answer to that. None where the mask
+    /// says it.
+    pub(crate) fn alpha(
+        &self,
+        found: Option<Array2<f32>>,
+        fill: &Array3<f32>,
+        colours: &Array3<f32>,
+    ) -> Result<Option<GuidedPlane>, Error> {
+        let size = self.picture.size();
+        let alpha = match &self.finder {
+            Some((finding_size, finder)) if *finding_size != self.working => {
+                let colours = resample::colours(self.picture, *finding_size, self.finding.part(0.0, 0.1))?;
+                let alpha =
+                    alpha_from_segmentation(self.serving, finder, &colours, self.finding.part(0.1, 1.0))?;
+                return Ok(Some(GuidedPlane::new(alpha, colours.view(), size)));
             }
-            finder => {
-                let alpha = match finder {
-                    Some((_, finder)) => Some(self.alpha_from_segmentation(&finder, &colours, finding)?),
-                    None => found.alpha.filter(|_| !replacing).map(compose::without_faint_traces),
-                };
-                let reduction = whole_long_side as f32 / working.0.max(working.1) as f32;
-                alpha.map(|alpha| {
-                    let alpha = compose::without_unseen_traces(alpha, &fill, &colours, reduction);
-                    GuidedPlane::new(alpha, colours.view(), size)
-                })
-            }
+            Some((_, finder)) => Some(alpha_from_segmentation(self.serving, finder, colours, self.finding)?),
+            None => found.filter(|_| !self.replacing).map(compose::without_faint_traces),
         };
-        let texture = if options.plain_fill {
+        let layout = self.picture.layout();
+        let reduction = layout.width.max(layout.height) as f32 / self.working.0.max(self.working.1) as f32;
+        Ok(alpha.map(|alpha| {
+            let alpha = compose::without_unseen_traces(alpha, fill, colours, reduction);
+            GuidedPlane::new(alpha, colours.view(), size)
+        }))
+    }
+
+    /// The texture that the `fill` of the picture's `colours` lacks, if it is to get some and there is any.
+    pub(crate) fn texture(
+        &self,
+        colours: &Array3<f32>,
+        fill: &Array3<f32>,
+        alpha: Option<&GuidedPlane>,
+        coverage: Option<Array2<f32>>,
+    ) -> Result<Option<Texture>, Cancelled> {
+        let texture = if self.plain_fill {
             None
         } else {
-            let filled = match (&alpha, coverage, mask) {
-                (Some(alpha), ..) => Some(alpha.at(working)),
+            let filled = match (alpha, coverage, self.mask) {
+                (Some(alpha), ..) => Some(alpha.at(self.working)),
                 (None, Some(coverage), _) => Some(Cow::Owned(coverage)),
                 (None, None, Some(mask)) => {
-                    Some(Cow::Owned(tensor::coverage(mask, working, texturing.part(0.0, 0.1))?))
+                    Some(Cow::Owned(resample::coverage(mask, self.working, self.texturing.part(0.0, 0.1))?))
                 }
                 (None, None, None) => None,
             };
             let find = |mut plane: Cow<'_, Array2<f32>>| {
                 // Nothing is taken from where nothing counts.
-                if let Some(counts) = gaps::counts(picture, working)? {
+                if let Some(counts) = gaps::counts(self.picture, self.working)? {
                     plane.to_mut().zip_mut_with(&counts, |alpha, count| *alpha = alpha.max(1.0 - count));
                 }
-                Texture::find(&colours, &fill, plane.view(), texturing.part(0.1, 1.0))
+                Texture::find(colours, fill, plane.view(), self.texturing.part(0.1, 1.0))
             };
             filled.map(find).transpose()?.flatten()
         };
-        texturing.step(1, 1)?;
-        Ok(Removal {
-            fill: Fill::new(fill, &colours, size, texture),
-            alpha,
-            size,
-            caution: caution.filter(|_| !replacing),
-        })
-    }
-
-    /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand
-    /// in.
-    fn finder(&self, mask_can_stand_in: bool) -> Result<Option<Arc<Network>>, Error> {
-        match self.network(Kind::SegmentRust, None) {
-            Err(Error::NoModel { .. }) if mask_can_stand_in => Ok(None),
-            network => network.map(Some),
-        }
-    }
-
-    /// An alpha with a soft edge around the segment-rust model's threshold, [height, width], for a picture whose `colours`
-    /// are at the scale that the model knows.
-    fn alpha_from_segmentation(
-        &self,
-        network: &Network,
-        colours: &Array3<f32>,
-        control: Control<'_>,
-    ) -> Result<Array2<f32>, Error> {
-        let manifest = &network.model.manifest;
-        let found = network.run(&self.runtime()?, self.session_options(), colours.view(), None, control)?;
-        let soft = |probability: f32| {
-            let t = ((probability - manifest.threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
-            t * t * (3.0 - 2.0 * t)
-        };
-        let probability = found.probability.ok_or_else(|| Error::Answer {
-            model: manifest.name.clone(),
-            problem: "it gives no probability".into(),
-        })?;
-        Ok(compose::without_faint_traces(probability.mapv_into(soft)))
+        self.texturing.step(1, 1)?;
+        Ok(texture)
     }
 }
 
+/// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand in.
+fn finder(serving: &Serving, mask_can_stand_in: bool) -> Result<Option<Arc<Network>>, Error> {
+    match serving.network(Kind::SegmentRust, None) {
+        Err(Error::NoModel { .. }) if mask_can_stand_in => Ok(None),
+        network => network.map(Some),
+    }
+}
+
+/// An alpha with a soft edge around the segment-rust model's threshold, [height, width], for a picture whose `colours` are
+/// at the scale that the model knows.
+fn alpha_from_segmentation(
+    serving: &Serving,
+    network: &Network,
+    colours: &Array3<f32>,
+    control: Control<'_>,
+) -> Result<Array2<f32>, Error> {
+    let threshold = network.model.manifest.threshold;
+    let probability = serving.run(network, colours, None, control)?.probability(network)?;
+    let soft = |probability: f32| {
+        let t = ((probability - threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
+        t * t * (3.0 - 2.0 * t)
+    };
+    Ok(compose::without_faint_traces(probability.mapv_into(soft)))
+}
+
 impl Removal {
+    /// `fill` was made of `colours`, both at the working scale, for a region of width and height `size`.
+    pub(crate) fn new(
+        fill: Array3<f32>,
+        colours: &Array3<f32>,
+        texture: Option<Texture>,
+        alpha: Option<GuidedPlane>,
+        size: (u32, u32),
+        caution: Option<Caution>,
+    ) -> Self {
+        Removal { fill: Fill::new(fill, colours, size, texture), alpha, size, caution }
+    }
+
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size

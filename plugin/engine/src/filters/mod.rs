@@ -1,11 +1,19 @@
 //! The two filters, each a recipe made of the engine's parts.
 
 pub mod derust;
+mod drawn_mask;
 pub mod segment_rust;
 
+use derust_manifest::Manifest;
+use ndarray::Array3;
+
+use crate::analysis::Plan;
+use crate::control::Control;
+use crate::error::Error;
+use crate::judgement::{Caution, judge};
 use crate::models::Model;
-use crate::tensor;
-use crate::tiles::Plan;
+use crate::pixels::Picture;
+use crate::resample;
 
 /// The scale at which a picture is analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -34,8 +42,8 @@ pub struct Tiling {
 
 /// What a network runs on for a picture of this width and height, for those who want to know its cost.
 pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tiling {
-    let long_side = scale.long_side(&model.manifest);
-    let (width, height) = tensor::working_size((width, height), width.max(height), long_side);
+    let whole_long_side = width.max(height);
+    let (width, height) = scale.working_size_of((width, height), whole_long_side, &model.manifest);
     let plan = Plan::new(width as usize, height as usize, model.manifest.tile, model.fixed_size);
     let (height, width) = plan.tile_size();
     let (columns, rows) = plan.starts();
@@ -43,7 +51,29 @@ pub fn tiling(model: &Model, (width, height): (u32, u32), scale: Scale) -> Tilin
 }
 
 impl Scale {
-    fn long_side(self, manifest: &derust_manifest::Manifest) -> Option<u32> {
-        manifest.long_side.filter(|_| self == Scale::Model)
+    /// Width and height at which a picture's region is analysed by a model with this manifest.
+    pub(crate) fn working_size(self, picture: &Picture<'_>, manifest: &Manifest) -> (u32, u32) {
+        let layout = picture.layout();
+        self.working_size_of(picture.size(), layout.width.max(layout.height), manifest)
+    }
+
+    fn working_size_of(self, size: (u32, u32), whole_long_side: u32, manifest: &Manifest) -> (u32, u32) {
+        let long_side = manifest.long_side.filter(|_| self == Scale::Model);
+        resample::working_size(size, whole_long_side, long_side)
+    }
+}
+
+/// The judgement of a call: an error where there can be none, unless the host wants an answer anyway.
+pub(crate) fn require_judgement(
+    picture: &Picture<'_>,
+    colours: &Array3<f32>,
+    anyway: bool,
+    control: Control<'_>,
+) -> Result<Option<Caution>, Error> {
+    control.step(0, 1)?;
+    match judge(picture, colours)? {
+        Ok(caution) => Ok(caution),
+        Err(_) if anyway => Ok(None),
+        Err(reason) => Err(reason.into()),
     }
 }

@@ -1,16 +1,16 @@
 //! segment-rust: picture -> probability, mask, overlay, survey.
 
-use derust_manifest::Kind;
-use ndarray::Array2;
+use ndarray::{Array2, Array3};
 
 use super::Scale;
-use crate::compose::GuidedPlane;
+use crate::compose::{self, GuidedPlane};
 use crate::control::Control;
 use crate::error::Error;
+use crate::judgement::Caution;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
+use crate::resample::gaps;
 use crate::survey::{Survey, Surveyor};
-use crate::{Caution, Engine, compose, gaps, judgement, tensor};
 
 /// How to look for rust; the default leaves everything to the model.
 #[derive(Clone, Debug, Default)]
@@ -35,45 +35,14 @@ pub struct Segmentation {
     caution: Option<Caution>,
 }
 
-impl Engine {
-    /// Finds the rust in a picture's region.
-    ///
-    /// # Errors
-    /// When the picture cannot be judged, no model serves, ONNX Runtime cannot be used, the network fails, or the caller
-    /// stops the call.
-    pub fn segment(
-        &self,
-        picture: &Picture<'_>,
-        options: &SegmentOptions,
-        control: Control<'_>,
-    ) -> Result<Segmentation, Error> {
-        if let Some(threshold) = options.threshold.filter(|t| !(*t > 0.0 && *t < 1.0)) {
-            return Err(Error::Option(format!(
+impl SegmentOptions {
+    pub(crate) fn check(&self) -> Result<(), Error> {
+        match self.threshold.filter(|threshold| !(*threshold > 0.0 && *threshold < 1.0)) {
+            Some(threshold) => Err(Error::Option(format!(
                 "a threshold of {threshold} makes no sense; it lies between 0 and 1"
-            )));
+            ))),
+            None => Ok(()),
         }
-        let network = self.network(Kind::SegmentRust, options.model.as_ref())?;
-        let manifest = &network.model.manifest;
-        let layout = picture.layout();
-        let long_side = options.scale.long_side(manifest);
-        let working = tensor::working_size(picture.size(), layout.width.max(layout.height), long_side);
-        let _share = self.share_memory(network.bytes_needed(working))?;
-        let colours = tensor::colours(picture, working, control.part(0.0, 0.1))?;
-        let caution = judgement::require(picture, &colours, options.judge_anyway, control.part(0.1, 0.1))?;
-        let found = network.run(
-            &self.runtime()?,
-            self.session_options(),
-            colours.view(),
-            None,
-            control.part(0.1, 1.0),
-        )?;
-        let probability = found.probability.ok_or_else(|| Error::Answer {
-            model: manifest.name.clone(),
-            problem: "it gives no probability".into(),
-        })?;
-        let threshold = options.threshold.unwrap_or(manifest.threshold);
-        let probability = GuidedPlane::new(probability, colours.view(), picture.size());
-        Ok(Segmentation { probability, size: picture.size(), threshold, caution })
     }
 }
 
@@ -94,13 +63,25 @@ pub enum Surveying {
     /// Nothing.
     #[default]
     None,
-    /// Areas, patches and grades.
-    Patches,
-    /// The outline of every patch as well, for an eighth of a byte per pixel.
-    Outlines,
+    /// Areas, regions and grades.
+    Regions,
+    /// The contour of every region as well, for an eighth of a byte per pixel.
+    Contours,
 }
 
 impl Segmentation {
+    /// `probability` was found in `colours`, both at the working scale, for a region of width and height `size`.
+    pub(crate) fn new(
+        probability: Array2<f32>,
+        colours: &Array3<f32>,
+        size: (u32, u32),
+        threshold: f32,
+        caution: Option<Caution>,
+    ) -> Self {
+        let probability = GuidedPlane::new(probability, colours.view(), size);
+        Segmentation { probability, size, threshold, caution }
+    }
+
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size
@@ -143,8 +124,8 @@ impl Segmentation {
         }
         let mut surveyor = match outputs.survey {
             Surveying::None => None,
-            Surveying::Patches => Some(Surveyor::default()),
-            Surveying::Outlines => Some(Surveyor::with_outlines()),
+            Surveying::Regions => Some(Surveyor::default()),
+            Surveying::Contours => Some(Surveyor::with_contours()),
         };
         let mut mask_row = vec![0.0; self.size.0 as usize];
         compose::for_each_row(&self.probability, picture, control, |y, row| {
@@ -191,12 +172,12 @@ impl Segmentation {
         self.write(picture, Outputs { probability: Some(target), ..Default::default() }, control).map(drop)
     }
 
-    /// Areas, patches and grades of what [`Self::write_mask`] would write.
+    /// Areas, regions and grades of what [`Self::write_mask`] would write.
     ///
     /// # Errors
     /// See [`Self::write`].
     pub fn survey(&self, picture: &Picture<'_>, control: Control<'_>) -> Result<Survey, Error> {
-        let outputs = Outputs { survey: Surveying::Patches, ..Default::default() };
+        let outputs = Outputs { survey: Surveying::Regions, ..Default::default() };
         Ok(self.write(picture, outputs, control)?.expect("a survey was asked for"))
     }
 

@@ -2,10 +2,10 @@
 
 mod embedded;
 mod file;
-mod guess;
 mod inspect;
 mod preferences;
 mod selector;
+mod standing;
 mod store;
 
 use std::path::PathBuf;
@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use derust_manifest::Manifest;
 
 pub use file::{ModelFile, sidecar_path};
-pub use guess::{Guess, Known, guess};
 pub(crate) use inspect::channels;
 pub use inspect::{
     Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,
@@ -21,7 +20,8 @@ pub use inspect::{
 };
 pub use preferences::{Preferences, PreferencesError};
 pub use selector::{Selector, SelectorError};
-pub(crate) use store::{Added, Because, reason};
+pub use standing::{Because, Idle};
+pub(crate) use store::{Added, reason};
 pub use store::{Candidate, Store};
 
 /// A model that passed inspection.

@@ -16,7 +16,7 @@ pub struct Preferences {
     chosen: BTreeMap<Kind, Selector>,
 }
 
-/// Why the user's choice cannot be read or kept.
+/// Why the user's choice cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum PreferencesError {
     /// The file cannot be read.
@@ -34,14 +34,6 @@ pub enum PreferencesError {
         path: PathBuf,
         /// What is wrong with it.
         problem: String,
-    },
-    /// The file cannot be written.
-    #[error("{} cannot be written: {source}", path.display())]
-    Write {
-        /// The file.
-        path: PathBuf,
-        /// Why not.
-        source: io::Error,
     },
 }
 
@@ -82,26 +74,11 @@ impl Preferences {
         Ok(Preferences { chosen: chosen.map_err(|error| broken(error.to_string()))? })
     }
 
-    /// Writes the file beside its place and moves it there, so that it is never half there.
-    ///
-    /// # Errors
-    /// When the file or its folder cannot be written.
-    pub fn write(&self, path: &Path) -> Result<(), PreferencesError> {
+    /// What [`Preferences::read`] reads.
+    pub fn to_json(&self) -> String {
         let texts: BTreeMap<Kind, String> =
             self.chosen.iter().map(|(kind, selector)| (*kind, selector.to_string())).collect();
-        let text = serde_json::to_string_pretty(&texts).expect("kinds and texts are JSON") + "\n";
-        let partial = path.with_extension(format!("{}.partial", std::process::id()));
-        let write = || {
-            if let Some(folder) = path.parent() {
-                fs::create_dir_all(folder)?;
-            }
-            fs::write(&partial, text)?;
-            fs::rename(&partial, path)
-        };
-        write().map_err(|source| {
-            let _ = fs::remove_file(&partial);
-            PreferencesError::Write { path: path.into(), source }
-        })
+        serde_json::to_string_pretty(&texts).expect("kinds and texts are JSON") + "\n"
     }
 }
 
@@ -112,19 +89,14 @@ mod tests {
     #[test]
     fn a_choice_is_kept_and_what_is_no_choice_is_refused() {
         let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("config/models.json");
+        let path = folder.path().join("models.json");
         assert_eq!(Preferences::read(&path).unwrap(), Preferences::default());
         let mut preferences = Preferences::default();
         preferences.set(Kind::SegmentRust, Some("finder@1.0.0".parse().unwrap()));
         preferences.set(Kind::Derust, Some("cleaner".parse().unwrap()));
         preferences.set(Kind::Derust, None);
-        preferences.write(&path).unwrap();
+        fs::write(&path, preferences.to_json()).unwrap();
         assert_eq!(Preferences::read(&path).unwrap(), preferences);
-        assert_eq!(
-            fs::read_dir(path.parent().unwrap()).unwrap().count(),
-            1,
-            "something else was left behind"
-        );
         for text in ["", "[]", r#"{"segment": "a"}"#, r#"{"segment-rust": "a b"}"#, r#"{"segment-rust": 1}"#]
         {
             fs::write(&path, text).unwrap();

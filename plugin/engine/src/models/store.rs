@@ -11,8 +11,8 @@ use std::time::{Duration, SystemTime};
 use derust_manifest::Kind;
 
 use super::{
-    Digest, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector, embedded,
-    sidecar_path,
+    Because, Digest, Idle, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector,
+    embedded, sidecar_path,
 };
 
 /// The folders that may hold models, and the file that keeps the user's choice.
@@ -230,40 +230,20 @@ fn selected(usable: &[Usable], selector: &Selector) -> Option<usize> {
     best.map(|one| one.place)
 }
 
-/// Why a model serves.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Because {
-    /// The call asks for it.
-    Wanted,
-    /// The user has chosen it.
-    Preferred,
-    /// It was added last to the first folder that holds a usable one.
-    Newest,
-}
-
-impl std::fmt::Display for Because {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str(match self {
-            Because::Wanted => "the call asks for it",
-            Because::Preferred => "it was chosen by `derust models use`",
-            Because::Newest => "it comes first, and was added last",
-        })
-    }
-}
-
 /// Why a usable candidate does not serve while `serving` does.
-pub(crate) fn reason(candidate: &Candidate, serving: &Candidate, because: Because) -> String {
-    let names = |candidate: &Candidate| {
+pub(crate) fn reason(candidate: &Candidate, serving: &Candidate, because: Because) -> Idle {
+    let name = |candidate: &Candidate| {
         candidate.model.as_ref().map_or_else(|_| String::new(), |model| model.manifest.name.clone())
     };
-    if names(candidate) == names(serving) && candidate.rank == serving.rank {
-        format!("another file holds the same or a higher version of `{}`", names(serving))
+    let serving_name = name(serving);
+    if name(candidate) == serving_name && candidate.rank == serving.rank {
+        Idle::Older(serving_name)
     } else if because == Because::Preferred {
-        format!("`{}` was chosen by `derust models use`", names(serving))
+        Idle::Unchosen(serving_name)
     } else if candidate.rank > serving.rank {
-        format!("{} comes first", serving.origin)
+        Idle::Outranked(serving.origin.clone())
     } else {
-        format!("`{}` was added later", names(serving))
+        Idle::AddedEarlier(serving_name)
     }
 }
 
@@ -363,13 +343,13 @@ mod tests {
         ] {
             let mut preferences = Preferences::default();
             preferences.set(Kind::SegmentRust, Some(chosen.parse().unwrap()));
-            preferences.write(&file).unwrap();
+            fs::write(&file, preferences.to_json()).unwrap();
             assert_eq!(serving(&store, None), serves, "{chosen} was chosen");
             assert_eq!(serving(&store, Some("b")), "b.onnx Wanted", "{chosen} was chosen");
         }
         let mut preferences = Preferences::default();
         preferences.set(Kind::SegmentRust, Some("c".parse().unwrap()));
-        preferences.write(&file).unwrap();
+        fs::write(&file, preferences.to_json()).unwrap();
         store.callers = 1;
         assert_eq!(serving(&store, None), "b.onnx Newest", "the first folder is the caller's");
     }

@@ -199,7 +199,7 @@ impl Colours<'_> {
         match self.profile {
             None => std::array::from_fn(|c| from_srgb(self.transfer, mixed[c]) + (numbers[c] - shown[c])),
             Some(profile) => {
-                let [before, after] = [seen, mixed].map(|colour| profile.from_srgb(colour));
+                let [before, after] = [seen, mixed].map(|colour| profile.in_own_numbers(colour));
                 std::array::from_fn(|c| {
                     displayable(after[c] + (1.0 - amount) * (shown[c] - before[c])) + (numbers[c] - shown[c])
                 })

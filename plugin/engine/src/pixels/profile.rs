@@ -229,7 +229,7 @@ impl Profile {
     }
 
     /// See [`Self::to_srgb`].
-    pub(super) fn from_srgb(&self, encoded: [f32; 3]) -> [f32; 3] {
+    pub(super) fn in_own_numbers(&self, encoded: [f32; 3]) -> [f32; 3] {
         match &*self.way {
             Way::Matrix { curves, from, .. } => {
                 let light = product(from, encoded.map(|value| from_srgb(Transfer::Linear, value)));
@@ -325,7 +325,7 @@ mod tests {
         let prophoto = encoded(ColorProfile::new_pro_photo_rgb()).unwrap();
         for profile in [&adobe, &light, &points, &prophoto] {
             for colour in [[0.2, 0.5, 0.4], [0.9, 0.8, 0.85], [0.02, 0.01, 0.015], [0.5, 0.5, 0.5]] {
-                let stored = profile.from_srgb(colour);
+                let stored = profile.in_own_numbers(colour);
                 let back = profile.to_srgb(stored);
                 assert!(
                     (0..3).all(|c| (back[c] - colour[c]).abs() < 1e-3),

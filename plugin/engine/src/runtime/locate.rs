@@ -6,6 +6,15 @@ use std::path::{Path, PathBuf};
 
 use super::RuntimeError;
 
+/// Where ONNX Runtime lies, as far as a host knows; the default leaves it to the search. See [`super::Runtime::load_from`].
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Location {
+    /// The library file, which is taken as it is.
+    pub file: Option<PathBuf>,
+    /// Folders that are searched before all others, for hosts whose executable says nothing about where derust lies.
+    pub folders: Vec<PathBuf>,
+}
+
 /// The library's name without the version that may follow.
 const LIBRARY: &str = if cfg!(windows) {
     "onnxruntime.dll"
@@ -27,18 +36,18 @@ const SYSTEM_FOLDERS: [&str; 8] = [
     "/opt/homebrew/lib",
 ];
 
-/// The absolute path of the library to load; `host_folders` come first where folders are searched.
+/// The absolute path of the library to load.
 ///
 /// A path that was named, by the caller or in `ORT_DYLIB_PATH`, is taken as it is, so that a mistake in it is
 /// reported rather than passed over.
-pub(super) fn library(path: Option<&Path>, host_folders: &[PathBuf]) -> Result<PathBuf, RuntimeError> {
-    if let Some(path) = path {
-        return Ok(absolute(path));
+pub(super) fn library(location: &Location) -> Result<PathBuf, RuntimeError> {
+    if let Some(file) = &location.file {
+        return Ok(absolute(file));
     }
     if let Some(path) = env::var_os("ORT_DYLIB_PATH").filter(|path| !path.is_empty()) {
         return Ok(absolute(Path::new(&path)));
     }
-    search(host_folders)
+    search(&location.folders)
         .or_else(|| search(&folders(env::current_exe().ok().as_deref())))
         .ok_or(RuntimeError::NotFound)
 }
@@ -99,7 +108,8 @@ mod tests {
 
     #[test]
     fn a_named_path_is_taken_as_it_is() {
-        let path = library(Some(Path::new("nowhere/x.so")), &[]).unwrap();
+        let named = Location { file: Some("nowhere/x.so".into()), folders: vec![] };
+        let path = library(&named).unwrap();
         assert!(path.is_absolute() && path.ends_with("nowhere/x.so"));
     }
 }

@@ -32,11 +32,13 @@ mod tensorrt;
 
 use std::ffi::CStr;
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
+use once_cell::sync::OnceCell;
 use ort::environment::Environment;
 
 pub use device::{Device, DeviceKind, Provider};
+pub use locate::Location;
 pub use placement::Placement;
 pub(crate) use pool::SessionPool;
 pub(crate) use session::NetworkInfo;
@@ -53,7 +55,7 @@ pub enum RuntimeError {
     /// No library was found in any of the places where one may lie.
     #[error(
         "ONNX Runtime was not found: set ORT_DYLIB_PATH to the path of a libonnxruntime.so, version \
-         1.{LOWEST_MINOR_VERSION} or newer, or run `cargo xtask setup` in derust's source folder"
+         1.{LOWEST_MINOR_VERSION} or newer"
     )]
     NotFound,
     /// The library that was asked for cannot be used.
@@ -108,7 +110,7 @@ struct Shared {
 }
 
 /// The library that serves this process; the choice is made once and holds to the end.
-static LOADED: Mutex<Option<Runtime>> = Mutex::new(None);
+static LOADED: OnceCell<Runtime> = OnceCell::new();
 
 impl Runtime {
     /// Loads ONNX Runtime, or answers with the library that this process has loaded already.
@@ -125,28 +127,22 @@ impl Runtime {
     /// When there is none, when it cannot be loaded or is too old, or when `path` names another library than the
     /// one that serves this process.
     pub fn load(path: Option<&Path>) -> Result<Runtime, RuntimeError> {
-        Runtime::load_from(path, &[])
+        Runtime::load_from(&Location { file: path.map(Path::to_owned), folders: vec![] })
     }
 
-    /// [`Runtime::load`]; `folders` are searched after `ORT_DYLIB_PATH` and before all others. They are for hosts whose
-    /// executable says nothing about where derust lies.
+    /// [`Runtime::load`] for a host that knows where the library may lie: its folders are searched after
+    /// `ORT_DYLIB_PATH` and before all others.
     ///
     /// # Errors
     /// See [`Runtime::load`].
-    pub fn load_from(path: Option<&Path>, folders: &[PathBuf]) -> Result<Runtime, RuntimeError> {
-        let mut loaded = LOADED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(runtime) = loaded.as_ref() {
-            return match path.map(locate::absolute) {
-                Some(wanted) if wanted != runtime.shared.path => {
-                    Err(RuntimeError::AlreadyLoaded { loaded: runtime.shared.path.clone(), wanted })
-                }
-                _ => Ok(runtime.clone()),
-            };
+    pub fn load_from(location: &Location) -> Result<Runtime, RuntimeError> {
+        let runtime = LOADED.get_or_try_init(|| open(locate::library(location)?))?;
+        match location.file.as_deref().map(locate::absolute) {
+            Some(wanted) if wanted != runtime.shared.path => {
+                Err(RuntimeError::AlreadyLoaded { loaded: runtime.shared.path.clone(), wanted })
+            }
+            _ => Ok(runtime.clone()),
         }
-        let path = locate::library(path, folders)?;
-        let runtime = open(path)?;
-        *loaded = Some(runtime.clone());
-        Ok(runtime)
     }
 
     /// The library file.

@@ -1,6 +1,8 @@
 //! Sessions shared by the threads of a program.
 
-use std::sync::{Arc, Condvar, Mutex, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use once_cell::unsync::OnceCell;
 
 use super::{NetworkInfo, Placement, Provider, Runtime, RuntimeError, Session, SessionOptions};
 use crate::log::Level;
@@ -13,17 +15,18 @@ use crate::log::Level;
 // two processors made as many runs a second as with a session each, at most; what sharing saves is some 50 MB a session.
 #[derive(Debug)]
 pub(crate) struct SessionPool {
-    bound: usize,
     network: NetworkInfo,
     state: Mutex<State>,
     returned: Condvar,
 }
 
-#[derive(Debug, Default)]
+/// The place of a session, which is made when the place is first used.
+type Place = OnceCell<Session>;
+
+#[derive(Debug)]
 struct State {
-    idle: Vec<Session>,
-    /// Sessions that exist or are being made, idle ones included.
-    made: usize,
+    /// The places that nobody uses.
+    idle: Vec<Place>,
     /// Where the session runs that was made last.
     placement: Option<Arc<Placement>>,
 }
@@ -32,18 +35,23 @@ struct State {
 #[derive(Debug)]
 pub(crate) struct Lease<'a> {
     pool: &'a SessionPool,
-    session: Option<Session>,
+    place: Place,
 }
 
 impl SessionPool {
     /// A pool of at most `bound` sessions (at least one).
     pub(crate) fn new(bound: usize, network: NetworkInfo) -> Self {
-        SessionPool { bound: bound.max(1), network, state: Mutex::default(), returned: Condvar::new() }
+        let idle = (0..bound.max(1)).map(|_| Place::new()).collect();
+        SessionPool { network, state: Mutex::new(State { idle, placement: None }), returned: Condvar::new() }
     }
 
     /// Where the network runs; `None` before it was loaded.
     pub(crate) fn placement(&self) -> Option<Arc<Placement>> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner).placement.clone()
+        self.state().placement.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Takes a session, making one if none is idle and the bound allows. It is for tiles that are not larger than those
@@ -55,37 +63,34 @@ impl SessionPool {
         options: &SessionOptions,
         shrunk: usize,
     ) -> Result<Lease<'_>, RuntimeError> {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        loop {
-            if let Some(session) = state.idle.pop() {
-                // TensorRT compiled it for one size.
-                let fits = session.shrunk() >= shrunk || session.placement().provider() != Provider::TensorRt;
-                if fits {
-                    return Ok(Lease { pool: self, session: Some(session) });
-                }
-                state.made -= 1;
-                continue;
+        let all_used = |state: &mut State| state.idle.is_empty();
+        let waited = self.returned.wait_while(self.state(), all_used);
+        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        // TensorRT compiled them for one size.
+        let unfit = |session: &Session| {
+            session.shrunk() < shrunk && session.placement().provider() == Provider::TensorRt
+        };
+        for place in &mut state.idle {
+            if place.get().is_some_and(unfit) {
+                place.take();
             }
-            if state.made < self.bound {
-                state.made += 1;
-                break;
-            }
-            state = self.returned.wait(state).unwrap_or_else(PoisonError::into_inner);
         }
+        let made = state.idle.iter().rposition(|place| place.get().is_some());
+        // From here on the lease holds the place, so a failure gives it back.
+        let place = state.idle.swap_remove(made.unwrap_or(0));
         drop(state);
-        // From here on the lease accounts for the session, so a failure frees its place.
-        let mut lease = Lease { pool: self, session: None };
-        let session = runtime.session_of(&self.network, onnx, options, shrunk)?;
-        self.note(session.placement());
-        lease.session = Some(session);
+        let lease = Lease { pool: self, place };
+        lease.place.get_or_try_init(|| {
+            let session = runtime.session_of(&self.network, onnx, options, shrunk)?;
+            self.note(session.placement());
+            Ok::<_, RuntimeError>(session)
+        })?;
         Ok(lease)
     }
 
     /// Keeps where a new session runs, and says so the first time and when it is another place than before.
     fn note(&self, placement: &Placement) {
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        let last = state.placement.replace(Arc::new(placement.clone()));
-        drop(state);
+        let last = self.state().placement.replace(Arc::new(placement.clone()));
         let name = &self.network.name;
         match last {
             None => self.network.log.say(Level::Info, format_args!("{name} runs on {placement}")),
@@ -100,28 +105,22 @@ impl SessionPool {
 
 impl Lease<'_> {
     pub(crate) fn session(&mut self) -> &mut Session {
-        self.session.as_mut().expect("a lease that reached its caller holds a session")
+        self.place.get_mut().expect("a lease that reached its caller holds a session")
     }
 
     /// Gives back the memory that this session holds, and what those hold that nobody uses.
     pub(crate) fn free_memory(mut self) {
-        self.session = None;
-        let mut state = self.pool.state.lock().unwrap_or_else(PoisonError::into_inner);
-        state.made -= state.idle.len();
-        let idle = std::mem::take(&mut state.idle);
-        drop(state);
+        self.place.take();
+        let idle: Vec<Session> = self.pool.state().idle.iter_mut().filter_map(Place::take).collect();
+        // It takes time, and nobody has to wait for it.
         drop(idle);
     }
 }
 
 impl Drop for Lease<'_> {
     fn drop(&mut self) {
-        let mut state = self.pool.state.lock().unwrap_or_else(PoisonError::into_inner);
-        match self.session.take() {
-            Some(session) => state.idle.push(session),
-            None => state.made -= 1,
-        }
-        drop(state);
+        let place = std::mem::take(&mut self.place);
+        self.pool.state().idle.push(place);
         self.pool.returned.notify_one();
     }
 }
@@ -153,6 +152,7 @@ mod tests {
             drop(lease);
             assert_eq!(receiver.recv(), Ok(1));
         });
-        assert_eq!(pool.state.lock().unwrap().made, 1);
+        let made = pool.state().idle.iter().map(|place| place.get().is_some()).collect::<Vec<_>>();
+        assert_eq!(made, [true], "one session in one place");
     }
 }

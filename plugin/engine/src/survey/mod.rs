@@ -1,10 +1,10 @@
 //! What was found: areas, regions, grades.
 
-mod outline;
+mod contour;
 
 use std::ops::Range;
 
-use outline::Bitmap;
+use contour::Bitmap;
 
 /// What a segmentation says about a picture.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,16 +13,17 @@ pub struct Survey {
     pub pixels: u64,
     /// Pixels of them that are rust.
     pub rust_pixels: u64,
-    /// Rusted patches, the largest first. Pixels that touch at a side or a corner belong together.
-    pub patches: Vec<Patch>,
-    /// The outer border of each patch, where asked for: its pixels (x, y) in the region of interest, clockwise, each a
+    /// Rusted regions, the largest first. Pixels that touch at a side or a corner belong together.
+    pub regions: Vec<Region>,
+    /// The outer border of each region, where asked for: its pixels (x, y) in the region of interest, clockwise, each a
     /// neighbour of the next; pixels of parts that are one pixel wide come twice.
-    pub outlines: Option<Vec<Vec<[u32; 2]>>>,
+    pub contours: Option<Vec<Vec<[u32; 2]>>>,
 }
 
-/// A connected patch of rust.
+/// A connected region of rust, as every interface calls it; the part of a picture that is looked at, the region of
+/// interest, is a [`crate::pixels::Region`].
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Patch {
+pub struct Region {
     /// Left-most column, counted in the region of interest.
     pub x: u32,
     /// Upper-most row.
@@ -66,21 +67,21 @@ pub(crate) struct Surveyor {
     pixels: u64,
     rust_pixels: u64,
     previous: Vec<Run>,
-    patches: Vec<Growing>,
-    /// For outlines.
+    regions: Vec<Growing>,
+    /// For contours.
     bitmap: Option<Bitmap>,
 }
 
 #[derive(Clone, Debug)]
 struct Run {
     columns: Range<u32>,
-    patch: usize,
+    region: usize,
 }
 
-/// A patch while rows come in.
+/// A region while rows come in.
 #[derive(Clone, Debug)]
 struct Growing {
-    /// The patch that this one was joined to; itself if none.
+    /// The region that this one was joined to; itself if none.
     joined_to: usize,
     /// The left-most pixel of its upper-most row.
     start: [u32; 2],
@@ -91,8 +92,8 @@ struct Growing {
 }
 
 impl Surveyor {
-    /// One that can tell the outlines of the patches, for an eighth of a byte per pixel.
-    pub(crate) fn with_outlines() -> Self {
+    /// One that can tell the contours of the regions, for an eighth of a byte per pixel.
+    pub(crate) fn with_contours() -> Self {
         Surveyor { bitmap: Some(Bitmap::default()), ..Surveyor::default() }
     }
 
@@ -119,20 +120,20 @@ impl Surveyor {
             let above: Vec<usize> = self.previous[first_above.min(self.previous.len())..]
                 .iter()
                 .take_while(|above| above.columns.start <= columns.end)
-                .map(|above| above.patch)
+                .map(|above| above.region)
                 .collect();
             let own = Growing {
-                joined_to: self.patches.len(),
+                joined_to: self.regions.len(),
                 start: [columns.start, y],
                 columns: columns.clone(),
                 rows: y..y + 1,
                 area: length as u64,
                 sum,
             };
-            self.patches.push(own);
-            let patch =
-                above.into_iter().fold(self.patches.len() - 1, |patch, above| self.join(patch, above));
-            runs.push(Run { columns, patch });
+            self.regions.push(own);
+            let region =
+                above.into_iter().fold(self.regions.len() - 1, |region, above| self.join(region, above));
+            runs.push(Run { columns, region });
             self.rust_pixels += length as u64;
             x += length;
         }
@@ -148,53 +149,53 @@ impl Surveyor {
 
     /// The survey of all rows so far.
     pub(crate) fn finish(self) -> Survey {
-        let roots = self.patches.iter().enumerate().filter(|(i, patch)| patch.joined_to == *i);
-        let mut roots: Vec<&Growing> = roots.map(|(_, patch)| patch).collect();
-        roots.sort_by_key(|patch| (std::cmp::Reverse(patch.area), patch.rows.start, patch.columns.start));
-        let patches = roots.iter().map(|patch| Patch {
-            x: patch.columns.start,
-            y: patch.rows.start,
-            width: patch.columns.end - patch.columns.start,
-            height: patch.rows.end - patch.rows.start,
-            area: patch.area,
-            mean_probability: (patch.sum / patch.area as f64) as f32,
+        let roots = self.regions.iter().enumerate().filter(|(i, region)| region.joined_to == *i);
+        let mut roots: Vec<&Growing> = roots.map(|(_, region)| region).collect();
+        roots.sort_by_key(|region| (std::cmp::Reverse(region.area), region.rows.start, region.columns.start));
+        let regions = roots.iter().map(|region| Region {
+            x: region.columns.start,
+            y: region.rows.start,
+            width: region.columns.end - region.columns.start,
+            height: region.rows.end - region.rows.start,
+            area: region.area,
+            mean_probability: (region.sum / region.area as f64) as f32,
         });
-        let trace = |bitmap: &Bitmap| roots.iter().map(|patch| bitmap.outline(patch.start)).collect();
+        let trace = |bitmap: &Bitmap| roots.iter().map(|region| bitmap.contour(region.start)).collect();
         Survey {
             pixels: self.pixels,
             rust_pixels: self.rust_pixels,
-            patches: patches.collect(),
-            outlines: self.bitmap.as_ref().map(trace),
+            regions: regions.collect(),
+            contours: self.bitmap.as_ref().map(trace),
         }
     }
 
-    /// The patch that `i` belongs to by now.
+    /// The region that `i` belongs to by now.
     fn root(&mut self, mut i: usize) -> usize {
-        while self.patches[i].joined_to != i {
+        while self.regions[i].joined_to != i {
             // Halving the path keeps later look-ups short.
-            self.patches[i].joined_to = self.patches[self.patches[i].joined_to].joined_to;
-            i = self.patches[i].joined_to;
+            self.regions[i].joined_to = self.regions[self.regions[i].joined_to].joined_to;
+            i = self.regions[i].joined_to;
         }
         i
     }
 
-    /// Makes one patch of two, and answers with it.
+    /// Makes one region of two, and answers with it.
     fn join(&mut self, a: usize, b: usize) -> usize {
         let (a, b) = (self.root(a), self.root(b));
         if a == b {
             return a;
         }
         let (kept, gone) = (a.min(b), a.max(b));
-        let other = self.patches[gone].clone();
-        self.patches[gone].joined_to = kept;
-        let patch = &mut self.patches[kept];
-        let [a, b] = [patch.start, other.start];
-        patch.start = if (a[1], a[0]) <= (b[1], b[0]) { a } else { b };
-        patch.columns =
-            patch.columns.start.min(other.columns.start)..patch.columns.end.max(other.columns.end);
-        patch.rows = patch.rows.start.min(other.rows.start)..patch.rows.end.max(other.rows.end);
-        patch.area += other.area;
-        patch.sum += other.sum;
+        let other = self.regions[gone].clone();
+        self.regions[gone].joined_to = kept;
+        let region = &mut self.regions[kept];
+        let [a, b] = [region.start, other.start];
+        region.start = if (a[1], a[0]) <= (b[1], b[0]) { a } else { b };
+        region.columns =
+            region.columns.start.min(other.columns.start)..region.columns.end.max(other.columns.end);
+        region.rows = region.rows.start.min(other.rows.start)..region.rows.end.max(other.rows.end);
+        region.area += other.area;
+        region.sum += other.sum;
         kept
     }
 }
@@ -204,7 +205,7 @@ mod tests {
     use super::*;
 
     fn survey(picture: &[&str]) -> Survey {
-        let mut surveyor = Surveyor::with_outlines();
+        let mut surveyor = Surveyor::with_contours();
         for row in picture {
             let row: Vec<f32> = row.bytes().map(|b| f32::from(b - b'0') / 9.0).collect();
             surveyor.row(&row, 0.5);
@@ -213,20 +214,20 @@ mod tests {
     }
 
     #[test]
-    fn patches_join_over_sides_and_corners_and_late() {
+    fn regions_join_over_sides_and_corners_and_late() {
         let survey = survey(&["9000900", "0900909", "0099909", "0000000", "5000009"]);
         assert_eq!((survey.pixels, survey.rust_pixels), (35, 11));
-        let boxes: Vec<_> = survey.patches.iter().map(|p| (p.x, p.y, p.width, p.height, p.area)).collect();
+        let boxes: Vec<_> = survey.regions.iter().map(|p| (p.x, p.y, p.width, p.height, p.area)).collect();
         assert_eq!(boxes, [(0, 0, 5, 3, 7), (6, 1, 1, 2, 2), (0, 4, 1, 1, 1), (6, 4, 1, 1, 1)]);
-        let starts: Vec<_> = survey.outlines.unwrap().iter().map(|outline| outline[0]).collect();
+        let starts: Vec<_> = survey.contours.unwrap().iter().map(|contour| contour[0]).collect();
         assert_eq!(starts, [[0, 0], [6, 1], [0, 4], [6, 4]]);
-        assert!((survey.patches[2].mean_probability - 5.0 / 9.0).abs() < 1e-6);
+        assert!((survey.regions[2].mean_probability - 5.0 / 9.0).abs() < 1e-6);
     }
 
     #[test]
     fn grades_follow_from_the_area() {
         let graded = |rust_pixels| {
-            let survey = Survey { pixels: 100_000, rust_pixels, patches: vec![], outlines: None };
+            let survey = Survey { pixels: 100_000, rust_pixels, regions: vec![], contours: None };
             (survey.iso_4628_3(), survey.astm_d610())
         };
         assert_eq!(graded(0), (0, 10));

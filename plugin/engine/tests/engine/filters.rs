@@ -151,8 +151,8 @@ fn a_large_picture_is_analysed_at_the_models_scale() {
     let found = engine(&[network]).segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
     assert_eq!(found.probability().dim(), (25, 50));
     let survey = found.survey(&picture, Control::default()).unwrap();
-    assert_eq!((survey.pixels, survey.rust_pixels, survey.patches.len()), (20_000, 20_000, 1));
-    assert_eq!((survey.patches[0].width, survey.patches[0].height), (200, 100));
+    assert_eq!((survey.pixels, survey.rust_pixels, survey.regions.len()), (20_000, 20_000, 1));
+    assert_eq!((survey.regions[0].width, survey.regions[0].height), (200, 100));
 }
 
 /// A buffer with gaps in which no pixel but the left third is red, and its layout.
@@ -247,8 +247,9 @@ fn a_mask_limits_or_replaces_what_was_found_and_the_network_is_told() {
     };
     assert_eq!(run(None, MaskMode::Limit), [100; 4]);
     assert_eq!(run(Some(&mask[..]), MaskMode::Limit), [100, 150, 200, 200]);
-    // Where the mask is white the fill is white; one half of (128 - 200) at the second pixel.
-    assert_eq!(run(Some(&mask[..]), MaskMode::Replace), [255, 164, 200, 200]);
+    // Where the mask is white or an edge of white the network is told white, and its fill is white; grays only blend it.
+    assert_eq!(run(Some(&mask[..]), MaskMode::Replace), [255, 228, 200, 200]);
+    assert_eq!(run(Some(&[250, 130, 5, 0]), MaskMode::Replace), [254, 228, 196, 200]);
     let picture = Picture::new(&data, rgb(4, 1)).unwrap();
     let options = RemoveOptions { mask_mode: MaskMode::Replace, ..Default::default() };
     assert!(matches!(
@@ -369,7 +370,7 @@ fn pixels_that_do_not_count_are_left_out_of_everything() {
     let engine = engine(&[Network::red_is_rust(), Network::red_to_gray()]);
     // A quarter is rust, and half of that, with half of everything, is transparent.
     let size = (40, 40);
-    let pixel = |x: usize, y: usize| match (x < 20 && y < 20, y < 10 || y >= 30) {
+    let pixel = |x: usize, y: usize| match (x < 20 && y < 20, !(10..30).contains(&y)) {
         (true, false) => [250, 10, 20, 255],
         (true, true) => [250, 10, 20, 0],
         (false, see_through) => [90 + (x % 7) as u8, 100, 110, if see_through { 0 } else { 1 }],

@@ -73,7 +73,8 @@ impl Bench {
     fn reason(&self, file: &str) -> Option<String> {
         let path = self.folder.path().join(file);
         let entries = self.engine.models();
-        entries.into_iter().find(|e| e.candidate.origin == Origin::File(path.clone())).unwrap().idle_because
+        let entry = entries.into_iter().find(|e| e.candidate.origin == Origin::File(path.clone())).unwrap();
+        entry.idle_because.map(|reason| reason.to_string())
     }
 
     fn heard(&self, level: Level, part: &str) -> bool {

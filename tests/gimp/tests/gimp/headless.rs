@@ -329,7 +329,7 @@ fn every_kind_of_pixel_is_treated_as_the_engine_does(gimp: &Gimp) {
             assert!(wrong <= FEW, "{precision:?} {kind:?}: {wrong}");
             let rust = survey.rust_pixels as f64 / survey.pixels as f64;
             assert!((0.05..0.95).contains(&rust) && (fraction - rust).abs() < 0.001, "{fraction} {rust}");
-            assert_eq!(regions, survey.patches.len(), "{precision:?} {kind:?}");
+            assert_eq!(regions, survey.regions.len(), "{precision:?} {kind:?}");
 
             image.remove(Remove::default());
             assert_eq!(image.state(), [1, 1, 0, 0], "{precision:?} {kind:?}");

@@ -2,7 +2,7 @@
 
 use anyhow::{Context, Result};
 use clap::Parser;
-use derust_render::{clutter, sample, scene, texture};
+use derust_render::{Set, clutter, object, sample, scene, texture};
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, GrayImage, RgbImage, imageops};
 use std::fs::{self, File};
@@ -24,7 +24,7 @@ struct Options {
     /// Height in pixels.
     #[arg(long, default_value_t = 256)]
     height: u32,
-    /// Write contact sheets (scenes.png, textures.png, clutter.png) of this many seeds instead of one scene.
+    /// Write contact sheets (scenes.png, textures.png, clutter.png, objects-training.png, objects-measuring.png) of this many seeds instead of one scene.
     #[arg(long, value_name = "COUNT")]
     sheet: Option<u32>,
     /// Write the documentation's sample (rusty-panel.jpg and its clean picture and mask), normally to tests/samples.
@@ -72,6 +72,17 @@ fn write_sheets(options: &Options, count: u32) -> Result<()> {
         beside(&[scene.rusty, scene.clean, grey_as_rgb(&scene.mask)])
     });
     save_png(&grid(&scenes.collect::<Vec<_>>(), 3).into(), &options.out.join("scenes.png"))?;
+    for (set, name) in [(Set::Training, "objects-training.png"), (Set::Measuring, "objects-measuring.png")] {
+        let objects = seeds.clone().map(|seed| {
+            let object = object(set, seed, width, height);
+            let marks = RgbImage::from_fn(width, height, |x, y| {
+                let at = |mask: &GrayImage| mask.get_pixel(x, y).0[0];
+                image::Rgb([at(&object.scene.mask), at(&object.holes), at(&object.print)])
+            });
+            beside(&[object.scene.rusty, object.scene.clean, marks])
+        });
+        save_png(&grid(&objects.collect::<Vec<_>>(), 3).into(), &options.out.join(name))?;
+    }
     let textures = seeds.clone().map(|seed| {
         let texture = texture(seed, width, height);
         beside(&[texture.colour, grey_as_rgb(&texture.coverage)])

@@ -56,6 +56,9 @@ pub enum ExportCommand {
         /// How far below and above the threshold alpha starts and ends to rise.
         #[arg(long, default_value_t = 0.1)]
         ramp: f64,
+        /// Pixels, at the working scale, by which what was found grows.
+        #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(i64).range(0..=16))]
+        grow: i64,
         /// Part of the generator's change that the model makes; the rest stays with the colours around the rust.
         #[arg(long, default_value_t = 1.0)]
         change: f64,
@@ -126,9 +129,9 @@ pub fn export(command: &ExportCommand) -> Result<()> {
     let (candidate, about) = match command {
         ExportCommand::Segment { run, about } => (segmentation(&store, run, about)?, about),
         ExportCommand::Detector { run, about } => (fitted_detector(run, about)?, about),
-        ExportCommand::Derust { segment_run, run, ramp, change, long_side, about } => {
+        ExportCommand::Derust { segment_run, run, ramp, grow, change, long_side, about } => {
             let candidate = match segment_run {
-                Some(finder) => removal(&store, [finder, run], about, [*ramp, *change])?,
+                Some(finder) => removal(&store, [finder, run], about, (*ramp, *grow), *change)?,
                 None => translation(&store, run, about, *change)?,
             };
             (Candidate { long_side: long_side.or(candidate.long_side), ..candidate }, about)
@@ -192,7 +195,8 @@ fn removal(
     store: &nn::VarStore,
     [segment_run, run]: [&PathBuf; 2],
     about: &About,
-    [ramp, change]: [f64; 2],
+    (ramp, grown): (f64, i64),
+    change: f64,
 ) -> Result<Candidate> {
     let find = import::segmentation(segment_run)?;
     let width = width_of(&find)?;
@@ -200,7 +204,7 @@ fn removal(
     finder::check_signature(&fill, &find)?;
     let threshold = threshold_of(&find, about)?;
     let middle = f64::from(threshold);
-    let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98) };
+    let ramp = AlphaRamp { from: (middle - ramp).max(0.02), to: (middle + ramp).min(0.98), grown };
     let network = Network::new(&store.root(), derust(family_of(&fill)?, width, change, ramp));
     restore_part(store, "find", &find)?;
     restore_part(store, "fill", &fill)?;

@@ -103,6 +103,11 @@ impl Weights {
     /// When the network has other convolutions than the file.
     pub fn restore(&self, network: &Network) -> Result<()> {
         self.check(&network.graph)?;
+        self.copy(network)
+    }
+
+    /// Copies the weights into the first convolutions of a network.
+    fn copy(&self, network: &Network) -> Result<()> {
         tch::no_grad(|| {
             for ((id, _), own) in network.graph.convolutions().zip(&self.convolutions) {
                 let set = |node: NodeId, name: &str, value: &Tensor| {
@@ -138,6 +143,19 @@ impl Weights {
         let long_side = self.manifest.long_side.unwrap_or(crate::data::LONG_SIDE);
         run.put("run", [("long_side".into(), Tensor::from_slice(&[i64::from(long_side)]))]);
         Ok(run)
+    }
+
+    /// Copies the weights into a network of which the file holds the first part, `smaller`; what it has beyond that stays as
+    /// it is. Its normalisations become the identity plus the folded bias.
+    ///
+    /// # Errors
+    /// When the file holds neither the one nor the other.
+    pub fn restore_first(&self, network: &Network, smaller: &Graph) -> Result<()> {
+        if self.misfit(&network.graph).is_none() {
+            return self.restore(network);
+        }
+        self.check(smaller)?;
+        self.copy(network)
     }
 
     fn check(&self, graph: &Graph) -> Result<()> {

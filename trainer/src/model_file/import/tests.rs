@@ -133,7 +133,8 @@ fn both_parts_of_a_derust_model_come_back() {
     tch::manual_seed(6);
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("tiny.onnx");
-    let (_store, original) = trained(derust(Family::Unet, 0.25, 1.0, AlphaRamp { from: 0.4, to: 0.6 }));
+    let (_store, original) =
+        trained(derust(Family::Unet, 0.25, 1.0, AlphaRamp { from: 0.4, to: 0.6, grown: 2 }));
     let folded = FoldedNetwork::new(&original, WeightStorage::Float32);
     std::fs::write(&file, encode(&folded, Form::Float32, &manifest(Kind::Derust))).unwrap();
 

@@ -15,6 +15,9 @@ pub enum Family {
     /// (Ronneberger et al. 2015, arXiv:1505.04597).
     #[default]
     Unet,
+    /// The U-Net, and what it makes takes as much of the picture's own relief inside the mask as the network asks for, place
+    /// by place and band by band: rust follows the shape that it lies on.
+    Relief,
     /// Residual blocks at a quarter of the sides (Johnson et al. 2016, arXiv:1603.08155; Zhu et al. 2017,
     /// arXiv:1703.10593), with batch normalisation: statistics of a tile would show as seams between tiles.
     Resnet,
@@ -103,7 +106,8 @@ pub fn generator(family: Family, change: f64, width: f64) -> Graph {
     let centred = g.affine(image, 2.0, -1.0);
     let centred_surroundings = g.affine(surroundings, 2.0, -1.0);
     let full = g.push(Op::Concat, &[centred, mask, centred_surroundings]);
-    change_picture(&mut g, family, [full, surroundings], &seen, change);
+    let own = Some(Own { image, mask });
+    change_picture(&mut g, family, [full, surroundings], &seen, change, own);
     g
 }
 
@@ -114,14 +118,21 @@ pub fn translator(family: Family, change: f64) -> Graph {
     let mut g = Graph::default();
     let image = g.input(names::IMAGE, 3);
     let full = g.affine(image, 2.0, -1.0);
-    change_picture(&mut g, family, [full, image], &[], change);
+    change_picture(&mut g, family, [full, image], &[], change, None);
     g
 }
 
 /// Adds a network that sees `full` and changes `picture`, and names the result.
-fn change_picture(g: &mut Graph, family: Family, [full, picture]: [NodeId; 2], seen: &[NodeId], change: f64) {
+fn change_picture(
+    g: &mut Graph,
+    family: Family,
+    [full, picture]: [NodeId; 2],
+    seen: &[NodeId],
+    change: f64,
+    own: Option<Own>,
+) {
     let x = match family {
-        Family::Unet => unet(g, full, seen),
+        Family::Unet | Family::Relief => unet(g, full, seen),
         Family::Resnet => resnet(g, full, seen),
         Family::Densenet => densenet(g, full, seen),
     };
@@ -129,8 +140,71 @@ fn change_picture(g: &mut Graph, family: Family, [full, picture]: [NodeId; 2], s
     // Small at first, so that training starts near the picture.
     let changed = g.affine(wanted, 0.1 * change, 0.0);
     let sum = g.push(Op::Add, &[picture, changed]);
-    let fill = g.push(Op::Clip, &[sum]);
+    let mut fill = g.push(Op::Clip, &[sum]);
+    if let (Family::Relief, Some(own)) = (family, own) {
+        let relief = own_relief(g, own, x);
+        let lit = g.push(Op::Multiply, &[fill, relief]);
+        fill = g.push(Op::Clip, &[lit]);
+    }
     g.output(names::FILL, fill);
+}
+
+/// The picture that is to be treated, and where.
+#[derive(Clone, Copy)]
+struct Own {
+    image: NodeId,
+    mask: NodeId,
+}
+
+/// Bands of relief, from details of one pixel to those of sixteen.
+const BANDS: usize = 5;
+/// Added to brightness before it is compared, so that noise in the dark is no relief.
+const DARK: f64 = 0.03;
+/// Largest factor of a band.
+const BRIGHTEST: f64 = 4.0;
+
+/// How much brighter each pixel is than what lies around it inside the mask, as a factor: the product over bands of
+/// `1 + gain x (ratio - 1)`, where `ratio` is what a level of a pyramid of means has over the next coarser one, and the gains,
+/// 0 to 1.25, are read from `x`. Means count what is masked alone, lest a bright ground beside dark rust become a halo of
+/// it (normalised convolution, Knutsson and Westin 1993, CVPR). A ratio of brightness is what light and shape make, whatever
+/// the colour (retinex, Land and McCann 1971, J. Opt. Soc. Am. 61(1)).
+fn own_relief(g: &mut Graph, own: Own, x: NodeId) -> NodeId {
+    let mean = g.push(Op::ChannelMean, &[own.image]);
+    let bright = g.affine(mean, 1.0, DARK);
+    let mut inside = g.affine(own.mask, 1.0, 1e-3);
+    let mut sum = g.push(Op::Multiply, &[bright, inside]);
+    let mut level = bright;
+    let mut relief = None;
+    for _ in 0..BANDS {
+        let [coarser_sum, coarser_inside] = [sum, inside].map(|node| g.push(Op::Halve, &[node]));
+        let [wide_sum, wide_inside] =
+            [coarser_sum, coarser_inside].map(|node| g.push(Op::ResizeLike, &[node, level]));
+        let around = g.push(Op::Divide, &[wide_sum, wide_inside]);
+        let ratio = g.push(Op::Divide, &[level, around]);
+        let part = g.affine(ratio, 1.0 / BRIGHTEST, 0.0);
+        let part = g.push(Op::Clip, &[part]);
+        let step = g.affine(part, BRIGHTEST, -1.0);
+        let step = if level == bright { step } else { enlarge_inside(g, step, inside, own.mask) };
+        let gain = g.conv(x, 1, 3);
+        let gain = g.push(Op::Sigmoid, &[gain]);
+        let gain = g.affine(gain, 1.25, 0.0);
+        let kept = g.push(Op::Multiply, &[step, gain]);
+        let factor = g.affine(kept, 1.0, 1.0);
+        relief = Some(match relief {
+            Some(finer) => g.push(Op::Multiply, &[finer, factor]),
+            None => factor,
+        });
+        level = g.push(Op::Divide, &[coarser_sum, coarser_inside]);
+        (sum, inside) = (coarser_sum, coarser_inside);
+    }
+    relief.expect("there are bands")
+}
+
+/// `values` at the size of `like`; those of pixels that are little `inside` count as little.
+fn enlarge_inside(g: &mut Graph, values: NodeId, inside: NodeId, like: NodeId) -> NodeId {
+    let counted = g.push(Op::Multiply, &[values, inside]);
+    let [sum, weight] = [counted, inside].map(|node| g.push(Op::ResizeLike, &[node, like]));
+    g.push(Op::Divide, &[sum, weight])
 }
 
 /// From the full picture to 16 channels of the same size. `seen` are features at a quarter, an eighth and a sixteenth
@@ -275,6 +349,39 @@ mod tests {
         );
         let [red, _, blue] = filled_between_red_and_blue(0.35);
         assert!(blue > 0.75 && red < 0.25, "{red} {blue}");
+    }
+
+    /// The relief of a picture `[1, 3, 64, 64]` under a mask, all gains the same.
+    fn relief(image: &Tensor, mask: &Tensor) -> Tensor {
+        let mut g = Graph::default();
+        let [image_id, mask_id] = [(names::IMAGE, 3), (names::MASK, 1)].map(|(name, n)| g.input(name, n));
+        let relief = own_relief(&mut g, Own { image: image_id, mask: mask_id }, mask_id);
+        g.output(names::FILL, relief);
+        let store = nn::VarStore::new(Device::Cpu);
+        let network = Network::new(&store.root(), g);
+        tch::no_grad(|| store.variables().into_values().for_each(|mut variable| drop(variable.zero_())));
+        network.forward(&[image, mask], Mode::Evaluate).remove(0).get(0).get(0)
+    }
+
+    #[test]
+    fn relief_is_the_shape_inside_the_mask_and_no_halo_around_it() {
+        // A dark thing on bright ground, without and with darker lines on its left.
+        let mask = Tensor::zeros([1, 1, 64, 64], (Kind::Float, Device::Cpu));
+        let _ = mask.narrow(2, 10, 44).narrow(3, 10, 44).fill_(1.0);
+        let image = (&mask * -0.7 + 0.9).repeat([1, 3, 1, 1]);
+        let plain = relief(&image, &mask);
+        for x in (12..28).step_by(4) {
+            let _ = image.narrow(2, 10, 44).narrow(3, x, 2).fill_(0.1);
+        }
+        let lined = relief(&image, &mask);
+        for y in [11, 30, 52] {
+            for x in [10, 11, 30, 50, 53] {
+                let halo = plain.double_value(&[y, x]);
+                assert!((halo - 1.0).abs() < 0.03, "a halo at {y}, {x}: {halo}");
+            }
+            let [line, beside] = [12, 14].map(|x| lined.double_value(&[y, x]));
+            assert!(line < 0.92 && beside > 1.05, "{y}: {line} {beside}");
+        }
     }
 
     #[test]

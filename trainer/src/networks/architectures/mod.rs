@@ -106,11 +106,13 @@ pub struct AlphaRamp {
     pub from: f64,
     /// Probability from which alpha is 1.
     pub to: f64,
+    /// Pixels by which what was found grows, since colours beside rust are often rust that was not found.
+    pub grown: i64,
 }
 
 impl AlphaRamp {
     /// Beside which generators learn; where the alpha of a model rises is chosen when it is exported.
-    pub const USUAL: AlphaRamp = AlphaRamp { from: 0.15, to: 0.45 };
+    pub const USUAL: AlphaRamp = AlphaRamp { from: 0.15, to: 0.45, grown: 1 };
 }
 
 /// How a probability of rust becomes a crisp alpha that reaches a little past the rust.
@@ -120,7 +122,7 @@ pub fn alpha(ramp: AlphaRamp) -> Graph {
     let mut g = Graph::default();
     let probability = g.input(names::PROBABILITY, 1);
     let found = g.ramp(probability, ramp.from, ramp.to);
-    let grown = g.push(Op::MaxFilter { side: 3 }, &[found]);
+    let grown = g.push(Op::MaxFilter { side: 2 * ramp.grown + 1 }, &[found]);
     let soft = g.push(Op::MeanFilter { side: 3 }, &[grown]);
     g.output(names::ALPHA, soft);
     g

@@ -77,6 +77,9 @@ pub struct DerustOptions {
     /// Weight of the logarithm of each picture's mean squared error, which its PSNR falls with.
     #[arg(long, default_value_t = 0.0)]
     pub log_error: f64,
+    /// Weight of the differences of colour that are coarser than about 16 pixels.
+    #[arg(long, default_value_t = 0.0)]
+    pub coarse: f64,
     /// Weight of the differences between neighbouring pixels' steps from those that are wanted.
     #[arg(long, default_value_t = 0.5)]
     pub gradient: f64,
@@ -206,6 +209,9 @@ impl Task for Removal {
         let gradient = losses::gradient_difference(&composite, &batch.target, &weight);
         let weights = &self.options;
         let mut loss = &l1 * weights.l1 + everywhere * (0.1 * weights.l1) + &gradient * weights.gradient;
+        if weights.coarse > 0.0 {
+            loss += losses::coarse_difference(&fill, &batch.target, &weight) * weights.coarse;
+        }
         if weights.log_error > 0.0 {
             loss += losses::log_squared_error(&fill, &batch.target, &weight) * weights.log_error;
         }
@@ -261,7 +267,8 @@ impl Task for Removal {
             [rusty, mask, doubt].into_iter().chain(features).collect()
         });
         let seen: Vec<Vec<Tensor>> = seen.collect();
-        self.generator.start_from_folded(|network| weights.restore(network), &seen)
+        let plain = generator(Family::Unet, 1.0, self.finder.width);
+        self.generator.start_from_folded(|network| weights.restore_first(network, &plain), &seen)
     }
 }
 

@@ -50,6 +50,9 @@ pub struct SegmentOptions {
     /// Weights that the backbone begins with: EfficientNet-Lite0's, as `trainer/pretrained.py` writes them.
     #[arg(long)]
     pub backbone: Option<PathBuf>,
+    /// Pixels on both sides of a label's edge that do not count: people do not draw it to the pixel. One class alone.
+    #[arg(long, value_name = "PIXELS", default_value_t = 0, value_parser = clap::value_parser!(i64).range(0..=16))]
+    pub edge_band: i64,
     /// At the end, choose working scale and threshold on the photos set aside; `calibrate` does it later. Without photos
     /// set aside they stay those of the network begun with.
     #[arg(long, num_args = 0..=1, default_value_t = true, default_missing_value = "true", action = clap::ArgAction::Set)]
@@ -127,7 +130,7 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
     let measurable = !held_out.photos.is_empty() && classes.len() == 1;
     let held_out = held_out.photos;
     let mut task: Box<dyn Task> = match classes.len() {
-        1 => Box::new(Segmentation { learner, held_out, found, device }),
+        1 => Box::new(Segmentation { learner, held_out, found, edge_band: options.edge_band, device }),
         _ => Box::new(ClassSegmentation { learner, held_out, classes, width, device }),
     };
     let (side, seed) = (options.run.side, options.run.seed);
@@ -138,6 +141,7 @@ pub fn train(options: &SegmentOptions) -> Result<Outcome> {
             data: options.run.data.clone(),
             run: options.run.run.clone(),
             held_out: options.run.held_out,
+            held_out_families: options.run.held_out_families.clone(),
             split_seed: options.run.split_seed,
         })?;
     }
@@ -149,6 +153,7 @@ struct Segmentation {
     learner: Learner,
     held_out: Vec<Photo>,
     found: Found,
+    edge_band: i64,
     device: Device,
 }
 
@@ -162,7 +167,7 @@ impl Task for Segmentation {
 
     fn step(&mut self, batch: Vec<Tensor>, moment: &Moment) -> Result<Figures> {
         let probability = self.learner.forward(&[&batch[0]]).remove(0);
-        let loss = losses::segmentation(&probability, &batch[1]);
+        let loss = losses::segmentation(&probability, &batch[1], self.edge_band);
         loss.backward();
         self.learner.update(moment)?;
         Ok(Figures::from([("loss", loss.double_value(&[]))]))

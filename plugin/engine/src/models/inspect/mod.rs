@@ -56,9 +56,7 @@ pub enum ModelError {
     #[error(transparent)]
     Refused(#[from] Refusal),
     /// Neither the file nor a sidecar says what the model is.
-    #[error(
-        "it has no manifest; `derust models adopt` writes one into NAME.onnx.json beside it, to be edited"
-    )]
+    #[error("it has no manifest, neither inside nor in NAME.onnx.json beside it")]
     NoManifest,
     /// The manifest breaks the contract.
     #[error(transparent)]

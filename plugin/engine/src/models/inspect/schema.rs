@@ -13,7 +13,7 @@ pub(super) struct Message {
 pub(super) struct FieldType {
     pub(super) number: u8,
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
     pub(super) repeated: bool,
     /// Of this field, given by its place in the list, and the ones that are alternatives to it, one may stand.
     pub(super) alternative_to: Option<u8>,
@@ -21,7 +21,7 @@ pub(super) struct FieldType {
 
 /// What a field holds. Repeated numbers may stand in a row.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(super) enum FieldKind {
     Number,
     Float,
     Double,
@@ -30,17 +30,17 @@ pub(super) enum Kind {
     Message,
 }
 
-use Kind::{Bytes, Double, Float, Message as Nested, Number, Text};
+use FieldKind::{Bytes, Double, Float, Message as Nested, Number, Text};
 
-const fn one(number: u8, name: &'static str, kind: Kind) -> FieldType {
+const fn one(number: u8, name: &'static str, kind: FieldKind) -> FieldType {
     FieldType { number, name, kind, repeated: false, alternative_to: None }
 }
 
-const fn many(number: u8, name: &'static str, kind: Kind) -> FieldType {
+const fn many(number: u8, name: &'static str, kind: FieldKind) -> FieldType {
     FieldType { number, name, kind, repeated: true, alternative_to: None }
 }
 
-const fn or(place: u8, number: u8, name: &'static str, kind: Kind) -> FieldType {
+const fn or(place: u8, number: u8, name: &'static str, kind: FieldKind) -> FieldType {
     FieldType { number, name, kind, repeated: false, alternative_to: Some(place) }
 }
 

@@ -4,7 +4,7 @@
 //! stand once and stands twice, a number written as something else) is an error, so that ONNX Runtime cannot see
 //! another model than the one that was inspected.
 
-use super::schema::{Kind, Message};
+use super::schema::{FieldKind, Message};
 
 /// The content of a field, borrowed from the file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(super) enum Value<'a> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Field<'a> {
     pub(super) name: &'static str,
-    pub(super) kind: Kind,
+    pub(super) kind: FieldKind,
     pub(super) value: Value<'a>,
 }
 
@@ -87,11 +87,11 @@ impl<'a> Fields<'a> {
             _ => return Err(Broken::WrongType(field.name)),
         };
         let fits = match value {
-            Value::Number(_) => field.kind == Kind::Number,
-            Value::Fixed32(_) => field.kind == Kind::Float,
-            Value::Fixed64 => field.kind == Kind::Double,
+            Value::Number(_) => field.kind == FieldKind::Number,
+            Value::Fixed32(_) => field.kind == FieldKind::Float,
+            Value::Fixed64 => field.kind == FieldKind::Double,
             Value::Bytes(_) => {
-                let numbers = matches!(field.kind, Kind::Number | Kind::Float | Kind::Double);
+                let numbers = matches!(field.kind, FieldKind::Number | FieldKind::Float | FieldKind::Double);
                 !numbers || field.repeated
             }
         };
@@ -130,8 +130,8 @@ impl<'a> Field<'a> {
     pub(super) fn count(&self) -> Result<u64, Broken> {
         let Value::Bytes(bytes) = self.value else { return Ok(1) };
         let each = match self.kind {
-            Kind::Float => 4,
-            Kind::Double => 8,
+            FieldKind::Float => 4,
+            FieldKind::Double => 8,
             _ => {
                 // A number ends with the byte whose highest bit is clear.
                 if bytes.last().is_some_and(|last| last & 0x80 != 0) {

@@ -12,7 +12,7 @@ use crate::options::{self, Cancels, Watching};
 use crate::pictures::{self, Picture, Wish};
 
 /// What was found in a picture of that size.
-struct Found {
+struct Analysed {
     handle: *mut Analysis,
     size: (u32, u32),
     outputs: &'static [i32],
@@ -24,7 +24,7 @@ pub struct Caller {
     models: CString,
     engines: Vec<*mut Engine>,
     cancels: Cancels,
-    analyses: Vec<Found>,
+    analyses: Vec<Analysed>,
     reports: Vec<*mut Report>,
     pub tally: Tally,
 }
@@ -482,7 +482,7 @@ impl Caller {
         Ok(())
     }
 
-    fn analysis(&self, dice: &mut Dice) -> Option<&Found> {
+    fn analysis(&self, dice: &mut Dice) -> Option<&Analysed> {
         self.analyses.get(dice.below(self.analyses.len().max(1) as u32) as usize)
     }
 
@@ -496,7 +496,7 @@ impl Caller {
         outputs: &'static [i32],
     ) -> Result<(), String> {
         if !has_no_place && let Some(handle) = place.made(status)? {
-            self.analyses.push(Found { handle, size, outputs });
+            self.analyses.push(Analysed { handle, size, outputs });
         }
         self.forget_some(dice);
         Ok(())

@@ -10,6 +10,7 @@ use std::time::Instant;
 use derust_engine::filters::derust::RemoveOptions;
 use derust_engine::models::Store;
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
+use derust_engine::runtime::Location;
 use derust_engine::{Control, Engine, EngineOptions};
 use derust_test_support::{checkout, run as output_of};
 
@@ -39,7 +40,7 @@ pub fn run(arguments: &[OsString]) {
     let layout = Layout::packed(photo::SIZE.0, photo::SIZE.1, Channels::Rgba, Depth::U8);
     let mut begin = Instant::now();
     let engine = Engine::new(EngineOptions {
-        runtime: Some(runtime.into()),
+        runtime: Location { file: Some(runtime.into()), folders: vec![] },
         store: Store::only(&[checkout().join("plugin/models")]),
         ..EngineOptions::default()
     });

@@ -1,0 +1,257 @@
+//! What calls answer.
+
+use derust_client::*;
+
+use crate::{HEIGHT, RED, WIDTH, engine, image, is_red, layout, options, picture};
+
+fn gray() -> Layout {
+    Layout::new(WIDTH, HEIGHT, Format::GrayU8)
+}
+
+#[test]
+fn rust_is_found_measured_and_outlined() {
+    let pixels = picture();
+    let (mut mask, mut probability) = (vec![7u8; 1200], vec![7.0f32; 1200]);
+    let outputs = SegmentOutputs {
+        mask: Some(ImageMut::new(&mut mask, gray())),
+        probability: Some(ImageMut::new(
+            &mut probability,
+            Layout { transfer: Transfer::Linear, ..Layout::new(WIDTH, HEIGHT, Format::GrayF32) },
+        )),
+    };
+    let options = SegmentOptions { contours: true, threshold: Some(0.5), ..Default::default() };
+    let report = engine().segment(&image(&pixels), outputs, options).unwrap();
+    let summary = *report.summary();
+    assert_eq!((summary.pixels, summary.rust_pixels, summary.region_count), (1200, 200, 1));
+    assert_eq!((summary.fraction, summary.threshold), (200.0 / 1200.0, 0.5));
+    assert_eq!((summary.iso_4628_3, summary.astm_d610), (5, 2));
+    let regions: Vec<_> = report.regions().collect();
+    let [Region { bounds, area: 200, mean_probability }] = regions[..] else { panic!("{regions:?}") };
+    assert_eq!((bounds.x, bounds.y, bounds.width, bounds.height), RED);
+    assert!((mean_probability - 230.0 / 255.0).abs() < 0.01, "{mean_probability}");
+    let contour = report.contour(0).unwrap();
+    assert_eq!(contour.len(), 2 * (10 + 20) - 4);
+    assert!(contour.contains(&Point { x: 8, y: 5 }) && contour.contains(&Point { x: 17, y: 24 }));
+    for (i, (mask, probability)) in mask.iter().zip(&probability).enumerate() {
+        let red = is_red(i as u32 % WIDTH, i as u32 / WIDTH);
+        assert_eq!((*mask, *probability > 0.5), (if red { 255 } else { 0 }, red), "{i}");
+    }
+    assert_eq!(report.region(1).unwrap_err().kind(), ErrorKind::Argument);
+}
+
+#[test]
+fn rust_is_removed_into_another_picture_and_in_place() {
+    let pixels = picture();
+    let mut output = vec![0u8; pixels.len()];
+    let mut target = ImageMut::new(&mut output, layout());
+    engine().remove(&image(&pixels), &mut target, RemoveOptions::default()).unwrap();
+    let changed = |output: &[u8]| -> Vec<bool> {
+        let pairs = output.chunks_exact(3).zip(pixels.chunks_exact(3));
+        pairs.map(|(after, before)| after != before).collect()
+    };
+    let red: Vec<_> = (0..WIDTH * HEIGHT).map(|i| is_red(i % WIDTH, i / WIDTH)).collect();
+    assert_eq!(changed(&output), red);
+
+    let mut in_place = pixels.clone();
+    engine().remove_in_place(&mut ImageMut::new(&mut in_place, layout()), RemoveOptions::default()).unwrap();
+    assert_eq!(in_place, output);
+
+    // Only the upper half is treated.
+    let mask: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i / WIDTH < 15 { 255 } else { 0 }).collect();
+    let options = RemoveOptions { mask: Some(Image::new(&mask, gray())), ..Default::default() };
+    let mut halved = vec![0u8; pixels.len()];
+    engine().remove(&image(&pixels), &mut ImageMut::new(&mut halved, layout()), options).unwrap();
+    let upper: Vec<_> = red.iter().enumerate().map(|(i, red)| *red && i < 15 * WIDTH as usize).collect();
+    assert_eq!(changed(&halved), upper);
+}
+
+#[test]
+fn an_analysis_answers_as_the_calls_do() {
+    let pixels = picture();
+    let image = image(&pixels);
+    let analysis = engine().analyse(&image, SegmentOptions::default()).unwrap();
+    let mut mask = vec![7u8; 1200];
+    let asked = || ComposeOptions { threshold: Some(0.5), ..Default::default() };
+    analysis.mask(&image, &mut ImageMut::new(&mut mask, gray()), asked()).unwrap();
+    assert_eq!(mask.iter().filter(|value| **value == 255).count(), 200);
+    let higher = ComposeOptions { threshold: Some(0.95), ..Default::default() };
+    analysis.mask(&image, &mut ImageMut::new(&mut mask, gray()), higher).unwrap();
+    assert!(mask.iter().all(|value| *value == 0), "nothing is so probable");
+    let mut probability = vec![0u16; 1200];
+    let mut target = ImageMut::new(&mut probability, Layout::new(WIDTH, HEIGHT, Format::GrayU16));
+    analysis.probability(&image, &mut target, Default::default()).unwrap();
+    let most = *probability.iter().max().unwrap();
+    assert!((i32::from(most) - 230 * 257).abs() < 300, "{most}");
+    let report = analysis.report(&image, SegmentOptions { threshold: Some(0.5), ..Default::default() });
+    let report = report.unwrap();
+    assert_eq!(report.summary().rust_pixels, 200);
+    let text = report.contour(0).unwrap_err().to_string();
+    assert!(text.contains("contours"), "{text}");
+
+    let mut overlay = pixels.clone();
+    analysis.overlay_in_place(&mut ImageMut::new(&mut overlay, layout()), asked()).unwrap();
+    assert_ne!(overlay, pixels);
+    let mut apart = vec![0u8; pixels.len()];
+    analysis.overlay(&image, &mut ImageMut::new(&mut apart, layout()), asked()).unwrap();
+    assert_eq!(apart, overlay);
+}
+
+#[test]
+fn a_removal_is_composed_with_any_strength_and_without_its_engine() {
+    let pixels = picture();
+    let image = image(&pixels);
+    let removal = {
+        let engine = Engine::new(options()).unwrap();
+        engine.analyse_removal(&image, RemoveOptions::default()).unwrap()
+    };
+    let compose = |strength| {
+        let mut output = vec![0u8; pixels.len()];
+        let options = ComposeOptions { strength, ..Default::default() };
+        removal.compose(&image, &mut ImageMut::new(&mut output, layout()), options).unwrap();
+        output
+    };
+    let (none, half, all) = (compose(0.0), compose(0.5), compose(1.0));
+    assert_eq!(none, pixels);
+    let at = (RED.1 * WIDTH + RED.0) as usize * 3;
+    assert!(pixels[at] > half[at] && half[at] > all[at], "{} {} {}", pixels[at], half[at], all[at]);
+    let mut in_place = pixels.clone();
+    removal.compose_in_place(&mut ImageMut::new(&mut in_place, layout()), Default::default()).unwrap();
+    assert_eq!(in_place, all);
+
+    // On one thread, while another one reads what is finished.
+    let canvas = Canvas::new(vec![0u8; pixels.len()], layout()).unwrap();
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            while canvas.finished() < HEIGHT {
+                let rows = canvas.rows();
+                assert_eq!(rows, &all[..rows.len()]);
+                std::thread::yield_now();
+            }
+        });
+        removal.compose_onto(&image, &canvas, Default::default()).unwrap();
+    });
+    let again = removal.compose_onto(&image, &canvas, Default::default()).unwrap_err();
+    assert!(again.to_string().contains("canvas was composed onto before"), "{again}");
+    assert_eq!(canvas.into_bytes(), all);
+}
+
+#[test]
+fn a_batch_does_what_it_can() {
+    let pixels = picture();
+    let engine = Engine::new(EngineOptions { sessions: 2, ..options() }).unwrap();
+    let mut masks = vec![vec![7u8; 1200]; 3];
+    let mut jobs: Vec<_> = masks
+        .iter_mut()
+        .enumerate()
+        .map(|(i, mask)| SegmentJob {
+            input: image(&pixels),
+            outputs: SegmentOutputs {
+                // The second one does not fit its picture.
+                mask: Some(ImageMut::new(
+                    &mut mask[..],
+                    if i == 1 { Layout::new(2, 2, Format::GrayU8) } else { gray() },
+                )),
+                probability: None,
+            },
+        })
+        .collect();
+    let mut told = vec![];
+    let mut progress = |done: f32| {
+        told.push(done);
+        true
+    };
+    let options = SegmentOptions { progress: Some(&mut progress), ..Default::default() };
+    let batch = engine.segment_batch(&mut jobs, options).unwrap();
+    let fractions: Vec<_> = batch
+        .results
+        .iter()
+        .map(|result| result.as_ref().map(|report| report.summary().rust_pixels))
+        .collect();
+    assert_eq!(fractions, [Ok(200), Err(&ErrorKind::Format), Ok(200)]);
+    let error = batch.error.unwrap();
+    assert_eq!(error.kind(), ErrorKind::Format);
+    assert!(error.to_string().contains("masks[1]"), "{error}");
+    assert!(told.is_sorted() && told.last() == Some(&1.0), "{told:?}");
+    assert_eq!(masks[2].iter().filter(|value| **value == 255).count(), 200);
+
+    let mut outputs = vec![vec![0u8; pixels.len()]; 2];
+    let mut jobs: Vec<_> = outputs
+        .iter_mut()
+        .map(|output| RemoveJob { input: image(&pixels), output: ImageMut::new(&mut output[..], layout()) })
+        .collect();
+    let batch = engine.remove_batch(&mut jobs, RemoveOptions::default()).unwrap();
+    assert_eq!((batch.results, batch.error), (vec![Ok(()), Ok(())], None));
+    let mut alone = vec![0u8; pixels.len()];
+    engine.remove(&image(&pixels), &mut ImageMut::new(&mut alone, layout()), Default::default()).unwrap();
+    assert_eq!(outputs, [alone.clone(), alone]);
+    let floats = [0.0f32; 12];
+    let mut target = [0u8; 12];
+    let layout = Layout::new(2, 2, Format::RgbU8);
+    let mut wrong =
+        [RemoveJob { input: Image::new(&floats, layout), output: ImageMut::new(&mut target, layout) }];
+    let text = engine.remove_batch(&mut wrong, RemoveOptions::default()).unwrap_err().to_string();
+    assert_eq!(text, "images[0] has pixels of type f32, and its format is RgbU8");
+    let nothing = engine.remove_batch(&mut [], RemoveOptions::default()).unwrap();
+    assert!(nothing.results.is_empty() && nothing.error.is_none());
+}
+
+#[test]
+fn an_engine_says_what_it_has() {
+    let engine = engine();
+    let models = engine.models().unwrap();
+    let mut names: Vec<_> = models.iter().map(|model| (&*model.name, model.filter, model.serves)).collect();
+    names.sort_by_key(|(name, ..)| *name);
+    let expected = [("red-is-rust", Filter::SegmentRust, true), ("red-to-gray", Filter::Derust, true)];
+    assert_eq!(names, expected);
+    assert!(models.iter().all(|model| model.origin.ends_with(".onnx") && model.reason.is_empty()));
+    let devices = engine.devices().unwrap();
+    let processor = devices.iter().find(|device| device.device == Some(Device::Cpu)).unwrap();
+    assert!(processor.usable && processor.in_use && processor.name == "cpu", "{processor:?}");
+    let runtime = engine.runtime().unwrap();
+    assert!(runtime.path.is_file() && runtime.version.contains('.'), "{runtime:?}");
+    engine.refresh().unwrap();
+}
+
+#[test]
+fn refusals_name_what_was_expected_and_what_came() {
+    let pixels = picture();
+    let refused = |layout: Layout, options: SegmentOptions<'_>| {
+        let image = Image::new(&pixels, layout);
+        engine().segment(&image, SegmentOutputs::default(), options).map(drop).unwrap_err()
+    };
+    let short = refused(Layout { height: 31, ..layout() }, Default::default());
+    assert_eq!((short.kind(), short.name()), (ErrorKind::Image, "DERUST_ERROR_IMAGE"));
+    assert!(short.to_string().contains("data_size is 3600"), "{short}");
+    let unknown = refused(layout(), SegmentOptions { model: Some("nobody"), ..Default::default() });
+    assert_eq!(unknown.kind(), ErrorKind::Model);
+    assert!(unknown.to_string().contains("nobody"), "{unknown}");
+    let torn = refused(layout(), SegmentOptions { model: Some("no\0body"), ..Default::default() });
+    assert_eq!((torn.kind(), torn.name()), (ErrorKind::Argument, "DERUST_ERROR_ARGUMENT"));
+    let above = refused(layout(), SegmentOptions { threshold: Some(1.5), ..Default::default() });
+    assert!(above.to_string().contains("options.threshold is 1.5"), "{above}");
+    let region = Some(Rectangle { x: 30, y: 0, width: 20, height: 5 });
+    assert_eq!(refused(Layout { region, ..layout() }, Default::default()).kind(), ErrorKind::Image);
+    let small = Engine::new(EngineOptions { memory_limit: Some(10), ..options() }).unwrap();
+    let error = small.segment(&image(&pixels), Default::default(), Default::default()).map(drop).unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Memory);
+    let many = Engine::new(EngineOptions { threads: 5000, ..options() }).map(drop).unwrap_err();
+    assert!(many.to_string().contains("threads is 5000"), "{many}");
+}
+
+#[test]
+fn a_region_is_looked_at_alone() {
+    let mut pixels = picture();
+    let region = Rectangle { x: 10, y: 0, width: 5, height: HEIGHT };
+    let layout = Layout { region: Some(region), ..layout() };
+    let report = engine().segment(&Image::new(&pixels, layout), Default::default(), Default::default());
+    assert_eq!(
+        (report.as_ref().unwrap().summary().pixels, report.unwrap().summary().rust_pixels),
+        (150, 100)
+    );
+    let before = pixels.clone();
+    engine().remove_in_place(&mut ImageMut::new(&mut pixels, layout), Default::default()).unwrap();
+    let changed =
+        pixels.chunks(3).zip(before.chunks(3)).enumerate().filter(|(_, (after, before))| after != before);
+    let columns: std::collections::BTreeSet<_> = changed.map(|(i, _)| i as u32 % WIDTH).collect();
+    assert_eq!(columns, (10..15).collect());
+}

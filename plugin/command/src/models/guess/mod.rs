@@ -1,0 +1,410 @@
+//! A manifest for a file that has none, as far as the file tells: a start to edit.
+//!
+//! `planes` finds the picture among the inputs and outputs, `flow` sees what the graph does with its first and last
+//! values; here that becomes a manifest, with a reason or a doubt for each guess.
+
+mod flow;
+mod planes;
+#[cfg(test)]
+mod tests;
+
+use std::collections::BTreeMap;
+
+use derust_engine::models::{Dimension, Examination, Limits, ModelError, Port, Ports, examine};
+use derust_engine::runtime::Session;
+use derust_manifest::onnx::{self, data_type};
+use derust_manifest::{Input, InputRole, Kind, Layout, Manifest, Output, OutputRole, SCHEMA, Scores, Tile};
+use prost::Message;
+use semver::Version;
+
+use flow::{Beginning, Flow};
+use planes::{Answer, Planes, filled, inputs, no_planes};
+
+/// Side in pixels of the picture that a network is asked about, where its graph does not demand another.
+const TRIAL_SIDE: usize = 128;
+/// What the pooling of most networks divides by.
+const USUAL_MULTIPLE: usize = 32;
+
+const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
+const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
+
+/// What the caller knows of the model; the rest is guessed.
+#[derive(Clone, Debug, Default)]
+pub struct Known {
+    /// The model's name.
+    pub name: String,
+    /// What the model is for.
+    pub kind: Option<Kind>,
+    /// The name of each class, in the order of the channels or numbers.
+    pub classes: Vec<String>,
+    /// The names of the classes that are rust.
+    pub rust: Vec<String>,
+}
+
+/// A manifest, and where it comes from.
+#[derive(Clone, Debug)]
+pub struct Guess {
+    /// What the file seems to be.
+    pub manifest: Manifest,
+    /// What the file tells, a sentence each.
+    pub reasons: Vec<String>,
+    /// What it does not tell, and what to change if the guess is wrong; a sentence each.
+    pub doubts: Vec<String>,
+}
+
+/// Guesses a manifest from an ONNX file's content. With a `session` of the same file the network is run once, and its
+/// outputs have the shapes in which they come; without, those that the file declares.
+///
+/// # Errors
+/// When the file breaks a rule, or is no network that takes a picture and answers with planes.
+pub fn guess(onnx: &[u8], known: &Known, session: Option<&mut Session>) -> Result<Guess, ModelError> {
+    let Examination { contents, verdict } = examine(onnx, &Limits::default());
+    verdict?;
+    let unreadable = |error: prost::DecodeError| ModelError::Graph(format!("it cannot be read: {error}"));
+    let graph = onnx::Model::decode(onnx).map_err(unreadable)?.graph.unwrap_or_default();
+    let flow = Flow::new(&graph);
+    let mut guesser = Guesser { flow, known, reasons: vec![], doubts: vec![] };
+    let manifest = guesser.manifest(&contents.ports, session).map_err(ModelError::Graph)?;
+    manifest.check()?;
+    Ok(Guess { manifest, reasons: guesser.reasons, doubts: guesser.doubts })
+}
+
+struct Guesser<'a> {
+    flow: Flow<'a>,
+    known: &'a Known,
+    reasons: Vec<String>,
+    doubts: Vec<String>,
+}
+
+impl<'a> Guesser<'a> {
+    fn manifest(&mut self, ports: &'a Ports, session: Option<&mut Session>) -> Result<Manifest, String> {
+        let (image, mask) = inputs(ports)?;
+        let size = image.size.map(|side| side.unwrap_or(TRIAL_SIDE));
+        let answered = self.answered(ports, &image, mask.as_ref(), size, session);
+        let named = ports.outputs.iter().zip(&answered);
+        let answers: Vec<Answer<'_>> =
+            named.filter_map(|(port, answered)| Answer::new(&port.name, answered, &image, size)).collect();
+        let kind = self.kind(&answers)?;
+        let outputs = match kind {
+            Kind::Derust => self.fill_and_alpha(&answers),
+            _ => self.probability(&answers),
+        }?;
+        let mut inputs = vec![self.image(&image, kind, &outputs[0])];
+        inputs.extend(
+            mask.map(|mask| Input { layout: mask.layout, ..Input::new(&mask.port.name, InputRole::Mask) }),
+        );
+        let stride = outputs.iter().map(|output| output.stride as usize).max().unwrap_or(1);
+        let (tile, long_side) = self.tile(&image, stride);
+        if kind == Kind::SegmentRust {
+            self.doubts
+                .push("`threshold` is 0.5; choose it on pictures of which you know where rust is".into());
+        }
+        self.doubts.push("`licence` and `trained_on` are empty; say there whose work it is".into());
+        Ok(Manifest {
+            schema: SCHEMA,
+            kind,
+            name: self.known.name.clone(),
+            version: Version::new(1, 0, 0),
+            licence: String::new(),
+            trained_on: String::new(),
+            metrics: BTreeMap::new(),
+            inputs,
+            outputs,
+            tile,
+            long_side,
+            threshold: 0.5,
+            views: 1,
+            mirror_scale: None,
+        })
+    }
+
+    /// The outputs with the shapes that they really have, or as the file declares them.
+    fn answered(
+        &mut self,
+        ports: &Ports,
+        image: &Planes<'_>,
+        mask: Option<&Planes<'_>>,
+        size: [usize; 2],
+        session: Option<&mut Session>,
+    ) -> Vec<Port> {
+        let mut fed = vec![filled(image, 3, size, 0.5)];
+        fed.extend(mask.map(|mask| filled(mask, 1, size, 0.0)));
+        let views: Vec<_> = fed.iter().map(|(name, array)| (*name, array.view())).collect();
+        let answers = session.and_then(|session| session.run(&views).ok());
+        if answers.is_none() {
+            self.doubts.push("the network could not be run; all rests on what its file declares".into());
+        }
+        let answers = answers.unwrap_or_default();
+        let answered = |port: &Port| match answers.get(&port.name) {
+            Some(answer) => {
+                let shape = answer.shape().iter().map(|size| Dimension::Fixed(*size as i64)).collect();
+                Port { shape: Some(shape), ..port.clone() }
+            }
+            None => port.clone(),
+        };
+        ports.outputs.iter().map(answered).collect()
+    }
+
+    fn kind(&mut self, answers: &[Answer<'a>]) -> Result<Kind, String> {
+        if let Some(kind) = self.known.kind {
+            return Ok(kind);
+        }
+        if !self.known.classes.is_empty() {
+            self.reasons.push("`kind` is segment-rust: it has classes".into());
+            return Ok(Kind::SegmentRust);
+        }
+        let first = answers.first().ok_or_else(no_planes)?;
+        let is_picture = |answer: &&Answer<'a>| {
+            answer.channels == 3
+                && answer.stride == 1
+                && self.flow.ending(answer.name).activation != "Softmax"
+        };
+        let picture = answers.iter().find(is_picture);
+        let (kind, reason) = match picture {
+            Some(answer) => (
+                Kind::Derust,
+                format!(
+                    "`kind` is derust: `{}` has 3 channels, as a picture has; if these are classes, say --kind \
+                     segment-rust",
+                    answer.name
+                ),
+            ),
+            None => (
+                Kind::SegmentRust,
+                format!(
+                    "`kind` is segment-rust: `{}` is no picture, by its number of channels, {}; if it is, say --kind \
+                     derust",
+                    first.name, first.channels
+                ),
+            ),
+        };
+        self.reasons.push(reason);
+        Ok(kind)
+    }
+
+    fn image(&mut self, image: &Planes<'_>, kind: Kind, output: &Output) -> Input {
+        let name = &image.port.name;
+        let mut input = Input { layout: image.layout, ..Input::new(name, InputRole::Image) };
+        let layout = if image.layout == Layout::Nchw { "nchw" } else { "nhwc" };
+        self.reasons.push(format!("`{name}` is the picture, {layout}: it has three channels there"));
+        if image.port.element_type == Some(data_type::UINT8) {
+            input.range = [0.0, 255.0];
+            self.reasons.push("its `range` is [0, 255]: it takes bytes".into());
+            return self.in_some_order(input);
+        }
+        match self.flow.beginning(name) {
+            Some(Beginning::Bytes) => {
+                input.range = [0.0, 255.0];
+                self.reasons
+                    .push("its `range` is [0, 255]: the first layers bring bytes to another range".into());
+                return self.in_some_order(input);
+            }
+            Some(Beginning::Normalised) => {
+                self.reasons.push(
+                    "its `range` is [0, 1] without `mean` and `std`: the first layers normalise".into(),
+                );
+                return self.in_some_order(input);
+            }
+            None => {}
+        }
+        let (custom, wrong) = if kind == Kind::Derust {
+            input.range = output.range;
+            let [black, white] = input.range;
+            (format!("[{black}, {white}], as that of the answer"), "If the fill looks wrong")
+        } else {
+            let custom = if image.layout == Layout::Nchw {
+                (input.mean, input.std) = (IMAGENET_MEAN.into(), IMAGENET_STD.into());
+                "[0, 1] with the mean and std of ImageNet, the custom of PyTorch's segmentation networks"
+            } else {
+                "[0, 1], the custom of networks in this layout"
+            };
+            (custom.to_owned(), "If nothing or everything is found")
+        };
+        self.doubts.push(format!(
+            "the picture's `range` is {custom}; nothing in the file tells. {wrong}, try [0, 1], [-1, 1] or [0, 255], \
+             without or with `mean` and `std`"
+        ));
+        self.in_some_order(input)
+    }
+
+    fn in_some_order(&mut self, input: Input) -> Input {
+        self.doubts
+            .push("`colour_order` is rgb; set bgr if the network was trained on what OpenCV reads".into());
+        input
+    }
+
+    fn probability(&mut self, answers: &[Answer<'a>]) -> Result<Vec<Output>, String> {
+        let answer = answers.first().ok_or_else(no_planes)?;
+        let ending = self.flow.ending(answer.name);
+        let whole = matches!(answer.element_type, Some(data_type::INT32 | data_type::INT64));
+        let mut output = answer.output(OutputRole::Logits);
+        let reason = if whole || ending.activation == "ArgMax" {
+            output.role = OutputRole::ClassIndex;
+            "class-index: it holds whole numbers".to_owned()
+        } else if answer.channels == 1 && matches!(ending.activation, "Sigmoid" | "HardSigmoid") {
+            output.role = OutputRole::Probability;
+            output.range = [ending.shift, ending.shift + ending.scale];
+            let [none, all] = output.range;
+            format!("probability from {none} to {all}: it ends in {}", ending.activation)
+        } else if answer.channels == 1 && answer.element_type == Some(data_type::UINT8) {
+            output.role = OutputRole::Probability;
+            output.range = [0.0, 255.0];
+            "probability from 0 to 255: it has one channel of bytes".into()
+        } else if answer.channels == 1 {
+            "logits: it has one channel, and no function that makes probabilities at its end".into()
+        } else if matches!(ending.activation, "Sigmoid" | "HardSigmoid") {
+            (output.role, output.scores) = (OutputRole::Labels, Scores::Probabilities);
+            format!(
+                "labels: it ends in {}, so that its classes do not exclude one another",
+                ending.activation
+            )
+        } else if ending.activation == "Softmax" {
+            (output.role, output.scores) = (OutputRole::Classes, Scores::Probabilities);
+            format!(
+                "classes with probabilities as `scores`: it has {} channels and ends in Softmax",
+                answer.channels
+            )
+        } else {
+            output.role = OutputRole::Classes;
+            self.doubts.push(
+                "`role` is classes, of which one is right; if several can be right for a pixel, set labels"
+                    .into(),
+            );
+            format!("classes: it has {} channels and no Softmax at its end", answer.channels)
+        };
+        self.reasons.push(format!("`{}` is read as {reason}", answer.name));
+        self.stride(answer);
+        if matches!(output.role, OutputRole::Classes | OutputRole::Labels | OutputRole::ClassIndex) {
+            self.classes(&mut output, answer.channels)?;
+        }
+        if answers.len() > 1 {
+            self.doubts.push(format!(
+                "`{}` is the first of {} outputs; the others are ignored",
+                answer.name,
+                answers.len()
+            ));
+        }
+        Ok(vec![output])
+    }
+
+    /// Names the classes and says which are rust.
+    fn classes(&mut self, output: &mut Output, channels: usize) -> Result<(), String> {
+        let count = if output.role == OutputRole::ClassIndex { 2 } else { channels };
+        output.classes = match (self.known.classes.as_slice(), count) {
+            ([], 2) => ["background", "rust"].map(str::to_owned).into(),
+            ([], count) => (0..count).map(|class| format!("class-{class}")).collect(),
+            (classes, _) => classes.to_vec(),
+        };
+        if output.role != OutputRole::ClassIndex && output.classes.len() != channels {
+            return Err(format!(
+                "its output `{}` has {channels} channels; {} classes were named",
+                output.name,
+                output.classes.len()
+            ));
+        }
+        let named_rust = |class: &&String| {
+            let class = class.to_lowercase();
+            ["rust", "corrosion", "corroded"].iter().any(|word| class.contains(word))
+        };
+        output.rust = match self.known.rust.as_slice() {
+            [] => output.classes.iter().filter(named_rust).cloned().collect(),
+            rust => rust.to_vec(),
+        };
+        if let Some(unknown) = output.rust.iter().find(|class| !output.classes.contains(class)) {
+            return Err(format!("`{unknown}` is none of its classes: {}", output.classes.join(", ")));
+        }
+        if output.rust.is_empty() {
+            output.rust = output.classes.iter().skip(1).take(1).cloned().collect();
+        }
+        if self.known.rust.is_empty() {
+            self.doubts.push(format!(
+                "`rust` names the classes that are rust: {}, of {}; check that, and the names",
+                output.rust.join(", "),
+                output.classes.join(", ")
+            ));
+        }
+        Ok(())
+    }
+
+    fn fill_and_alpha(&mut self, answers: &[Answer<'a>]) -> Result<Vec<Output>, String> {
+        let picture = answers.iter().find(|answer| matches!(answer.channels, 3 | 4));
+        let picture = picture.ok_or("none of its outputs has 3 or 4 channels, as a picture has")?;
+        let role = if picture.channels == 3 { OutputRole::Rgb } else { OutputRole::Rgba };
+        let mut output = picture.output(role);
+        let ending = self.flow.ending(picture.name);
+        output.range = match ending.activation {
+            "Tanh" => [ending.shift - ending.scale, ending.shift + ending.scale],
+            "Sigmoid" | "HardSigmoid" => [ending.shift, ending.shift + ending.scale],
+            _ if picture.element_type == Some(data_type::UINT8) => [0.0, 255.0],
+            _ => [0.0, 1.0],
+        };
+        let [black, white] = output.range;
+        if ending.activation.is_empty() && picture.element_type != Some(data_type::UINT8) {
+            self.doubts.push(format!(
+                "the `range` of `{}` is [{black}, {white}]; nothing in the file tells. If the fill is too dark or too \
+                 pale, try [-1, 1] or [0, 255]",
+                picture.name
+            ));
+        } else {
+            let ending = if ending.activation.is_empty() { "bytes" } else { ending.activation };
+            self.reasons.push(format!(
+                "`{}` is the fill, from {black} to {white}: it ends in {ending}",
+                picture.name
+            ));
+        }
+        self.stride(picture);
+        let mut outputs = vec![output];
+        let alpha = answers.iter().find(|answer| answer.channels == 1 && role == OutputRole::Rgb);
+        match alpha {
+            Some(alpha) => {
+                self.reasons.push(format!("`{}` is the alpha: it has one channel", alpha.name));
+                outputs.push(alpha.output(OutputRole::Alpha));
+            }
+            None if role == OutputRole::Rgb => self.reasons.push(
+                "it has no alpha: a segment-rust model or the mask of a call says where the fill goes".into(),
+            ),
+            None => {}
+        }
+        Ok(outputs)
+    }
+
+    fn stride(&mut self, answer: &Answer) {
+        if answer.stride > 1 {
+            self.reasons.push(format!(
+                "its `stride` is {}: the answer has that part of the picture's height and width",
+                answer.stride
+            ));
+        }
+    }
+
+    fn tile(&mut self, image: &Planes<'_>, stride: usize) -> (Tile, Option<u32>) {
+        let Some((height, width)) = image.size[0].zip(image.size[1]) else {
+            let multiple = stride * USUAL_MULTIPLE.div_ceil(stride);
+            let size = multiple * 512_usize.div_ceil(multiple);
+            self.doubts.push(format!(
+                "`tile.multiple` is {multiple}, which most networks divide height and width by; `long_side` is open, so \
+                 pictures are analysed at their full size: set it to the long side of the pictures that the network was \
+                 trained on"
+            ));
+            let [size, multiple] = [size, multiple].map(|value| value as u32);
+            return (Tile { size, overlap: size / 8, multiple }, None);
+        };
+        self.reasons.push(format!("pictures go in as tiles of {width} x {height}: the graph fixes that"));
+        self.doubts.push(format!(
+            "`long_side` is {}: a network of one size has usually seen whole pictures at it; leave it out to cut the \
+             picture at its full size into tiles",
+            width.max(height)
+        ));
+        let mut multiple = stride;
+        while 2 * multiple <= USUAL_MULTIPLE
+            && height.is_multiple_of(2 * multiple)
+            && width.is_multiple_of(2 * multiple)
+        {
+            multiple *= 2;
+        }
+        let long_side = width.max(height);
+        let size = multiple * long_side.div_ceil(multiple);
+        let [size, multiple, long_side] = [size, multiple, long_side].map(|value| value as u32);
+        (Tile { size, overlap: size / 8, multiple }, Some(long_side))
+    }
+}
