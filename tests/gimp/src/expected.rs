@@ -13,7 +13,8 @@ use derust_engine::{Control, Engine, EngineOptions};
 use crate::gimp::plug_ins;
 use crate::pictures::{Kind, Picture, decoded, encoded};
 
-/// The engine beside GIMP: the same ONNX Runtime, the same models, nothing of the plug-in.
+/// The engine beside GIMP: the same ONNX Runtime, the same models, nothing of the plug-in. Gray pictures are looked at too,
+/// as libderust does.
 pub struct Expected {
     engine: Engine,
 }
@@ -43,7 +44,8 @@ impl Expected {
     ) -> Picture {
         let mut bytes = bytes(picture, transfer);
         let layout = layout(picture, transfer);
-        let options = RemoveOptions { model: model.map(named), ..RemoveOptions::default() };
+        let options =
+            RemoveOptions { model: model.map(named), judge_anyway: true, ..RemoveOptions::default() };
         let source = pixels::Picture::new(&bytes, layout).expect("a layout that fits");
         let analysis =
             self.engine.analyse_removal(&source, None, &options, Control::default()).expect("an analysis");
@@ -56,7 +58,7 @@ impl Expected {
     pub fn found(&self, picture: &Picture, transfer: Transfer, threshold: Option<f32>) -> (Picture, Survey) {
         let bytes = bytes(picture, transfer);
         let source = pixels::Picture::new(&bytes, layout(picture, transfer)).expect("a layout that fits");
-        let options = SegmentOptions { threshold, ..SegmentOptions::default() };
+        let options = SegmentOptions { threshold, judge_anyway: true, ..SegmentOptions::default() };
         let found = self.engine.segment(&source, &options, Control::default()).expect("a segmentation");
         let (width, height) = source.size();
         let mut mask = vec![0; width as usize * height as usize];
