@@ -10,31 +10,23 @@ pub const UNLABELLED: i64 = 255;
 ///
 /// Within `band` pixels of an edge of the mask nothing counts: nobody draws rust's edge to the pixel.
 pub fn segmentation(probability: &Tensor, mask: &Tensor, band: i64) -> Tensor {
+    let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
+    // Written out, since libtorch's own breaks off where a diverged network's probabilities are no numbers.
+    let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
+    let likelihood = mask * clamped.log() + &clean * unlikely.log();
     if band == 0 {
-        return everywhere(probability, mask);
+        return -likelihood.mean(Kind::Float) + dice(probability, mask);
     }
     let widest = |map: &Tensor| map.max_pool2d([2 * band + 1; 2], [1; 2], [band; 2], [1; 2], false);
-    let sure: Tensor = 1.0 - (widest(mask) + widest(&(1.0 - mask)) - 1.0);
-    let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
-    let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
-    let likelihood = (mask * clamped.log() + clean * unlikely.log()) * &sure;
-    let cross_entropy = -likelihood.sum(Kind::Float) / (sure.sum(Kind::Float) + 1.0);
-    let (probability, mask) = (probability * &sure, mask * &sure);
-    cross_entropy + dice(&probability, &mask)
+    let sure: Tensor = 2.0 - widest(mask) - widest(&clean);
+    let cross_entropy = -(likelihood * &sure).sum(Kind::Float) / (sure.sum(Kind::Float) + 1.0);
+    cross_entropy + dice(&(probability * &sure), &(mask * &sure))
 }
 
 fn dice(probability: &Tensor, mask: &Tensor) -> Tensor {
     let common = (probability * mask).sum(Kind::Float);
     let all = probability.sum(Kind::Float) + mask.sum(Kind::Float);
     1.0 - (common * 2.0 + 1.0) / (all + 1.0)
-}
-
-fn everywhere(probability: &Tensor, mask: &Tensor) -> Tensor {
-    let clamped = probability.clamp(1e-5, 1.0 - 1e-5);
-    // Written out, since libtorch's own breaks off where a diverged network's probabilities are no numbers.
-    let (clean, unlikely): (Tensor, Tensor) = (1.0 - mask, 1.0 - &clamped);
-    let likelihood = mask * clamped.log() + clean * unlikely.log();
-    -likelihood.mean(Kind::Float) + dice(probability, mask)
 }
 
 /// The same for several classes, of which one is right for a pixel: cross-entropy of the soft-max plus the mean over
