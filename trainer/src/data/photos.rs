@@ -46,10 +46,15 @@ impl PhotoSet {
     /// Sets aside about `fraction` of the photos, in groups of neighbours by name: (to learn from, to measure on).
     pub fn divide(self, fraction: f64, seed: u64) -> (PhotoSet, PhotoSet) {
         let aside = division(self.photos.len(), fraction, seed);
+        self.part(&aside)
+    }
+
+    /// The photos that are not set aside, and those that are.
+    fn part(self, aside: &[bool]) -> (PhotoSet, PhotoSet) {
         let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
         let mut sets = (empty(), empty());
         for (photo, aside) in self.photos.into_iter().zip(aside) {
-            let set = if aside { &mut sets.1 } else { &mut sets.0 };
+            let set = if *aside { &mut sets.1 } else { &mut sets.0 };
             set.photos.push(photo);
         }
         sets
@@ -77,13 +82,9 @@ impl PhotoSet {
                 known()
             );
         }
-        let empty = || PhotoSet { photos: vec![], classes: self.classes.clone() };
-        let mut sets = (empty(), empty());
-        for photo in self.photos {
-            let aside = families.iter().any(|name| name == family(&photo.name));
-            let set = if aside { &mut sets.1 } else { &mut sets.0 };
-            set.photos.push(photo);
-        }
+        let is_aside = |photo: &Photo| families.iter().any(|name| name == family(&photo.name));
+        let aside: Vec<bool> = self.photos.iter().map(is_aside).collect();
+        let sets = self.part(&aside);
         ensure!(!sets.0.photos.is_empty(), "all photos are of the families that are set aside");
         Ok(sets)
     }
