@@ -26,6 +26,9 @@ from typing import Dict, Iterator, List, Tuple
 HERE = Path(__file__).resolve().parent
 LIBRARY = "libderust.so.1"
 
+# Tries models out; libderust looks for it beside itself.
+TRIAL = "derust-trial"
+
 # What PEP 600 lets a wheel expect of the system, as far as the two libraries need it.
 OF_THE_SYSTEM = {
     "ld-linux-x86-64.so.2", "libc.so.6", "libdl.so.2", "libgcc_s.so.1", "libm.so.6", "libpthread.so.0", "librt.so.1",
@@ -89,6 +92,7 @@ def libraries(prefix: Path) -> Dict[str, Path]:
     """What the wheel carries, by its place below ``derust/_lib``."""
     found = {
         LIBRARY: prefix / "lib" / LIBRARY,
+        TRIAL: prefix / "lib" / TRIAL,
         "onnxruntime/libonnxruntime.so.1": prefix / "lib" / "onnxruntime" / "libonnxruntime.so.1",
     }
     for path in found.values():
@@ -162,7 +166,9 @@ def write(wheel: Path, files: Dict[str, bytes]) -> None:
             for name, content in sorted(files.items(), key=lambda item: (".dist-info/" in item[0], item[0])):
                 entry = zipfile.ZipInfo(name)  # dated 1980, so that equal input gives an equal file
                 entry.compress_type = zipfile.ZIP_DEFLATED
-                entry.external_attr = (0o755 if ".so." in name else 0o644) << 16
+                is_program = ".so." in name or name.endswith(TRIAL)
+                # Installers look for a regular file before they believe that it is a program.
+                entry.external_attr = (0o100755 if is_program else 0o100644) << 16
                 archive.writestr(entry, content)
         os.chmod(temporary, 0o644)
         os.replace(temporary, wheel)

@@ -3,6 +3,7 @@
 //! ```text
 //! PLUG-INS/gimp-derust/gimp-derust          the plug-in; GIMP wants its folder to have the same name
 //! PLUG-INS/gimp-derust/libderust.so.ABI     what it loads when a filter runs
+//! PLUG-INS/gimp-derust/derust-trial         tries models out, which libderust looks for beside itself
 //! PLUG-INS/gimp-derust/onnxruntime/         the runtime, which libderust looks for beside itself
 //! PLUG-INS/gimp-derust/locale/              translations, where GIMP looks for them
 //! PLUG-INS/gimp-derust/models/              for ONNX files that the user drops in
@@ -146,6 +147,7 @@ fn put_plug_in(parts: &Parts, plug_ins: &Path) -> Result<PathBuf> {
     let library = format!("libderust.so.{}", parts.abi);
     prefix::copy(&parts.library, &folder.join(&library))?;
     files.insert(library);
+    files.insert(prefix::put_program(&prefix::trial_beside(&parts.library), &folder)?);
     for file in prefix::put_runtime(&parts.runtime, &folder.join("onnxruntime"))? {
         files.insert(format!("onnxruntime/{file}"));
     }
@@ -158,11 +160,7 @@ fn put_plug_in(parts: &Parts, plug_ins: &Path) -> Result<PathBuf> {
     prefix::put(&folder.join(&readme), MODELS_README.as_bytes())?;
     files.insert(readme);
     // Last, so that GIMP never finds it without what it needs.
-    let executable = folder.join(NAME);
-    prefix::copy(&parts.executable, &executable)?;
-    executable_by_all(&executable)
-        .with_context(|| format!("cannot make {} a program", executable.display()))?;
-    files.insert(NAME.into());
+    files.insert(prefix::put_program(&parts.executable, &folder)?);
 
     let list: String = files.union(&old).map(|file| format!("{file}\n")).collect();
     prefix::put(&folder.join(LIST), list.as_bytes())?;
@@ -238,17 +236,6 @@ fn remove(file: &Path) -> Result<()> {
         }
         _ => Ok(()),
     }
-}
-
-#[cfg(unix)]
-fn executable_by_all(path: &Path) -> std::io::Result<()> {
-    use std::os::unix::fs::PermissionsExt;
-    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
-}
-
-#[cfg(not(unix))]
-fn executable_by_all(_: &Path) -> std::io::Result<()> {
-    Ok(())
 }
 
 /// Where GIMP looks for a user's own things.
@@ -334,9 +321,10 @@ mod tests {
             file
         };
         file("runtime/LICENSE", "free");
+        file("derust-trial", "program");
         file("locale/zh_CN/LC_MESSAGES/gimp-derust.mo", "words");
         Parts {
-            executable: file("built", "program"),
+            executable: file("programs/gimp-derust", "program"),
             library: file("built.so", "library"),
             abi,
             runtime: file("runtime/libonnxruntime.so.9", "runtime"),
@@ -359,6 +347,7 @@ mod tests {
         assert_eq!(
             files(&folder),
             [
+                "derust-trial",
                 "gimp-derust",
                 LIST,
                 "libderust.so.1",

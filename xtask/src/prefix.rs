@@ -3,6 +3,7 @@
 //! ```text
 //! PREFIX/include/                 derust.h, derust.hpp, derust_opencv.hpp
 //! PREFIX/lib/libderust.so         -> libderust.so.ABI
+//! PREFIX/lib/derust-trial         tries models out, which libderust looks for beside itself
 //! PREFIX/lib/onnxruntime/         the runtime, which libderust looks for beside itself
 //! PREFIX/lib/cmake/derust/        find_package(derust)
 //! PREFIX/lib/pkgconfig/derust.pc  pkg-config derust
@@ -78,6 +79,7 @@ pub fn install_built(workspace: &Workspace, prefix: &Path, library: &Path, runti
     let prefix =
         prefix.canonicalize().with_context(|| format!("cannot find {} after making it", prefix.display()))?;
     put_library(library, &prefix.join("lib"), abi)?;
+    put_program(&trial_beside(library), &prefix.join("lib"))?;
     put_runtime(runtime, &prefix.join("lib").join("onnxruntime"))?;
     for header in HEADERS {
         copy(&headers.join("include").join(header), &prefix.join("include").join(header))?;
@@ -109,16 +111,31 @@ pub fn abi_number(header: &Path) -> Result<u32> {
         .with_context(|| format!("{} does not say `#define DERUST_ABI …`", header.display()))
 }
 
-/// Compiles libderust; returns the library file.
+/// Compiles libderust and the program that lies beside it; returns the library file.
 pub fn build(workspace: &Workspace, profile: Profile) -> Result<PathBuf> {
     println!("building libderust (the first time takes some minutes)");
     let mut cargo = process::cargo(workspace);
-    cargo.args(["build", "--package", "derust-capi", "--lib"]).arg("--target-dir").arg(&workspace.target);
+    cargo.args(["build", "--package", "derust-capi", "--package", "derust-trial"]);
+    cargo.arg("--target-dir").arg(&workspace.target);
     cargo.args(profile.arguments());
     process::run(&mut cargo, "building libderust")?;
     let library = workspace.target.join(profile.folder()).join("libderust.so");
     ensure!(library.is_file(), "cargo built derust-capi, but not {}", library.display());
     Ok(library)
+}
+
+/// The program that tries models out for this libderust, as cargo builds it.
+pub fn trial_beside(library: &Path) -> PathBuf {
+    library.with_file_name("derust-trial")
+}
+
+/// Copies a program; returns its name.
+pub fn put_program(program: &Path, folder: &Path) -> Result<String> {
+    let name = program.file_name().context("a program has a name")?.to_string_lossy().into_owned();
+    let copied = folder.join(&name);
+    copy(program, &copied)?;
+    executable_by_all(&copied).with_context(|| format!("cannot make {} a program", copied.display()))?;
+    Ok(name)
 }
 
 fn put_library(library: &Path, folder: &Path, abi: u32) -> Result<()> {
@@ -214,6 +231,17 @@ fn readable_by_all(path: &Path) -> std::io::Result<()> {
 
 #[cfg(not(unix))]
 fn readable_by_all(_: &Path) -> std::io::Result<()> {
+    Ok(())
+}
+
+#[cfg(unix)]
+fn executable_by_all(path: &Path) -> std::io::Result<()> {
+    use std::os::unix::fs::PermissionsExt;
+    fs::set_permissions(path, fs::Permissions::from_mode(0o755))
+}
+
+#[cfg(not(unix))]
+fn executable_by_all(_: &Path) -> std::io::Result<()> {
     Ok(())
 }
 

@@ -56,9 +56,7 @@ fn pack(workspace: &Workspace) -> Result<()> {
     let place = folder.join(&name);
     prefix::install(workspace, &place, Profile::Release)?;
     let command = demo::build(workspace)?;
-    let copy = place.join("bin").join(command.file_name().context("the command has no name")?);
-    prefix::copy(&command, &copy)?;
-    process::run_quietly(Command::new("chmod").arg("755").arg(&copy), "making the command a program")?;
+    prefix::put_program(&command, &place.join("bin"))?;
     // Where the command looks for it: beside itself.
     process::run_quietly(
         Command::new("ln").args(["-s", "../lib/onnxruntime"]).arg(place.join("bin").join("onnxruntime")),

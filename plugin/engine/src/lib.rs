@@ -33,6 +33,7 @@ mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
+mod user_folders;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};

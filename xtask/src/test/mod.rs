@@ -25,7 +25,7 @@ use programs::Built;
 use side_by_side::{Company, Job};
 
 /// Packages whose tests run networks.
-const RUN_NETWORKS: [&str; 10] = [
+const RUN_NETWORKS: [&str; 11] = [
     "derust-engine",
     "derust-capi",
     "derust-client",
@@ -36,6 +36,7 @@ const RUN_NETWORKS: [&str; 10] = [
     "derust-tests-opencv",
     "derust-tests-python",
     "derust-trainer",
+    "derust-trial",
 ];
 
 /// Packages that link to libtorch.

@@ -26,12 +26,7 @@ impl ModelFile {
     /// When one of the two cannot be read, is too large, is no regular file, or lies in another folder.
     pub fn read(folder: &Path, path: &Path) -> Result<Self, ModelError> {
         let onnx = read_inside(folder, path, SIZE_LIMIT)?;
-        let sidecar = match read_inside(folder, &sidecar_path(path), SIDECAR_LIMIT) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
-            Err(ModelError::Read(error)) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error),
-        };
-        Ok(ModelFile { onnx, sidecar })
+        Ok(ModelFile { onnx, sidecar: sidecar(folder, path)? })
     }
 
     /// Tells the content of the two from any other.
@@ -55,6 +50,15 @@ pub fn sidecar_path(path: &Path) -> PathBuf {
     name.into()
 }
 
+/// The text beside a model of `folder`, where there is one.
+pub(super) fn sidecar(folder: &Path, path: &Path) -> Result<Option<String>, ModelError> {
+    match read_inside(folder, &sidecar_path(path), SIDECAR_LIMIT) {
+        Ok(bytes) => Ok(Some(String::from_utf8_lossy(&bytes).into_owned())),
+        Err(ModelError::Read(error)) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
 fn read_inside(folder: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, ModelError> {
     let file = open_inside(folder, path)?;
     let metadata = file.metadata()?;
@@ -71,7 +75,7 @@ fn read_inside(folder: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, ModelE
 }
 
 /// Opens `path` if it lies in `folder` once all links are followed. Never waits, whatever it is.
-fn open_inside(folder: &Path, path: &Path) -> Result<File, ModelError> {
+pub(super) fn open_inside(folder: &Path, path: &Path) -> Result<File, ModelError> {
     let (folder, target) = (folder.canonicalize()?, path.canonicalize()?);
     if !target.starts_with(folder) {
         return Err(ModelError::Outside(target));

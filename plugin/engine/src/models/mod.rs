@@ -2,9 +2,11 @@
 
 mod embedded;
 mod file;
+mod glimpse;
 mod inspect;
 mod preferences;
 mod selector;
+mod shelf;
 mod standing;
 mod store;
 
@@ -12,6 +14,8 @@ use std::path::PathBuf;
 
 use derust_manifest::Manifest;
 
+#[cfg(test)]
+use embedded::MODELS;
 pub use file::{ModelFile, sidecar_path};
 pub(crate) use inspect::channels;
 pub use inspect::{
@@ -21,7 +25,8 @@ pub use inspect::{
 pub use preferences::{Preferences, PreferencesError};
 pub use selector::{Selector, SelectorError};
 pub use standing::{Because, Idle};
-pub(crate) use store::{Added, reason};
+pub(crate) use shelf::{Looked, Shelf};
+pub(crate) use store::{Added, Offer, reason};
 pub use store::{Candidate, Store};
 
 /// A model that passed inspection.

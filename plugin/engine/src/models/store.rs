@@ -2,18 +2,19 @@
 
 use std::borrow::Cow;
 use std::cmp::Reverse;
-use std::collections::HashMap;
 use std::env;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use derust_manifest::Kind;
+use derust_manifest::{Kind, Manifest};
+use semver::Version;
 
 use super::{
     Because, Digest, Idle, Model, ModelError, ModelFile, Origin, Preferences, PreferencesError, Selector,
     embedded, sidecar_path,
 };
+use crate::user_folders;
 
 /// The folders that may hold models, and the file that keeps the user's choice.
 #[derive(Clone, Debug)]
@@ -48,10 +49,43 @@ pub(crate) struct Added {
     modified: Option<SystemTime>,
 }
 
-impl Added {
-    /// Nothing where there is no such file.
+/// A model file that was not opened.
+#[derive(Clone, Debug)]
+pub(super) struct Listed {
+    pub(super) path: PathBuf,
+    /// Position of its folder.
+    pub(super) rank: usize,
+    pub(super) stamp: Stamp,
+}
+
+/// Sizes and times of a model file and the one beside it: the same as before as long as neither has changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Stamp {
+    onnx: Option<(u64, Added)>,
+    sidecar: Option<(u64, Added)>,
+}
+
+impl Stamp {
     fn of(path: &Path) -> Self {
-        fs::metadata(path).map_or_else(|_| Added::default(), |metadata| Added::from(&metadata))
+        let look = |path: &Path| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((metadata.len(), Added::from(&metadata)))
+        };
+        Stamp { onnx: look(path), sidecar: look(&sidecar_path(path)) }
+    }
+
+    /// When the later of the two came.
+    pub(super) fn added(&self) -> Added {
+        let parts = [self.onnx, self.sidecar];
+        parts.into_iter().flatten().map(|(_, added)| added).max().unwrap_or_default()
+    }
+
+    /// Whether the last change is so long ago that the next one gets another time, on every file system.
+    pub(super) fn is_settled(&self) -> bool {
+        const COARSEST_CLOCK: Duration = Duration::from_secs(3);
+        let Added { changed, modified } = self.added();
+        let last = changed.max(modified);
+        last.is_some_and(|last| last.elapsed().is_ok_and(|ago| ago > COARSEST_CLOCK))
     }
 }
 
@@ -86,17 +120,13 @@ impl Store {
     /// [`Store::new`] for a host whose models were installed in `folder` rather than beside the executable.
     pub fn installed_with(folders: &[PathBuf], folder: Option<&Path>) -> Self {
         let mut all = folders.to_vec();
-        let variable = |name| env::var_os(name).filter(|value| !value.is_empty());
-        if let Some(list) = variable("DERUST_MODELS") {
+        if let Some(list) = env::var_os("DERUST_MODELS").filter(|list| !list.is_empty()) {
             all.extend(env::split_paths(&list));
         }
-        let home = |name, below| {
-            variable(name).map(PathBuf::from).or_else(|| Some(PathBuf::from(variable("HOME")?).join(below)))
-        };
-        all.extend(home("XDG_DATA_HOME", ".local/share").map(|data| data.join("derust/models")));
+        all.extend(user_folders::data().map(|data| data.join("derust/models")));
         all.extend(folder.map(Path::to_owned));
         all.extend(["/usr/local/share/derust/models", "/usr/share/derust/models"].map(PathBuf::from));
-        let preferences = home("XDG_CONFIG_HOME", ".config").map(|config| config.join("derust/models.json"));
+        let preferences = user_folders::configuration().map(|folder| folder.join("derust/models.json"));
         Store { folders: all, callers: folders.len(), embedded: true, preferences }
     }
 
@@ -135,21 +165,31 @@ impl Store {
         with_sidecars.chain(self.preferences.clone()).collect()
     }
 
+    /// Every model file, by its name and times alone.
+    pub(super) fn listing(&self) -> Vec<Listed> {
+        let listed = |(rank, folder): (usize, &PathBuf)| {
+            onnx_files(folder).into_iter().map(move |path| Listed { stamp: Stamp::of(&path), path, rank })
+        };
+        self.folders.iter().enumerate().flat_map(listed).collect()
+    }
+
+    /// The models that are part of this program, where they may serve.
+    pub(super) fn embedded(&self) -> impl Iterator<Item = Candidate> {
+        embedded::inspected().iter().filter(|_| self.embedded).map(|(model, _)| Candidate {
+            origin: Origin::Embedded,
+            model: model.clone(),
+            rank: self.folders.len(),
+            added: Added::default(),
+        })
+    }
+
     /// Looks at every model file. Folders that do not exist hold none.
     pub fn candidates(&self) -> Vec<Candidate> {
-        let mut candidates = Vec::new();
-        for (rank, folder) in self.folders.iter().enumerate() {
-            for path in onnx_files(folder) {
-                let added = Added::of(&path).max(Added::of(&sidecar_path(&path)));
-                let model = ModelFile::read(folder, &path).and_then(|file| file.inspect());
-                candidates.push(Candidate { origin: Origin::File(path), model, rank, added });
-            }
-        }
-        for (model, _) in embedded::inspected().iter().filter(|_| self.embedded) {
-            let (model, rank) = (model.clone(), self.folders.len());
-            candidates.push(Candidate { origin: Origin::Embedded, model, rank, added: Added::default() });
-        }
-        candidates
+        let files = self.listing().into_iter().map(|Listed { path, rank, stamp }| {
+            let model = ModelFile::read(&self.folders[rank], &path).and_then(|file| file.inspect());
+            Candidate { origin: Origin::File(path), model, rank, added: stamp.added() }
+        });
+        files.chain(self.embedded()).collect()
     }
 
     /// The ONNX file's content of a model that was found at `origin`.
@@ -172,7 +212,7 @@ impl Store {
         }
     }
 
-    /// The candidate of this kind that serves, by its place in the list, and why it does; `refused` ones do not.
+    /// The model of this kind that serves, by its place in the list, and why it does; places that are empty do not.
     ///
     /// When one is `wanted`: the first folder that holds it, and of several versions the highest. Otherwise the
     /// caller's folders come first, then what the user has chosen, then the other folders. The first folder that holds
@@ -180,54 +220,68 @@ impl Store {
     /// the highest version.
     pub(crate) fn choose(
         &self,
-        candidates: &[Candidate],
+        offers: &[Option<Offer<'_>>],
         kind: Kind,
         wanted: Option<&Selector>,
         preferences: &Preferences,
-        refused: &HashMap<Digest, String>,
     ) -> Option<(usize, Because)> {
-        let usable: Vec<Usable> = candidates
-            .iter()
-            .enumerate()
-            .filter_map(|(place, candidate)| {
-                let model = candidate.model.as_ref().ok()?;
-                let fits = model.manifest.kind == kind && !refused.contains_key(&model.digest);
-                fits.then_some(Usable { place, candidate, model })
-            })
-            .collect();
+        let offered = offers.iter().enumerate().filter_map(|(place, offer)| Some((place, (*offer)?)));
+        let usable: Vec<(usize, Offer<'_>)> = offered.filter(|(_, offer)| offer.kind == kind).collect();
         if let Some(wanted) = wanted {
             return selected(&usable, wanted).map(|place| (place, Because::Wanted));
         }
-        let rank = usable.iter().map(|one| one.candidate.rank).min()?;
-        let (first, _): (Vec<Usable>, Vec<Usable>) =
-            usable.iter().partition(|one| one.candidate.rank == rank);
+        let rank = usable.iter().map(|(_, offer)| offer.rank).min()?;
+        let first: Vec<(usize, Offer<'_>)> =
+            usable.iter().filter(|(_, offer)| offer.rank == rank).copied().collect();
         let choosable = if rank < self.callers { &first } else { &usable };
         if let Some(place) = preferences.get(kind).and_then(|chosen| selected(choosable, chosen)) {
             return Some((place, Because::Preferred));
         }
-        let key = |one: &&Usable| (one.candidate.added, Reverse(one.model.manifest.name.clone()));
-        let newest = first.iter().max_by_key(key)?;
-        let name = Selector::Name(newest.model.manifest.name.clone());
+        let (_, newest) = first.iter().max_by_key(|(_, offer)| (offer.added, Reverse(offer.name)))?;
+        let name = Selector::Name(newest.name.to_owned());
         selected(&first, &name).map(|place| (place, Because::Newest))
     }
 }
 
-/// A candidate that can serve, by its place in the list.
-#[derive(Clone, Copy)]
-struct Usable<'a> {
-    place: usize,
-    candidate: &'a Candidate,
-    model: &'a Model,
+/// What decides whether a model that can serve does.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Offer<'a> {
+    pub(crate) rank: usize,
+    pub(crate) added: Added,
+    pub(crate) kind: Kind,
+    pub(crate) name: &'a str,
+    pub(crate) version: &'a Version,
+    /// Nothing where it is not known yet.
+    pub(crate) digest: Option<&'a Digest>,
+}
+
+impl Candidate {
+    /// What it offers; nothing where it cannot serve.
+    pub(crate) fn offer(&self) -> Option<Offer<'_>> {
+        let Model { manifest, digest, .. } = self.model.as_ref().ok()?;
+        let Manifest { kind, name, version, .. } = manifest;
+        Some(Offer { rank: self.rank, added: self.added, kind: *kind, name, version, digest: Some(digest) })
+    }
+}
+
+impl Selector {
+    fn means(&self, offer: &Offer<'_>) -> bool {
+        match self {
+            Selector::Name(name) => name == offer.name,
+            Selector::Version(name, version) => name == offer.name && version == offer.version,
+            Selector::Sha256(digest) => Some(digest) == offer.digest,
+        }
+    }
 }
 
 /// Of those that are meant the highest version, then the one added last, in the first folder that holds one.
-fn selected(usable: &[Usable], selector: &Selector) -> Option<usize> {
-    let meant = || usable.iter().filter(|one| selector.fits(one.model));
-    let rank = meant().map(|one| one.candidate.rank).min()?;
+fn selected(usable: &[(usize, Offer<'_>)], selector: &Selector) -> Option<usize> {
+    let meant = || usable.iter().filter(|(_, offer)| selector.means(offer));
+    let rank = meant().map(|(_, offer)| offer.rank).min()?;
     let best = meant()
-        .filter(|one| one.candidate.rank == rank)
-        .max_by_key(|one| (&one.model.manifest.version, one.candidate.added));
-    best.map(|one| one.place)
+        .filter(|(_, offer)| offer.rank == rank)
+        .max_by_key(|(_, offer)| (offer.version, offer.added));
+    best.map(|(place, _)| *place)
 }
 
 /// Why a usable candidate does not serve while `serving` does.
@@ -263,6 +317,7 @@ mod tests {
 
     use sha2::Digest as _;
 
+    use super::super::shelf::{Looked, Shelf};
     use super::*;
     use crate::fixtures::{Convolution, Network};
 
@@ -277,10 +332,18 @@ mod tests {
 
     fn serving(store: &Store, wanted: Option<&str>) -> String {
         let candidates = store.candidates();
+        let offers: Vec<_> = candidates.iter().map(Candidate::offer).collect();
         let wanted = wanted.map(|text| text.parse().unwrap());
         let preferences = store.preferences().unwrap();
-        let choice =
-            store.choose(&candidates, Kind::SegmentRust, wanted.as_ref(), &preferences, &HashMap::new());
+        let choice = store.choose(&offers, Kind::SegmentRust, wanted.as_ref(), &preferences);
+        let from_shelf = Shelf::new(store, &mut Looked::default()).choose(
+            Kind::SegmentRust,
+            wanted.as_ref(),
+            &preferences,
+            |_| false,
+        );
+        let origin = |choice: &Option<(usize, Because)>| choice.map(|(i, because)| (candidates[i].origin.clone(), because));
+        assert_eq!(from_shelf.map(|(chosen, because)| (chosen.origin, because)), origin(&choice));
         match choice.map(|(i, because)| (&candidates[i].origin, because)) {
             Some((Origin::File(path), because)) => {
                 format!("{} {because:?}", path.file_name().unwrap().to_string_lossy())

@@ -3,10 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::DeviceState;
 
 /// The device that a host asks for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct Device {
     /// Which kind of device.
     pub kind: DeviceKind,
@@ -15,7 +17,7 @@ pub struct Device {
 }
 
 /// A kind of device.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum DeviceKind {
     /// The first of TensorRT, CUDA and the processor that runs the network.
     #[default]
@@ -29,7 +31,7 @@ pub enum DeviceKind {
 }
 
 /// A part of ONNX Runtime that runs nodes on a device.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Provider {
     /// NVIDIA GPUs, with a network that was compiled for this one.
     TensorRt,

@@ -6,6 +6,7 @@ use std::fmt;
 use std::ptr;
 
 use ort::AsPointer;
+use serde::{Deserialize, Serialize};
 
 use super::device::{Device, Provider};
 use super::one_line;
@@ -15,7 +16,7 @@ use super::one_line;
 pub(super) const RECORD: &str = "session.record_ep_graph_assignment_info";
 
 /// Where the nodes of a network run, by ONNX Runtime's own record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Placement {
     /// What the host asked for.
     pub asked: Device,

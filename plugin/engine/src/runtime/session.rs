@@ -6,6 +6,7 @@ use std::num::NonZero;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::logging::LogLevel;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
+use serde::{Deserialize, Serialize};
 
 use super::buffers::{Buffers, HostMemory};
 use super::device::{Device, Provider};
@@ -17,7 +18,7 @@ use super::{RuntimeError, Shared, elements, one_line};
 use crate::log::Log;
 
 /// How a session computes.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct SessionOptions {
     /// Threads that work on one run; the number of processors that this process may use when absent.
     pub threads: Option<NonZero<usize>>,
@@ -31,7 +32,7 @@ pub struct SessionOptions {
 }
 
 impl SessionOptions {
-    pub(super) fn thread_count(&self) -> usize {
+    pub(crate) fn thread_count(&self) -> usize {
         // Knows the affinity mask and the limits of control groups.
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
         threads.map_or(1, NonZero::get)

@@ -1,6 +1,5 @@
 //! TensorRT compiles a network for one GPU, which takes minutes; what it made is kept in the user's cache folder.
 
-use std::env;
 use std::fmt::Write;
 use std::fs;
 use std::io;
@@ -16,6 +15,7 @@ use super::nvidia::Gpu;
 use super::session::{NetworkInfo, SessionOptions};
 use super::{Shared, foreign};
 use crate::log::{Level, Log};
+use crate::user_folders;
 
 /// Held while TensorRT builds: two builds of one network at a time would do the work twice and disturb the other's
 /// measurements of how fast things are.
@@ -140,9 +140,10 @@ fn cache(
 ) -> Result<PathBuf, String> {
     let gpu = gpu.ok_or("the GPU is not known")?;
     let version = tensorrt_version().ok_or("the version of TensorRT cannot be found out")?;
-    let base = cache_base().ok_or("there is no folder for caches: neither XDG_CACHE_HOME nor HOME is set")?;
+    let caches =
+        user_folders::cache().ok_or("there is no folder for caches: neither XDG_CACHE_HOME nor HOME is set")?;
     let digest = Sha256::digest(onnx).into();
-    let folder = base.join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
+    let folder = caches.join("tensorrt").join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
     make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
@@ -165,17 +166,6 @@ fn folder_name(
         write!(name, "{byte:02x}").expect("writing to a text cannot fail");
     }
     name
-}
-
-/// The user's folder for what can be made again (XDG Base Directory Specification; on Windows `%LOCALAPPDATA%`).
-fn cache_base() -> Option<PathBuf> {
-    let variable = |name| env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let base = if cfg!(windows) {
-        variable("LOCALAPPDATA")
-    } else {
-        variable("XDG_CACHE_HOME").or_else(|| Some(variable("HOME")?.join(".cache")))
-    };
-    Some(base.filter(|base| base.is_absolute())?.join("derust").join("tensorrt"))
 }
 
 /// Makes the folder; what lies in it is loaded as code for the GPU, so nobody else may write there.

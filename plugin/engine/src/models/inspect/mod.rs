@@ -93,6 +93,19 @@ pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> 
     Ok(Model { manifest, fixed_size, takes_batches, digest })
 }
 
+/// Key and value of one of a model's properties (`metadata_props`); `None` where the bytes are no property.
+pub(super) fn property(bytes: &[u8]) -> Option<(&str, &[u8])> {
+    let (mut key, mut value) = ("", &[][..]);
+    for field in wire::Fields::new(&schema::PROPERTY, bytes) {
+        let field = field.ok()?;
+        match field.name {
+            "key" => key = field.text().ok()?,
+            _ => value = field.bytes(),
+        }
+    }
+    Some((key, value))
+}
+
 /// SHA-256 of an ONNX file's content and of the manifest beside it.
 pub(super) fn digest(onnx: &[u8], sidecar: Option<&str>) -> Digest {
     let mut hash = Sha256::new_with_prefix(onnx);

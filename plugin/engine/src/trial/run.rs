@@ -1,21 +1,21 @@
-//! Trying a model out: whether it answers what its manifest says, and how long that takes.
+//! The trial itself: whether a network answers what its manifest says, and how long that takes.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::Array3;
+use ndarray::{Array2, Array3};
+use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Network, tile_size};
 use crate::control::Control;
 use crate::error::Error;
+use crate::models::Model;
 use crate::runtime::{Placement, Runtime, SessionOptions};
 
-/// Side in pixels of the picture with which a network is tried out before it serves, where its graph does not demand
-/// another.
+/// Side in pixels of the smallest picture with which a network is tried out, where its graph does not demand another.
 const SMALL_SIDE: usize = 64;
 
-/// How a model did on a grey picture of the size of its tiles.
-#[derive(Clone, Debug)]
+/// How a model did on gray pictures, of the size of its tiles unless said otherwise.
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct Trial {
     /// Width and height of the picture in pixels.
     pub size: (usize, usize),
@@ -26,7 +26,7 @@ pub struct Trial {
     /// The runs after it, the shortest one first.
     pub later_runs: Vec<Duration>,
     /// Where it ran.
-    pub placement: Option<Arc<Placement>>,
+    pub placement: Option<Placement>,
 }
 
 impl Trial {
@@ -39,44 +39,69 @@ impl Trial {
     pub fn per_megapixel(&self) -> Duration {
         self.median_run().mul_f64(1e6 / (self.size.0 * self.size.1) as f64)
     }
-}
 
-impl Trial {
-    /// Loads a network, runs it once and then `later_runs` times more on a picture of the size of its tiles.
+    /// Loads a network, runs it at sizes that are not its tiles', and then once and `later_runs` times more at that.
     pub(super) fn of(
         network: &Network,
         runtime: &Runtime,
         options: &SessionOptions,
         later_runs: usize,
+        control: &Control<'_>,
     ) -> Result<Self, Error> {
         let timed = |work: &dyn Fn() -> Result<(), Error>| {
             let begin = Instant::now();
             work().map(|()| begin.elapsed())
         };
+        let loading = timed(&|| network.load(runtime, options, control))?;
+        for size in other_sizes(&network.model) {
+            run(network, runtime, options, size, true, control)?;
+        }
         let [height, width] = tile_size(&network.model);
-        let run = || run(network, runtime, options, [height, width]);
-        let loading = timed(&|| network.load(runtime, options))?;
+        let run = || run(network, runtime, options, [height, width], false, control);
         let first_run = timed(&run)?;
         let mut later_runs = (0..later_runs).map(|_| timed(&run)).collect::<Result<Vec<_>, _>>()?;
         later_runs.sort();
-        Ok(Trial { size: (width, height), loading, first_run, later_runs, placement: network.placement() })
+        let placement = network.placement().map(|placement| Placement::clone(&placement));
+        Ok(Trial { size: (width, height), loading, first_run, later_runs, placement })
     }
 }
 
-/// Runs a network once over a small picture: what it answers must be what its manifest says.
-pub(super) fn run_once(network: &Network, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
-    run(network, runtime, options, network.model.fixed_size.map(|side| side.unwrap_or(SMALL_SIDE)))
+/// Height and width of pictures whose tiles are smaller, one square and one not, where the graph leaves the size open.
+fn other_sizes(model: &Model) -> Vec<[usize; 2]> {
+    let multiple = model.manifest.tile.multiple.max(1) as usize;
+    let small = SMALL_SIDE.next_multiple_of(multiple);
+    let wide = (small + 1).next_multiple_of(multiple);
+    let fit = |sides: [usize; 2]| [0, 1].map(|i| model.fixed_size[i].unwrap_or(sides[i]));
+    let tile = tile_size(model);
+    let mut sizes: Vec<_> = [[small, small], [small, wide]].map(fit).into_iter().filter(|size| *size != tile).collect();
+    sizes.dedup();
+    sizes
 }
 
-/// Runs a network over a grey picture of this height and width.
+/// Runs a network once over a small picture: what it answers must be what its manifest says.
+pub(crate) fn run_once(
+    network: &Network,
+    runtime: &Runtime,
+    options: &SessionOptions,
+    control: &Control<'_>,
+) -> Result<(), Error> {
+    let size = network.model.fixed_size.map(|side| side.unwrap_or(SMALL_SIDE));
+    run(network, runtime, options, size, false, control)
+}
+
+/// Runs a network over a gray picture of this height and width, of which all or nothing is masked.
 fn run(
     network: &Network,
     runtime: &Runtime,
     options: &SessionOptions,
     [height, width]: [usize; 2],
+    masked: bool,
+    control: &Control<'_>,
 ) -> Result<(), Error> {
-    let grey = Array3::from_elem((3, height, width), 0.5);
-    network.run(runtime, options, grey.view(), None, Control::default()).map(drop)
+    let gray = Array3::from_elem((3, height, width), 0.5);
+    let mask = masked.then(|| Array2::ones((height, width)));
+    let mask = mask.as_ref().map(|mask| mask.view());
+    network.run(runtime, options, gray.view(), mask, *control).map(drop)
 }
 
 #[cfg(test)]

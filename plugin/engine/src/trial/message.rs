@@ -1,0 +1,99 @@
+//! What an engine and the program `derust-trial` say to each other: lines of JSON. The engine's one line and, behind it,
+//! the ONNX file's content are the program's standard input; its standard output is two lines, [`Ready`] and
+//! [`Answer`].
+
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::{Subject, Trial, TrialOptions};
+use crate::error::Error;
+use crate::runtime::{Runtime, RuntimeError, SessionOptions};
+
+/// What is to be tried, and how.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Request {
+    /// The version of derust that asks.
+    pub(super) version: String,
+    pub(super) runtime: PathBuf,
+    pub(super) session: SessionOptions,
+    /// The manifest that the engine goes by, as JSON.
+    pub(super) manifest: String,
+    pub(super) onnx_bytes: u64,
+    pub(super) later_runs: usize,
+    pub(super) memory_limit: Option<u64>,
+    /// After so many seconds the program ends in any case.
+    pub(super) seconds: u64,
+}
+
+/// The program can begin; what happens from here on is the network's doing.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct Ready {
+    /// The version of derust that answers.
+    pub(super) version: String,
+}
+
+/// How the network did, or why it cannot serve.
+pub(super) type Answer = Result<Trial, Failure>;
+
+/// An engine's error, as far as it can come of a trial.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) enum Failure {
+    Device(String),
+    Load(String),
+    Run(String),
+    Memory(String),
+    Answer { model: String, problem: String },
+    Other(String),
+}
+
+/// The version that both sides must have.
+pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
+
+impl Request {
+    pub(super) fn new(
+        subject: Subject<'_>,
+        later_runs: usize,
+        runtime: &Runtime,
+        session: &SessionOptions,
+        options: &TrialOptions,
+    ) -> Self {
+        const SPARE_SECONDS: u64 = 5;
+        Request {
+            version: VERSION.into(),
+            runtime: Path::to_owned(runtime.path()),
+            session: session.clone(),
+            manifest: subject.model.manifest.to_json(),
+            onnx_bytes: subject.onnx.len() as u64,
+            later_runs,
+            memory_limit: options.memory_limit,
+            seconds: options.time_limit.as_secs() + SPARE_SECONDS,
+        }
+    }
+}
+
+impl Failure {
+    pub(super) fn into_error(self, session: &SessionOptions) -> Error {
+        match self {
+            Failure::Device(reason) => RuntimeError::Device { device: session.device, reason }.into(),
+            Failure::Load(text) => RuntimeError::Load(text).into(),
+            Failure::Run(text) => RuntimeError::Run(text).into(),
+            Failure::Memory(text) => RuntimeError::Memory(text).into(),
+            Failure::Answer { model, problem } => Error::Answer { model, problem },
+            Failure::Other(text) => RuntimeError::Run(text).into(),
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(error: Error) -> Self {
+        match error {
+            Error::Runtime(RuntimeError::Device { reason, .. }) => Failure::Device(reason),
+            Error::Runtime(RuntimeError::Load(text)) => Failure::Load(text),
+            Error::Runtime(RuntimeError::Run(text)) => Failure::Run(text),
+            Error::Runtime(RuntimeError::Memory(text)) => Failure::Memory(text),
+            Error::Answer { model, problem } => Failure::Answer { model, problem },
+            other => Failure::Other(other.to_string()),
+        }
+    }
+}

@@ -1,0 +1,28 @@
+//! The user's folders, as the XDG Base Directory Specification names them; on Windows below `%LOCALAPPDATA%`.
+
+use std::env;
+use std::path::PathBuf;
+
+/// Where data of the user's own lies.
+pub(crate) fn data() -> Option<PathBuf> {
+    folder("XDG_DATA_HOME", ".local/share")
+}
+
+/// Where choices are kept.
+pub(crate) fn configuration() -> Option<PathBuf> {
+    folder("XDG_CONFIG_HOME", ".config")
+}
+
+/// Where lies what can be made again. A relative path is no such folder, as the specification asks.
+pub(crate) fn cache() -> Option<PathBuf> {
+    let base = if cfg!(windows) { variable("LOCALAPPDATA") } else { folder("XDG_CACHE_HOME", ".cache") };
+    Some(base.filter(|base| base.is_absolute())?.join("derust"))
+}
+
+fn folder(name: &str, below_home: &str) -> Option<PathBuf> {
+    variable(name).or_else(|| Some(variable("HOME")?.join(below_home)))
+}
+
+fn variable(name: &str) -> Option<PathBuf> {
+    env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from)
+}
