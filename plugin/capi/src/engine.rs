@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use derust_engine::models::Store;
 use derust_engine::runtime::{DeviceKind, Location, SessionOptions};
+use derust_engine::trial::TrialOptions;
 use derust_engine::{Level, Log};
 use derust_interface::*;
 use once_cell::sync::OnceCell;
@@ -127,7 +128,7 @@ pub unsafe extern "C" fn derust_engine_refresh(engine: *mut Engine, error: *mut 
     let body = || {
         // SAFETY: the caller's promise.
         let entered = unsafe { enter(engine) }?;
-        Ok(entered.engine.refresh()?)
+        Ok(entered.engine.refresh(derust_engine::Control::default())?)
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, body) }
@@ -198,6 +199,7 @@ unsafe fn engine_options(
         },
         sessions: options.sessions.max(1) as usize,
         memory_limit: (options.memory_limit > 0).then_some(options.memory_limit),
+        trial: TrialOptions::installed_in(own_file::folder().as_deref()),
         watch,
         log: log(home, (options.log, options.log_user_data), (options.building, options.building_user_data)),
     })

@@ -30,6 +30,7 @@ pub fn unusable(error: &ModelError) -> String {
 pub fn idle(because: &Idle) -> String {
     match because {
         Idle::Unusable(error) => unusable(error),
+        Idle::Failed(reason) => format!("{reason}; `derust models retry` tries it out anew"),
         Idle::Unchosen(chosen) => format!("`{chosen}` was chosen by `derust models use`"),
         other => other.to_string(),
     }

@@ -18,6 +18,7 @@ use indicatif::ProgressBar;
 
 use crate::cli::{Files, Work};
 use crate::destination::{Destination, Destinations, Naming};
+use crate::engine;
 use crate::inputs::{self, Input};
 use crate::picture_file::{Format, MEMORY_LIMIT};
 use crate::progress::{self, Share};
@@ -94,7 +95,7 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
         report.detail(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
         report.detail(format_args!("{threads} threads, {workers} pictures at a time"));
         if verb.work.verbose
-            && let Ok(placement) = engine.prepare(verb.kind, verb.work.model.as_ref())
+            && let Ok(placement) = engine.prepare(verb.kind, verb.work.model.as_ref(), stop::control())
         {
             // What is wrong with a network is said of every picture.
             report.detail(format_args!("the {} network runs on {placement}", verb.kind));
@@ -126,7 +127,8 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
                         Err(anyhow!("the picture cannot be worked on; it may be broken"))
                     });
                     if let Ok(done) = &mut outcome
-                        && let Ok(placement) = desk.engine.prepare(verb.kind, verb.work.model.as_ref())
+                        && let Ok(placement) =
+                            desk.engine.prepare(verb.kind, verb.work.model.as_ref(), control)
                     {
                         done.facts.insert("device".to_owned(), placement.device().into());
                     }
@@ -177,7 +179,7 @@ fn engine(
     bar: Arc<OnceLock<ProgressBar>>,
 ) -> anyhow::Result<Engine> {
     check_model_folders(work)?;
-    let mut options = EngineOptions { sessions, ..EngineOptions::default() };
+    let mut options = EngineOptions { sessions, ..engine::options() };
     if !work.quiet {
         options.log = report::on_building(bar);
     }

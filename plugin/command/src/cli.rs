@@ -87,6 +87,8 @@ pub enum ModelsVerb {
     Check(Check),
     /// Choose the model that serves
     Use(Use),
+    /// Try a model out anew that was tried out before
+    Retry(Retry),
     /// Write a manifest for a network that others trained, to be edited
     #[command(before_help = ADOPT_EXAMPLES)]
     Adopt(Adopt),
@@ -118,6 +120,14 @@ pub struct Use {
     /// Forget the choice: the model that was added last serves
     #[arg(long, conflicts_with = "model")]
     pub automatic: bool,
+}
+
+/// `derust models retry`.
+#[derive(Debug, Args)]
+pub struct Retry {
+    /// The model: NAME, NAME@VERSION, or sha256:HEX for exactly one content
+    #[arg(value_name = "MODEL")]
+    pub model: Selector,
 }
 
 /// The kinds of models that filters use.

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use derust_engine::{DeviceEntry, Engine, EngineOptions};
+use derust_engine::{DeviceEntry, Engine};
 
+use crate::engine;
 use crate::report::{self, say};
 
 /// Says what this program is made of and what it found on this machine.
@@ -11,7 +12,7 @@ use crate::report::{self, say};
 /// # Errors
 /// None; a missing ONNX Runtime is reported with exit code 1, after the rest.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(EngineOptions::default());
+    let engine = Engine::new(engine::options());
     say(format_args!("derust {}", env!("CARGO_PKG_VERSION")));
     let runtime = engine.runtime();
     if let Ok(runtime) = &runtime {

@@ -2,7 +2,7 @@
 //!
 //! A call goes from `cli` to `segment` or `remove`. `batch` finds the pictures (`inputs`), decides where
 //! results go (`destination`), has several pictures worked on at a time within the memory that there is, and
-//! reports. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is
+//! reports. `engine` is how this command sets the engine up. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is
 //! Ctrl-C.
 //!
 //! It is a library for the sake of its fuzz target; nothing in it is meant for other programs.
@@ -12,6 +12,7 @@ mod batch;
 mod cli;
 mod destination;
 mod documents;
+mod engine;
 mod info;
 mod inputs;
 mod judging;
@@ -30,6 +31,10 @@ use clap::Parser;
 
 /// Runs the command with the arguments of this process.
 pub fn run() -> ExitCode {
+    #[cfg(target_os = "linux")]
+    if std::env::args_os().nth(1).is_some_and(|argument| argument == engine::TRY) {
+        return derust_engine::trial::serve();
+    }
     let outcome = match cli::Cli::parse().command {
         cli::Command::Segment(arguments) => segment::run(&arguments),
         cli::Command::Remove(arguments) => remove::run(&arguments),

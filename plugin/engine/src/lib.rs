@@ -9,13 +9,15 @@
 //! | [`runtime`]  | ONNX Runtime is found and loaded; sessions run networks                       |
 //! | [`models`]   | model files are inspected, and the one that serves is chosen                  |
 //! | `analysis`   | a network runs over the picture in tiles: probability, fill, alpha            |
-//! | `serving`    | the networks in use: tried out, and replaced when a better one comes          |
+//! | [`trial`]    | an unknown network is tried out, in a process of its own                      |
+//! | `serving`    | the networks in use, replaced when a better one comes or one fails            |
 //! | `judgement`  | whether a picture can be judged at all                                        |
 //! | `compose`    | analysis, picture and settings become a result; no network runs               |
 //! | [`survey`]   | areas, regions and grades of what was found                                   |
 //! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
-//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch and to stop it.
+//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it and to give it a deadline; whatever
+//! waits for others, waits under it (`waiting`).
 
 mod analysis;
 mod compose;
@@ -33,30 +35,34 @@ mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
+pub mod trial;
 mod user_folders;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use compose::MaskMode;
-pub use control::{Cancelled, Control};
+pub use control::{Control, Stopped};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
-pub use serving::{ModelEntry, Trial};
+pub use serving::ModelEntry;
+pub use trial::Trial;
 
 use filters::derust::{Cleaning, Removal, RemoveOptions};
 use filters::require_judgement;
 use filters::segment_rust::{SegmentOptions, Segmentation};
 use memory::{Memory, Share};
-use models::{Model, Preferences, PreferencesError, Selector, Store};
+use models::{Digest, Model, Preferences, PreferencesError, Selector, Store};
 use pixels::Picture;
 use runtime::{
     DeviceKind, DeviceState, Location, Placement, Provider, Runtime, RuntimeError, SessionOptions,
 };
 use serving::{Serving, Watcher};
+use trial::TrialOptions;
 
 /// How an engine is set up; the default searches everywhere and uses all processors.
 #[derive(Clone, Debug)]
@@ -71,6 +77,8 @@ pub struct EngineOptions {
     pub sessions: usize,
     /// Bytes that calls at work may hold together, beside the caller's pictures; further callers wait.
     pub memory_limit: Option<u64>,
+    /// Where unknown models are tried out.
+    pub trial: TrialOptions,
     /// The pace at which the model folders are looked at for files that came, changed or went, which then take effect
     /// as with [`Engine::refresh`]; never when absent.
     pub watch: Option<Duration>,
@@ -86,6 +94,7 @@ impl Default for EngineOptions {
             session: SessionOptions::default(),
             sessions: 1,
             memory_limit: None,
+            trial: TrialOptions::default(),
             watch: None,
             log: Log::default(),
         }
@@ -112,8 +121,10 @@ pub struct DeviceEntry {
 impl Engine {
     /// Sets an engine up. Nothing is loaded before it is needed.
     pub fn new(options: EngineOptions) -> Self {
-        let EngineOptions { runtime, store, session, sessions, memory_limit, watch, log } = options;
-        let serving = Arc::new(Serving::new(runtime, store, session, sessions, log));
+        let EngineOptions { runtime, store, session, sessions, memory_limit, mut trial, watch, log } =
+            options;
+        trial.memory_limit = trial.memory_limit.or(memory_limit);
+        let serving = Arc::new(Serving::new(runtime, store, (session, sessions), trial, log));
         let watcher = Mutex::new(watch.and_then(|interval| serving.watch(interval)));
         Engine { serving, memory: memory_limit.map(Memory::new), watcher }
     }
@@ -130,10 +141,10 @@ impl Engine {
         control: Control<'_>,
     ) -> Result<Segmentation, Error> {
         options.check()?;
-        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref())?;
+        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref(), &control)?;
         let manifest = &network.model.manifest;
         let working = options.scale.working_size(picture, manifest);
-        let _share = self.share_memory(network.bytes_needed(working))?;
+        let _share = self.share_memory(network.bytes_needed(working), &control)?;
         let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
         let caution = require_judgement(picture, &colours, options.judge_anyway, control.part(0.1, 0.1))?;
         let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
@@ -161,7 +172,7 @@ impl Engine {
         control: Control<'_>,
     ) -> Result<Removal, Error> {
         let cleaning = Cleaning::new(&self.serving, picture, mask, options, control)?;
-        let _share = self.share_memory(cleaning.bytes_needed())?;
+        let _share = self.share_memory(cleaning.bytes_needed(), &cleaning.main)?;
         let colours = cleaning.colours()?;
         let caution = cleaning.judge(&colours)?;
         let coverage = cleaning.coverage()?;
@@ -229,9 +240,14 @@ impl Engine {
     /// Loads the network of this kind that serves, or the one that is wanted, and says where it runs.
     ///
     /// # Errors
-    /// When there is none that can be used, or ONNX Runtime or the device cannot.
-    pub fn prepare(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Placement>, Error> {
-        let network = self.serving.network(kind, wanted)?;
+    /// When there is none that can be used, ONNX Runtime or the device cannot, or the call is to end.
+    pub fn prepare(
+        &self,
+        kind: Kind,
+        wanted: Option<&Selector>,
+        control: Control<'_>,
+    ) -> Result<Arc<Placement>, Error> {
+        let network = self.serving.network(kind, wanted, &control)?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -254,14 +270,28 @@ impl Engine {
         self.serving.list()
     }
 
-    /// Loads a model, whose ONNX file's content is `onnx`, runs it once and then `later_runs` times more, beside whatever
-    /// serves.
+    /// Tries a model out, whose ONNX file's content is `onnx`, as it would be before it serves, beside whatever serves;
+    /// `later_runs` runs are timed after the first one.
     ///
     /// # Errors
     /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network
-    /// does not answer what its manifest says.
-    pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
-        self.serving.try_out(model, onnx, later_runs)
+    /// does not answer what its manifest says, or when the call is to end.
+    pub fn try_out(
+        &self,
+        model: &Model,
+        onnx: &[u8],
+        later_runs: usize,
+        control: Control<'_>,
+    ) -> Result<Trial, Error> {
+        self.serving.try_out(model, onnx, later_runs, &control)
+    }
+
+    /// Forgets what came of a model's trial and what was held against it since: it is tried out anew.
+    ///
+    /// # Errors
+    /// When what is kept cannot be removed.
+    pub fn forget_trial(&self, digest: &Digest) -> std::io::Result<()> {
+        self.serving.forget_trial(digest)
     }
 
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight
@@ -269,13 +299,13 @@ impl Engine {
     /// before serves on, and [`Engine::models`] says why. Where a file is gone, the next best serves.
     ///
     /// # Errors
-    /// When ONNX Runtime cannot be used.
-    pub fn refresh(&self) -> Result<(), Error> {
-        self.serving.refresh()
+    /// When ONNX Runtime cannot be used, or the call is to end; then what serves stays as it is.
+    pub fn refresh(&self, control: Control<'_>) -> Result<(), Error> {
+        self.serving.refresh(&control)
     }
 
-    /// Looks at the model folders no more, but when it is asked to. When this returns, the log says nothing more of them,
-    /// unless it is called from there.
+    /// Looks at the model folders no more, but when it is asked to. When this returns, which takes no longer than a tile,
+    /// the log says nothing more of them, unless it is called from there.
     pub fn stop_watching(&self) {
         let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Waits for what the watcher has begun.
@@ -287,11 +317,11 @@ impl Engine {
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.
-    fn share_memory(&self, bytes: u64) -> Result<Option<Share<'_>>, Error> {
+    fn share_memory(&self, bytes: u64, control: &Control<'_>) -> Result<Option<Share<'_>>, Error> {
         let Some(memory) = &self.memory else { return Ok(None) };
         if bytes > memory.limit() {
             return Err(Error::Memory { needed: bytes, limit: memory.limit() });
         }
-        Ok(Some(memory.take(bytes)))
+        Ok(Some(memory.take(bytes, control)?))
     }
 }

@@ -82,7 +82,8 @@ fn probability(engine: &Engine) -> f32 {
 }
 
 fn standing(engine: &Engine, name: &str) -> (Option<String>, bool) {
-    let is_meant = |origin: &Origin| matches!(origin, Origin::File(path) if path.ends_with(format!("{name}.onnx")));
+    let is_meant =
+        |origin: &Origin| matches!(origin, Origin::File(path) if path.ends_with(format!("{name}.onnx")));
     let entry = engine.models().into_iter().find(|entry| is_meant(&entry.candidate.origin)).unwrap();
     (entry.idle_because.map(|because| because.to_string()), entry.tried)
 }
@@ -97,7 +98,10 @@ fn what_ends_a_process_ends_another_one_and_the_old_model_serves() {
         bench.put("killer", &onnx);
         assert_eq!(probability(&bench.engine()), 0.25);
         let said = bench.warnings().join("\n");
-        assert!(said.contains("killer") && said.contains("ended the process") && said.contains(how), "{said}");
+        assert!(
+            said.contains("killer") && said.contains("ended the process") && said.contains(how),
+            "{said}"
+        );
         // The next start knows without trying.
         let no_trial = TrialOptions { program: Some("/bin/false".into()), ..bench.options() };
         let engine = bench.engine_with(no_trial);
@@ -125,7 +129,7 @@ fn only_what_runs_at_the_size_that_serves_takes_over() {
     assert!(standing(&engine, "fails").0.unwrap().contains("the network failed"));
     // What checks a file comes to the same verdict.
     let onnx = fs::read(bench.models().join("fails.onnx")).unwrap();
-    let error = engine.try_out(inspect(&onnx, None).unwrap(), onnx, 0, Control::default()).unwrap_err();
+    let error = engine.try_out(&inspect(&onnx, None).unwrap(), &onnx, 0, Control::default()).unwrap_err();
     assert!(error.to_string().contains("the network failed"), "{error}");
 }
 
@@ -140,7 +144,10 @@ fn what_takes_for_ever_is_given_up_and_the_second_time_for_good() {
         assert_eq!(probability(&engine), 0.25);
         assert!((1..10).contains(&begin.elapsed().as_secs()), "{times}: {:?}", begin.elapsed());
         let said = bench.warnings().join("\n");
-        assert!(said.contains("more than 1 s") && said.contains("tried again later") != for_good, "{times}: {said}");
+        assert!(
+            said.contains("more than 1 s") && said.contains("tried again later") != for_good,
+            "{times}: {said}"
+        );
     }
     let begin = Instant::now();
     assert_eq!(probability(&bench.engine_with(options())), 0.25);
@@ -188,10 +195,10 @@ fn a_network_that_fails_in_service_gives_way_to_the_one_before() {
     // In the place of the good one, which is only in memory from now on.
     bench.put("good", &hostile::fails_on_red("good"));
     engine.refresh(Control::default()).unwrap();
-    let gray = || segment(&engine, [90, 91, 92], Control::default());
-    assert_eq!(gray().unwrap(), 0.5);
+    let green = || segment(&engine, [60, 120, 90], Control::default());
+    assert_eq!(green().unwrap(), 0.5);
     for _ in 0..3 {
-        assert_eq!(gray().unwrap(), 0.5, "a success in between");
+        assert_eq!(green().unwrap(), 0.5, "a success in between");
         segment(&engine, [200, 20, 40], Control::default()).unwrap_err();
         segment(&engine, [200, 20, 40], Control::default()).unwrap_err();
     }
@@ -204,7 +211,9 @@ fn a_network_that_fails_in_service_gives_way_to_the_one_before() {
 #[test]
 fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_tried() {
     let bench = Bench::new();
-    for program in [None, Some(Path::new("/bin/true")), Some(bench.folder.path()), Some(Path::new("/bin/cat"))] {
+    for program in
+        [None, Some(Path::new("/bin/true")), Some(bench.folder.path()), Some(Path::new("/bin/cat"))]
+    {
         let options = TrialOptions { program: program.map(Path::to_owned), ..bench.options() };
         bench.put("other", &good(0.75));
         assert_eq!(probability(&bench.engine_with(options)), 0.75, "{program:?}");
@@ -216,7 +225,7 @@ fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_
     bench.put("killer", &hostile::divides_the_smallest_number("killer"));
     let here = || TrialOptions { program: None, ..bench.options() };
     for _ in 0..2 {
-        dies_with(&bench, "a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_tried");
+        ends_a_host(&bench);
     }
     let engine = bench.engine_with(here());
     assert_eq!(probability(&engine), 0.75);
@@ -228,15 +237,19 @@ fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_
 }
 
 /// Runs this test program once more as a host that tries models out by itself, which has to end it.
-fn dies_with(bench: &Bench, _: &str) {
-    let status = std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", "a_host_that_tries_models_out_by_itself", "--nocapture", "--ignored"])
-        .env(FOLDER, bench.folder.path())
-        .output()
-        .unwrap()
-        .status;
+fn ends_a_host(bench: &Bench) {
     use std::os::unix::process::ExitStatusExt;
+    let status = host(bench, "a_host_that_tries_models_out_by_itself");
     assert_eq!(status.signal(), Some(libc::SIGFPE), "{status}");
+}
+
+/// Runs a part of a test in a process of its own.
+fn host(bench: &Bench, part: &str) -> std::process::ExitStatus {
+    std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", part, "--nocapture", "--ignored"])
+        .env(FOLDER, bench.folder.path())
+        .status()
+        .unwrap()
 }
 
 const FOLDER: &str = "DERUST_TEST_FOLDER";
@@ -251,16 +264,25 @@ fn a_host_that_tries_models_out_by_itself() {
 }
 
 #[test]
+#[ignore = "a part of another test"]
+fn a_host_that_ignores_its_children() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+    // SAFETY: it changes what the system does with children, of which this process has none yet.
+    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
+    let program = Some(env!("CARGO_BIN_EXE_derust-trial").into());
+    let trial = TrialOptions { program, ..TrialOptions::default() };
+    let store = Store::only(&[folder.join("models")]);
+    let engine = Engine::new(EngineOptions { store, trial, ..Default::default() });
+    assert_eq!(probability(&engine), 0.75);
+    assert!(standing(&engine, "killer").0.unwrap().contains("ended the process"));
+}
+
+#[test]
 fn hosts_that_do_not_care_for_their_children_learn_the_same() {
     let bench = Bench::new();
-    bench.put("killer", &hostile::divides_the_smallest_number("killer"));
     bench.put("fine", &good(0.75));
-    // SAFETY: no test of this program looks at the signal, and trials do not either.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
-    let found = std::panic::catch_unwind(|| probability(&bench.engine()));
-    // SAFETY: as above.
-    unsafe { libc::signal(libc::SIGCHLD, libc::SIG_DFL) };
-    assert_eq!(found.unwrap(), 0.75);
+    bench.put("killer", &hostile::divides_the_smallest_number("killer"));
+    assert!(host(&bench, "a_host_that_ignores_its_children").success());
 }
 
 #[test]
@@ -282,7 +304,7 @@ fn the_cost_of_a_process() {
     let onnx = good(0.25);
     let timed = |engine: &Engine| {
         let begin = Instant::now();
-        engine.try_out(inspect(&onnx, None).unwrap(), onnx.clone(), 0, Control::default()).unwrap();
+        engine.try_out(&inspect(&onnx, None).unwrap(), &onnx, 0, Control::default()).unwrap();
         begin.elapsed()
     };
     for _ in 0..5 {

@@ -9,10 +9,11 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use derust_engine::models::{Contents, Examination, Limits, SIZE_LIMIT, examine, inspect, sidecar_path};
 use derust_engine::runtime::{Runtime, SessionOptions};
-use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
+use derust_engine::{Control, Engine, EngineOptions, Kind, Manifest, Trial};
 
 use super::guess::{Guess, Known, guess};
 use crate::cli::Adopt;
+use crate::engine;
 use crate::report::{on_building, say};
 use crate::whole_file::WholeFile;
 
@@ -49,7 +50,7 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
     say("What it does not tell:");
     doubts.iter().for_each(|doubt| say(format_args!("- {doubt}")));
     say(format_args!("Written: {}. Edit it where it is wrong.", sidecar.display()));
-    match try_out(onnx, &manifest) {
+    match try_out(&onnx, &manifest) {
         Ok(trial) => {
             let ((width, height), seconds) = (trial.size, trial.median_run().as_secs_f64());
             say(format_args!(
@@ -110,9 +111,9 @@ fn write(path: &Path, manifest: &Manifest, replace: bool) -> anyhow::Result<()> 
 }
 
 /// Has an engine run the network on a picture of the size of its tiles.
-fn try_out(onnx: Vec<u8>, manifest: &Manifest) -> anyhow::Result<Trial> {
-    let model = inspect(&onnx, Some(&manifest.to_json()))?;
+fn try_out(onnx: &[u8], manifest: &Manifest) -> anyhow::Result<Trial> {
+    let model = inspect(onnx, Some(&manifest.to_json()))?;
     let log = on_building(Arc::default());
-    let engine = Engine::new(EngineOptions { log, ..Default::default() });
-    Ok(engine.try_out(model, onnx, 1)?)
+    let engine = Engine::new(EngineOptions { log, ..engine::options() });
+    Ok(engine.try_out(&model, onnx, 1, Control::default())?)
 }

@@ -9,11 +9,12 @@ use derust_engine::models::{
     Contents, Dimension, Examination, Limits, ModelError, ModelFile, Port, element_type_name, examine,
 };
 use derust_engine::runtime::SessionOptions;
-use derust_engine::{Engine, EngineOptions, Error, Manifest, Trial};
+use derust_engine::{Control, Engine, EngineOptions, Error, Manifest, Trial};
 use serde_json::{Map, Value, json};
 
 use crate::advice;
 use crate::cli::Check;
+use crate::engine;
 use crate::report::{on_building, say};
 
 /// Runs of the network that are timed after the first one.
@@ -69,8 +70,8 @@ fn examine_and_try(path: &Path, file: ModelFile, arguments: &Check) -> Outcome {
         Ok(model) => {
             let session = SessionOptions { device: arguments.device, ..Default::default() };
             let log = on_building(Arc::default());
-            let engine = Engine::new(EngineOptions { session, log, ..Default::default() });
-            (None, Some(engine.try_out(model, file.onnx, TIMED_RUNS)))
+            let engine = Engine::new(EngineOptions { session, log, ..engine::options() });
+            (None, Some(engine.try_out(&model, &file.onnx, TIMED_RUNS, Control::default())))
         }
     };
     let path = path.to_string_lossy().into_owned();

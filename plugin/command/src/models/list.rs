@@ -2,9 +2,10 @@
 
 use std::process::ExitCode;
 
-use derust_engine::{Engine, EngineOptions};
+use derust_engine::Engine;
 
 use crate::advice;
+use crate::engine;
 use crate::report::say;
 
 /// Lists the models and says which of them serve.
@@ -12,7 +13,7 @@ use crate::report::say;
 /// # Errors
 /// None; a model that cannot be used is a line in the list.
 pub fn run() -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(EngineOptions::default());
+    let engine = Engine::new(engine::options());
     let mut table = vec![["KIND", "NAME", "VERSION", "WHERE", "SERVES"].map(str::to_owned)];
     for entry in engine.models() {
         let [kind, name, version] = match &entry.candidate.model {
@@ -24,7 +25,12 @@ pub fn run() -> anyhow::Result<ExitCode> {
         };
         let serves = match (entry.idle_because, entry.serves_because) {
             (Some(reason), _) => format!("no: {}", advice::idle(&reason)),
-            (None, because) => format!("yes: {}", because.map(advice::serves).unwrap_or_default()),
+            (None, because) => {
+                let because = because.map(advice::serves).unwrap_or_default();
+                // It comes first, and may yet fail.
+                let serves = if entry.tried { "yes" } else { "not tried out yet" };
+                format!("{serves}: {because}")
+            }
         };
         table.push([kind, name, version, entry.candidate.origin.to_string(), serves]);
     }

@@ -4,6 +4,7 @@ mod adopt;
 mod check;
 mod guess;
 mod list;
+mod retry;
 mod use_model;
 
 use std::process::ExitCode;
@@ -18,6 +19,7 @@ pub fn run(verb: Option<&ModelsVerb>) -> anyhow::Result<ExitCode> {
     match verb {
         None | Some(ModelsVerb::List) => list::run(),
         Some(ModelsVerb::Check(arguments)) => check::run(arguments),
+        Some(ModelsVerb::Retry(arguments)) => retry::run(arguments),
         Some(ModelsVerb::Use(arguments)) => use_model::run(arguments),
         Some(ModelsVerb::Adopt(arguments)) => adopt::run(arguments),
     }

@@ -6,10 +6,11 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use derust_engine::models::{Model, Preferences, Selector};
-use derust_engine::{Engine, EngineOptions, Kind};
+use derust_engine::{Engine, Kind};
 
 use crate::advice;
 use crate::cli::Use;
+use crate::engine;
 use crate::report::say;
 use crate::whole_file;
 
@@ -18,7 +19,7 @@ use crate::whole_file;
 /// # Errors
 /// When no usable model is meant, or the choice cannot be kept.
 pub fn run(arguments: &Use) -> anyhow::Result<ExitCode> {
-    let engine = Engine::new(EngineOptions::default());
+    let engine = Engine::new(engine::options());
     let (mut preferences, file) = engine.preferences()?;
     let file = file.context("there is no home folder to keep the choice in; set HOME or XDG_CONFIG_HOME")?;
     let kinds = match &arguments.model {

@@ -30,7 +30,9 @@ const LONGEST_MANIFEST: u64 = 1 << 20;
 pub(super) fn glimpse(folder: &Path, path: &Path) -> Result<Glimpse, ModelError> {
     let text = match file::sidecar(folder, path)? {
         Some(text) => text,
-        None => manifest_inside(&mut BufReader::new(open_inside(folder, path)?))?.ok_or(ModelError::NoManifest)?,
+        None => {
+            manifest_inside(&mut BufReader::new(open_inside(folder, path)?))?.ok_or(ModelError::NoManifest)?
+        }
     };
     Ok(Glimpse::of(&Manifest::from_json(&text)?))
 }
@@ -129,7 +131,9 @@ mod tests {
     #[test]
     fn what_is_no_model_is_told() {
         let good = Network::red_is_rust().to_onnx();
-        for bytes in [&b""[..], b"no model", &[0xff; 64], &good[..good.len() - 5], &[0x08, 0x01].repeat(20_000)] {
+        for bytes in
+            [&b""[..], b"no model", &[0xff; 64], &good[..good.len() - 5], &[0x08, 0x01].repeat(20_000)]
+        {
             assert!(of(bytes).is_err(), "{} bytes", bytes.len());
         }
     }

@@ -24,8 +24,8 @@ pub use inspect::{
 };
 pub use preferences::{Preferences, PreferencesError};
 pub use selector::{Selector, SelectorError};
-pub use standing::{Because, Idle};
 pub(crate) use shelf::{Looked, Shelf};
+pub use standing::{Because, Idle};
 pub(crate) use store::{Added, Offer, reason};
 pub use store::{Candidate, Store};
 

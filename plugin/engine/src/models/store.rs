@@ -278,9 +278,8 @@ impl Selector {
 fn selected(usable: &[(usize, Offer<'_>)], selector: &Selector) -> Option<usize> {
     let meant = || usable.iter().filter(|(_, offer)| selector.means(offer));
     let rank = meant().map(|(_, offer)| offer.rank).min()?;
-    let best = meant()
-        .filter(|(_, offer)| offer.rank == rank)
-        .max_by_key(|(_, offer)| (offer.version, offer.added));
+    let best =
+        meant().filter(|(_, offer)| offer.rank == rank).max_by_key(|(_, offer)| (offer.version, offer.added));
     best.map(|(place, _)| *place)
 }
 
@@ -342,7 +341,9 @@ mod tests {
             &preferences,
             |_| false,
         );
-        let origin = |choice: &Option<(usize, Because)>| choice.map(|(i, because)| (candidates[i].origin.clone(), because));
+        let origin = |choice: &Option<(usize, Because)>| {
+            choice.map(|(i, because)| (candidates[i].origin.clone(), because))
+        };
         assert_eq!(from_shelf.map(|(chosen, because)| (chosen.origin, because)), origin(&choice));
         match choice.map(|(i, because)| (&candidates[i].origin, because)) {
             Some((Origin::File(path), because)) => {

@@ -140,10 +140,11 @@ fn cache(
 ) -> Result<PathBuf, String> {
     let gpu = gpu.ok_or("the GPU is not known")?;
     let version = tensorrt_version().ok_or("the version of TensorRT cannot be found out")?;
-    let caches =
-        user_folders::cache().ok_or("there is no folder for caches: neither XDG_CACHE_HOME nor HOME is set")?;
+    let caches = user_folders::cache()
+        .ok_or("there is no folder for caches: neither XDG_CACHE_HOME nor HOME is set")?;
     let digest = Sha256::digest(onnx).into();
-    let folder = caches.join("tensorrt").join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
+    let folder =
+        caches.join("tensorrt").join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
     make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }

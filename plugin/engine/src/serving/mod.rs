@@ -17,8 +17,8 @@ use crate::control::Control;
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{
-    self, Added, Because, Candidate, Digest, Idle, Looked, Model, Offer, Origin, Preferences, Selector, Shelf,
-    Store,
+    self, Added, Because, Candidate, Digest, Idle, Looked, Model, Offer, Origin, Preferences, Selector,
+    Shelf, Store,
 };
 use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
 use crate::trial::{self, Subject, Trial, TrialOptions, Trials, Verdict};
@@ -176,19 +176,23 @@ impl Serving {
     fn note_failure(&self, digest: &Digest, error: &Error) {
         let mut state = self.state();
         // There is nothing behind a network that is part of this program.
-        let fails = |in_use: &InUse| in_use.origin != Origin::Embedded && in_use.network.model.digest == *digest;
+        let fails =
+            |in_use: &InUse| in_use.origin != Origin::Embedded && in_use.network.model.digest == *digest;
         if !state.in_use.values().any(fails) || !state.setbacks.failed(*digest) {
             return;
         }
-        state.setbacks.refuse(*digest, format!("it failed {MOST_FAILURES} calls in a row, the last one so: {error}"));
+        state
+            .setbacks
+            .refuse(*digest, format!("it failed {MOST_FAILURES} calls in a row, the last one so: {error}"));
         let mut told = Vec::new();
         let keys: Vec<Key> =
             state.in_use.iter().filter(|(_, in_use)| fails(in_use)).map(|(key, _)| key.clone()).collect();
         for key in keys {
             let Some(mut failed) = state.in_use.remove(&key) else { continue };
-            let before = failed.before.take().filter(|before| {
-                state.setbacks.against(&before.network.model.digest).is_none()
-            });
+            let before = failed
+                .before
+                .take()
+                .filter(|before| state.setbacks.against(&before.network.model.digest).is_none());
             let next = before.as_ref().map_or("the next best serves from now on".into(), |before| {
                 format!("{} ({}) serves again", before.network.model.manifest.name, before.origin)
             });
@@ -440,7 +444,8 @@ impl Serving {
                 Verdict::Passed => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
                     let before = current.map(|current| Box::new(InUse { before: None, ..current }));
-                    let in_use = InUse { network: Arc::clone(&network), origin, added, because, before, served: 0 };
+                    let in_use =
+                        InUse { network: Arc::clone(&network), origin, added, because, before, served: 0 };
                     let mut state = self.state();
                     state.setbacks.passed(&digest);
                     state.in_use.insert(key.clone(), in_use);

@@ -28,9 +28,10 @@ pub(super) struct Request {
 
 /// The program can begin; what happens from here on is the network's doing.
 #[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Ready {
     /// The version of derust that answers.
-    pub(super) version: String,
+    pub(super) ready: String,
 }
 
 /// How the network did, or why it cannot serve.

@@ -206,7 +206,8 @@ impl Trials {
         session: &SessionOptions,
         control: &Control<'_>,
     ) -> Result<Trial, Error> {
-        self.attempt(subject, later_runs, runtime, session, control, || ()).map_err(|obstacle| match obstacle {
+        self.attempt(subject, later_runs, runtime, session, control, || ()).map_err(|obstacle| match obstacle
+        {
             Obstacle::Error(error) => error,
             Obstacle::Late(limit) => subject.broken(late(limit)),
             Obstacle::Died(how) => subject.broken(died(&how)),
@@ -246,7 +247,8 @@ impl Trials {
             }
         }
         here();
-        let network = Network::new(subject.model.clone(), subject.onnx.to_vec().into(), 1, self.log.only_building());
+        let network =
+            Network::new(subject.model.clone(), subject.onnx.to_vec().into(), 1, self.log.only_building());
         Trial::of(&network, runtime, session, later_runs, control).map_err(Obstacle::Error)
     }
 

@@ -73,9 +73,9 @@ fn converse(lines: &mut Lines, control: &Control<'_>) -> Result<Answer, Silence>
         other => other,
     })?;
     match serde_json::from_str(&ready) {
-        Ok(Ready { version }) if version == VERSION => {}
-        Ok(Ready { version }) => {
-            return Err(Silence::NotBegun(format!("it belongs to derust {version}, this is {VERSION}")));
+        Ok(Ready { ready }) if ready == VERSION => {}
+        Ok(Ready { ready }) => {
+            return Err(Silence::NotBegun(format!("it belongs to derust {ready}, this is {VERSION}")));
         }
         Err(_) => return Err(Silence::NotBegun("it is another program".into())),
     }

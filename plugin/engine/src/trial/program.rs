@@ -26,7 +26,9 @@ pub fn serve() -> ExitCode {
     match answer() {
         Ok(()) => ExitCode::SUCCESS,
         Err(problem) => {
-            eprintln!("derust-trial: {problem}; engines start it to try out models, and nobody else has a use for it");
+            eprintln!(
+                "derust-trial: {problem}; engines start it to try out models, and nobody else has a use for it"
+            );
             ExitCode::FAILURE
         }
     }
@@ -36,17 +38,21 @@ fn answer() -> Result<(), String> {
     let mut input = BufReader::new(std::io::stdin().lock());
     let mut line = String::new();
     (&mut input).take(LONGEST_REQUEST).read_line(&mut line).map_err(|error| error.to_string())?;
-    let request: Request = serde_json::from_str(&line).map_err(|error| format!("no request came: {error}"))?;
+    let request: Request =
+        serde_json::from_str(&line).map_err(|error| format!("no request came: {error}"))?;
     let out = take_standard_output().map_err(|error| error.to_string())?;
     watch(&out, Duration::from_secs(request.seconds)).map_err(|error| error.to_string())?;
     let mut out = File::from(out);
     let mut say = |line: String| out.write_all((line + "\n").as_bytes()).map_err(|error| error.to_string());
     let mut onnx = Vec::new();
-    input.take(request.onnx_bytes.min(SIZE_LIMIT)).read_to_end(&mut onnx).map_err(|error| error.to_string())?;
+    input
+        .take(request.onnx_bytes.min(SIZE_LIMIT))
+        .read_to_end(&mut onnx)
+        .map_err(|error| error.to_string())?;
     limit(&request);
     let location = Location { file: Some(request.runtime.clone()), folders: vec![] };
     let runtime = Runtime::load_from(&location).map_err(|error| error.to_string())?;
-    say(json(&Ready { version: VERSION.into() }))?;
+    say(json(&Ready { ready: VERSION.into() }))?;
     say(json(&try_out(&request, onnx, &runtime)))?;
     // Nothing is torn down: a network may have left ONNX Runtime in a state that does not bear it.
     let _ = kill_process(getpid(), Signal::KILL);

@@ -69,9 +69,10 @@ impl Entry {
         match &self.verdict {
             Some(Kept::Passed) => Some(Verdict::Passed),
             Some(Kept::Failed(reason)) => Some(Verdict::Failed(reason.clone())),
-            None if self.begun >= super::DEATHS => {
-                Some(Verdict::Failed(format!("{} trials of it ended the program that tried it out", self.begun)))
-            }
+            None if self.begun >= super::DEATHS => Some(Verdict::Failed(format!(
+                "{} trials of it ended the program that tried it out",
+                self.begun
+            ))),
             None => None,
         }
     }
@@ -146,7 +147,8 @@ fn make_private(folder: &Path) -> io::Result<()> {
 
 /// Removes the oldest files where there are too many.
 fn thin_out(folder: &Path) -> io::Result<()> {
-    let mut files: Vec<PathBuf> = fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
+    let mut files: Vec<PathBuf> =
+        fs::read_dir(folder)?.filter_map(|entry| Some(entry.ok()?.path())).collect();
     if files.len() > MOST_FILES {
         files.sort_by_cached_key(|path| {
             fs::metadata(path).and_then(|metadata| metadata.modified()).unwrap_or(SystemTime::UNIX_EPOCH)
@@ -181,7 +183,8 @@ mod tests {
         let failed = Verdict::Failed("it is slow".into());
         file(1, &cpu).write(&Entry::of(&failed)).unwrap();
         file(2, &cpu).write(&Entry::of(&Verdict::Passed)).unwrap();
-        let known = |digest, session: &SessionOptions| file(digest, session).read().and_then(|entry| entry.verdict());
+        let known =
+            |digest, session: &SessionOptions| file(digest, session).read().and_then(|entry| entry.verdict());
         assert!(matches!(known(1, &cpu), Some(Verdict::Failed(reason)) if reason == "it is slow"));
         assert!(matches!(known(2, &cpu), Some(Verdict::Passed)));
         assert!(known(3, &cpu).is_none() && known(1, &gpu).is_none());

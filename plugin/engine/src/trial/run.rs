@@ -73,7 +73,8 @@ fn other_sizes(model: &Model) -> Vec<[usize; 2]> {
     let wide = (small + 1).next_multiple_of(multiple);
     let fit = |sides: [usize; 2]| [0, 1].map(|i| model.fixed_size[i].unwrap_or(sides[i]));
     let tile = tile_size(model);
-    let mut sizes: Vec<_> = [[small, small], [small, wide]].map(fit).into_iter().filter(|size| *size != tile).collect();
+    let mut sizes: Vec<_> =
+        [[small, small], [small, wide]].map(fit).into_iter().filter(|size| *size != tile).collect();
     sizes.dedup();
     sizes
 }
@@ -101,7 +102,7 @@ fn run(
     let gray = Array3::from_elem((3, height, width), 0.5);
     let mask = masked.then(|| Array2::ones((height, width)));
     let mask = mask.as_ref().map(|mask| mask.view());
-    network.run(runtime, options, gray.view(), mask, *control).map(drop)
+    network.run(runtime, options, gray.view(), mask, control.silent()).map(drop)
 }
 
 #[cfg(test)]
@@ -114,10 +115,12 @@ mod tests {
     #[test]
     fn a_model_is_timed_at_the_size_of_its_tiles_and_a_broken_one_is_not() {
         let engine = Engine::new(EngineOptions::default());
+        let try_out = |onnx: &[u8], later_runs| {
+            engine.try_out(&inspect(onnx, None).unwrap(), onnx, later_runs, Control::default())
+        };
         let fixed = Fixture { fixed_size: Some((48, 96)), ..Fixture::red_is_rust() };
         for (fixture, size) in [(Fixture::red_is_rust(), (64, 64)), (fixed, (96, 48))] {
-            let trial =
-                engine.try_out(inspect(&fixture.to_onnx(), None).unwrap(), fixture.to_onnx(), 3).unwrap();
+            let trial = try_out(&fixture.to_onnx(), 3).unwrap();
             assert_eq!((trial.size, trial.later_runs.len()), (size, 3));
             assert!(trial.later_runs.is_sorted() && trial.later_runs[1] == trial.median_run());
             let pixels = (size.0 * size.1) as f64 / 1e6;
@@ -125,8 +128,21 @@ mod tests {
             assert!(difference.abs() < 1e-6, "{difference}");
         }
         let shrinking = Convolution { weights: vec![vec![vec![0.25; 4]; 3]], bias: vec![0.0] };
-        let broken = Fixture::segment("broken", shrinking).to_onnx();
-        let error = engine.try_out(inspect(&broken, None).unwrap(), broken, 1).unwrap_err();
+        let error = try_out(&Fixture::segment("broken", shrinking).to_onnx(), 1).unwrap_err();
         assert!(matches!(error, Error::Answer { .. }), "{error}");
+    }
+
+    #[test]
+    fn a_network_is_tried_at_its_tiles_and_at_two_sizes_more_as_far_as_it_leaves_them_open() {
+        let sizes = |fixed_size, multiple| {
+            let mut fixture = Fixture { fixed_size, ..Fixture::red_is_rust() };
+            fixture.manifest.tile.size = 128;
+            fixture.manifest.tile.multiple = multiple;
+            other_sizes(&inspect(&fixture.to_onnx(), None).unwrap())
+        };
+        assert_eq!(sizes(None, 16), [[64, 64], [64, 80]]);
+        assert_eq!(sizes(None, 1), [[64, 64], [64, 65]]);
+        assert_eq!(sizes(None, 32), [[64, 64], [64, 96]]);
+        assert!(sizes(Some((48, 96)), 16).is_empty());
     }
 }
