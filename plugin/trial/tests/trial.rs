@@ -14,6 +14,7 @@ use derust_engine::models::{Origin, Store, inspect};
 use derust_engine::pixels::{Channels, Depth, Layout, Picture};
 use derust_engine::trial::TrialOptions;
 use derust_engine::{Control, Engine, EngineOptions, Error, Level, Log};
+use derust_test_support::is_thorough;
 
 struct Bench {
     folder: tempfile::TempDir,
@@ -233,7 +234,7 @@ fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_
     // Once more, since the user wants it.
     let killer = fs::read(bench.models().join("killer.onnx")).unwrap();
     engine.forget_trial(&inspect(&killer, None).unwrap().digest).unwrap();
-    assert_eq!(standing(&engine, "killer"), (None, false));
+    assert_eq!(standing(&bench.engine_with(here()), "killer"), (None, false));
 }
 
 /// Runs this test program once more as a host that tries models out by itself, which has to end it.
@@ -283,6 +284,41 @@ fn hosts_that_do_not_care_for_their_children_learn_the_same() {
     bench.put("fine", &good(0.75));
     bench.put("killer", &hostile::divides_the_smallest_number("killer"));
     assert!(host(&bench, "a_host_that_ignores_its_children").success());
+}
+
+#[test]
+fn whatever_is_dropped_into_a_living_host_it_lives_and_goes_on() {
+    let bench = Bench::new();
+    let engine = bench.engine();
+    assert_eq!(probability(&engine), 0.25);
+    let mut ends = std::collections::BTreeMap::<&str, u32>::new();
+    for seed in 0..if is_thorough() { 1000 } else { 100 } {
+        let onnx = match seed % 25 {
+            0 => hostile::divides_the_smallest_number("edge"),
+            1 => hostile::normalises_nothing("edge"),
+            _ => hostile::at_the_edge(seed),
+        };
+        bench.put("edge", &onnx);
+        engine.refresh(Control::default()).unwrap();
+        // One that serves and fails on this picture is set aside after three calls.
+        let found = (0..4).find_map(|_| segment(&engine, [200, 20, 40], Control::default()).ok());
+        assert!(found.is_some_and(|probability| (0.0..=1.0).contains(&probability)), "{seed}: {found:?}");
+        let end = match standing(&engine, "edge").0 {
+            None => "serves",
+            Some(reason) if reason.contains("calls in a row") => "served, and fails on some pictures",
+            Some(reason) if reason.contains("ended the process") => "ended the process",
+            Some(reason) if reason.contains("cannot load") => "is refused by ONNX Runtime",
+            Some(reason) if reason.contains("the network failed") => "fails",
+            Some(reason) if reason.contains("is broken") => "answers nonsense",
+            Some(_) => "is refused by inspection or the like",
+        };
+        *ends.entry(end).or_default() += 1;
+        fs::remove_file(bench.models().join("edge.onnx")).unwrap();
+    }
+    println!("{ends:?}");
+    // Some of each, or the networks are not at the edge.
+    let kinds = ["serves", "fails", "is refused by ONNX Runtime", "ended the process"];
+    assert!(kinds.iter().all(|kind| ends.contains_key(kind)), "{ends:?}");
 }
 
 #[test]

@@ -29,6 +29,8 @@ pub fn program(path: impl AsRef<OsStr>) -> Command {
     }
     // The user's own models lie below these.
     command.env("XDG_DATA_HOME", "/nonexistent").env("XDG_CONFIG_HOME", "/nonexistent");
+    // What came of trials of the tests' networks is nothing for the user's folder.
+    command.env("XDG_CACHE_HOME", std::env::temp_dir().join("derust-tests-cache"));
     command
 }
 

@@ -220,6 +220,8 @@ impl Environment {
             ("DERUST_PREFIX", installed.prefix.into()),
             ("DERUST_GIMP_PLUG_INS", installed.plug_ins.into()),
             ("DERUST_GIMP_ROOT", installed.gimp_root.into()),
+            // What came of trials of the tests' networks is nothing for the user's folder.
+            ("XDG_CACHE_HOME", std::env::temp_dir().join("derust-tests-cache").into()),
         ];
         Environment { variables }
     }

@@ -32,7 +32,8 @@ impl Desk {
             .env("DERUST_MODELS", self.at("models"))
             .env("HOME", self.at("home"))
             .env_remove("XDG_DATA_HOME")
-            .env_remove("XDG_CONFIG_HOME");
+            .env_remove("XDG_CONFIG_HOME")
+            .env_remove("XDG_CACHE_HOME");
         command
     }
 

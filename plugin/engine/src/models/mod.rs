@@ -17,6 +17,8 @@ use derust_manifest::Manifest;
 #[cfg(test)]
 use embedded::MODELS;
 pub use file::{ModelFile, sidecar_path};
+#[cfg(any(test, feature = "fixtures"))]
+pub(crate) use inspect::allowed_operators;
 pub(crate) use inspect::channels;
 pub use inspect::{
     Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,

@@ -5,7 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use derust_engine::fixtures::Network;
+use derust_engine::fixtures::{Network, hostile};
 use derust_test_support::{is_thorough, prefix, program, run};
 
 /// Compilers and languages.
@@ -79,6 +79,49 @@ programs! {
     threads_share_an_engine_bit_for_bit: "threads";
     threads_work_on_while_models_are_swapped: "swapping";
     an_engine_is_freed_while_its_callback_runs: "freeing";
+}
+
+#[test]
+fn a_program_lives_with_models_that_kill_in_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let models = folder.path().join("models");
+    fs::create_dir(&models).unwrap();
+    let put = |name: &str, onnx: &[u8]| fs::write(models.join(format!("{name}.onnx")), onnx).unwrap();
+    for network in [Network::red_is_rust(), Network::red_to_gray()] {
+        put(&network.manifest.name, &network.to_onnx());
+    }
+    // They were added last, so they come first.
+    std::thread::sleep(std::time::Duration::from_millis(50));
+    put("divides", &hostile::divides_the_smallest_number("divides"));
+    put("normalises", &hostile::normalises_nothing("normalises"));
+    put("fails", &hostile::fails_on_red("fails"));
+    let own =
+        |command: &mut std::process::Command| run(command.env("XDG_CACHE_HOME", folder.path().join("cache")));
+    let list = list_of_models(folder.path());
+    let listed = || own(program(&list).arg(&models));
+    assert!(listed().contains("fails.onnx: serves"), "nothing was tried, and it comes first");
+    put("fails", b"no model");
+    for _ in 0..2 {
+        let said = own(program(suite(0)).arg("finding").arg(&models));
+        assert!(said.ends_with("finding: as it should be\n"), "{said}");
+    }
+    let said = listed();
+    assert!(said.contains("red-is-rust.onnx: serves"), "{said}");
+    let ended = said.lines().filter(|line| line.contains("ended the process")).count();
+    assert_eq!(ended, 2, "{said}");
+}
+
+/// The example that lists models, built by a C compiler that objects to much.
+fn list_of_models(folder: &Path) -> PathBuf {
+    let source = prefix().join("share/derust/examples/untrusted_models.c");
+    let path = folder.join("untrusted_models");
+    let mut command = program("gcc");
+    command.args(["-std=c11", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]);
+    command.arg("-I").arg(prefix().join("include")).arg(source);
+    command.arg("-L").arg(prefix().join("lib")).arg("-lderust");
+    command.arg(format!("-Wl,-rpath,{}", prefix().join("lib").display())).arg("-o").arg(&path);
+    run(&mut command);
+    path
 }
 
 #[test]

@@ -26,6 +26,8 @@ use sha2::{Digest as _, Sha256};
 use super::{Digest, Model};
 pub use examine::{Contents, Examination, examine};
 pub use limits::Limits;
+#[cfg(any(test, feature = "fixtures"))]
+pub(crate) use operators::allowed_operators;
 pub(crate) use ports::channels;
 pub use ports::{Dimension, Port, Ports};
 pub use refusal::{Refusal, Rule};

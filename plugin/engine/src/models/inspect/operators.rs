@@ -22,6 +22,14 @@ pub(super) fn is_allowed(domain: &str, operator: &str) -> bool {
     list.binary_search(&operator).is_ok()
 }
 
+/// Operator set and name of each.
+#[cfg(any(test, feature = "fixtures"))]
+pub(crate) fn allowed_operators() -> Vec<(&'static str, &'static str)> {
+    let of =
+        |domain, list: &[&'static str]| list.iter().map(|operator| (domain, *operator)).collect::<Vec<_>>();
+    [of("", &STANDARD), of("com.microsoft", &MICROSOFT)].concat()
+}
+
 /// What ONNX itself defines, in alphabetical order.
 const STANDARD: [&str; 159] = [
     "Abs",
