@@ -28,7 +28,9 @@ impl From<derust_engine::Error> for Failure {
             Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
             Error::Pixels(_) | Error::Unjudgeable(_) => DERUST_ERROR_IMAGE,
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
-            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
+            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } | Error::NoMemory { .. } => {
+                DERUST_ERROR_MEMORY
+            }
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
             Error::Cancelled | Error::DeadlinePassed => DERUST_ERROR_CANCELLED,
             Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,

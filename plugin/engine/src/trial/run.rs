@@ -2,13 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use ndarray::{Array2, Array3};
 use serde::{Deserialize, Serialize};
 
 use crate::analysis::{Network, tile_size};
 use crate::control::Control;
 use crate::error::Error;
 use crate::models::Model;
+use crate::room;
 use crate::runtime::{Placement, Runtime, SessionOptions};
 
 /// Side in pixels of the smallest picture with which a network is tried out, where its graph does not demand another.
@@ -99,8 +99,8 @@ fn run(
     masked: bool,
     control: &Control<'_>,
 ) -> Result<(), Error> {
-    let gray = Array3::from_elem((3, height, width), 0.5);
-    let mask = masked.then(|| Array2::ones((height, width)));
+    let gray = room::filled((3, height, width), 0.5)?;
+    let mask = if masked { Some(room::filled((height, width), 1.0)?) } else { None };
     let mask = mask.as_ref().map(|mask| mask.view());
     network.run(runtime, options, gray.view(), mask, control.silent()).map(drop)
 }
