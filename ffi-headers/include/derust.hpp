@@ -50,6 +50,13 @@ private:
     derust_status status_;
 };
 
+/// A picture that cannot be judged, which is not one without rust; status() is DERUST_ERROR_UNJUDGEABLE.
+/// segment_options::judge_anyway and remove_options::judge_anyway look at it all the same.
+class unjudgeable : public error {
+public:
+    using error::error;
+};
+
 /// What a call gave, or why it failed.
 template <class T> class result {
 public:
@@ -144,6 +151,12 @@ enum class output : std::int32_t {
     mask = DERUST_OUTPUT_MASK,               ///< of analyse_segment: white where rust is
     probability = DERUST_OUTPUT_PROBABILITY, ///< of analyse_segment: black is 0, white is 1
     overlay = DERUST_OUTPUT_OVERLAY,         ///< of analyse_segment: the picture with the rust coloured
+};
+
+/// What makes a judgement less sure. Later versions may know more.
+enum class caution : std::int32_t {
+    none = DERUST_CAUTION_NONE,
+    dark = DERUST_CAUTION_DARK, ///< the picture is dark; rust in it is easily missed
 };
 
 enum class log_level : std::int32_t { error = DERUST_LOG_ERROR, warning = DERUST_LOG_WARNING, info = DERUST_LOG_INFO };
@@ -253,6 +266,11 @@ struct engine_options {
     std::uint64_t gpu_memory_limit = 0; ///< bytes of a GPU's memory for each network and session; 0: no limit
 };
 
+/// What a call says of itself when it succeeds.
+struct call_info {
+    derust::caution caution = caution::none;
+};
+
 struct segment_options {
     derust::scale scale = scale::model;
     std::string model;     ///< name; empty: the one that serves
@@ -260,6 +278,8 @@ struct segment_options {
     bool contours = false; ///< whether the report holds the contour of every region
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
 struct remove_options {
@@ -271,6 +291,8 @@ struct remove_options {
     bool plain_fill = false; ///< whether the fill is left without texture from clean parts of the image
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
 struct compose_options {
@@ -310,6 +332,7 @@ public:
         return {status, error_ ? derust_error_message(error_) : derust_status_name(status)};
     }
     void check(derust_status status) const {
+        if (status == DERUST_ERROR_UNJUDGEABLE) throw unjudgeable(status, take(status).what());
         if (status != DERUST_OK) throw take(status);
     }
 
@@ -372,6 +395,28 @@ template <class Struct> Struct sized() noexcept {
     return value;
 }
 
+/// Stands between a caller's call_infos and the library.
+class info_call {
+public:
+    info_call(call_info *infos, std::size_t count)
+        : infos_(infos), told_(infos ? count : 0, sized<derust_call_info>()) {}
+
+    template <class Options> void put_into(Options &options) noexcept {
+        options.info = told_.empty() ? nullptr : told_.data();
+    }
+
+    /// To be called after the library has returned.
+    void tell() const noexcept {
+        for (std::size_t i = 0; i < told_.size(); ++i) {
+            infos_[i].caution = static_cast<caution>(told_[i].caution);
+        }
+    }
+
+private:
+    call_info *infos_;
+    std::vector<derust_call_info> told_;
+};
+
 /// An image, or NULL.
 template <class Data> class optional_image {
 public:
@@ -411,18 +456,21 @@ private:
 
 namespace detail {
 
-inline derust_segment_options c_options(const segment_options &options, progress_call &call) {
+inline derust_segment_options c_options(const segment_options &options, progress_call &call, info_call &info) {
     auto c = sized<derust_segment_options>();
     c.scale = static_cast<std::int32_t>(options.scale);
     c.model = c_text(options.model);
     c.threshold = options.threshold;
     c.contours = options.contours ? 1 : 0;
+    c.judge_anyway = options.judge_anyway ? 1 : 0;
     call.put_into(c);
+    info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
     return c;
 }
 
-inline derust_remove_options c_options(const remove_options &options, const derust_image *mask, progress_call &call) {
+inline derust_remove_options c_options(const remove_options &options, const derust_image *mask, progress_call &call,
+                                       info_call &info) {
     auto c = sized<derust_remove_options>();
     c.scale = static_cast<std::int32_t>(options.scale);
     c.model = c_text(options.model);
@@ -430,7 +478,9 @@ inline derust_remove_options c_options(const remove_options &options, const deru
     c.mask_mode = static_cast<std::int32_t>(options.mask_mode);
     c.strength = options.strength;
     c.plain_fill = options.plain_fill ? 1 : 0;
+    c.judge_anyway = options.judge_anyway ? 1 : 0;
     call.put_into(c);
+    info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
     return c;
 }
@@ -447,6 +497,7 @@ struct summary {
     float threshold = 0;          ///< that was used
     std::uint32_t iso_4628_3 = 0; ///< Ri 0 to 5
     std::uint32_t astm_d610 = 10; ///< 10 to 0
+    derust::caution caution = caution::none; ///< what makes the judgement less sure
 };
 
 /// A connected region of rust.
@@ -478,6 +529,7 @@ public:
         summary.threshold = c.threshold;
         summary.iso_4628_3 = c.iso_4628_3;
         summary.astm_d610 = c.astm_d610;
+        summary.caution = static_cast<caution>(c.caution);
         return summary;
     }
 
@@ -554,7 +606,8 @@ public:
     /// The report of a segmentation. Of the options, threshold, contours, progress and cancel count.
     derust::report report(const const_image &image, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
         const auto c_image = image.c();
         derust_report *made = nullptr;
         detail::failure failure;
@@ -562,6 +615,7 @@ public:
         derust::report report(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return report;
     }
 
@@ -663,7 +717,8 @@ public:
     /// Finds the rust in a picture, and writes where it is into `outputs`.
     derust::report segment(const const_image &image, const segment_outputs &outputs = {}, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
         const auto c_image = image.c();
         const detail::optional_image<void> mask(outputs.mask), probability(outputs.probability);
         derust_report *made = nullptr;
@@ -672,6 +727,7 @@ public:
         derust::report report(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return report;
     }
 
@@ -679,12 +735,14 @@ public:
     void remove(const const_image &image, const derust::image &output, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, mask.get(), call, info);
         const auto c_image = image.c(), c_output = output.c();
         detail::failure failure;
         const auto status = derust_remove(handle_.get(), &c_image, &c, &c_output, failure.out());
         call.rethrow();
         failure.check(status);
+        info.tell();
     }
 
     /// segment() for many pictures, engine_options::sessions of them at a time. `reports`, where given, gets one per
@@ -692,7 +750,8 @@ public:
     batch_outcome segment_batch(const std::vector<segment_job> &jobs, std::vector<derust::report> *reports = nullptr,
                                 const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
+        detail::info_call info(options.info, jobs.size());
+        const auto c = detail::c_options(options, call, info);
         std::vector<derust_image> inputs, written;
         inputs.reserve(jobs.size());
         written.reserve(2 * jobs.size());
@@ -721,6 +780,7 @@ public:
             for (auto *owned : made) reports->emplace_back(owned);
         }
         call.rethrow();
+        info.tell();
         if (status != DERUST_OK) outcome.error = failure.take(status);
         return outcome;
     }
@@ -729,7 +789,8 @@ public:
     batch_outcome remove_batch(const std::vector<remove_job> &jobs, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
+        detail::info_call info(options.info, jobs.size());
+        const auto c = detail::c_options(options, mask.get(), call, info);
         std::vector<derust_image> described;
         described.reserve(2 * jobs.size());
         std::vector<const derust_image *> images, outputs;
@@ -743,6 +804,7 @@ public:
         const auto status = derust_remove_batch(handle_.get(), static_cast<std::uint32_t>(jobs.size()), images.data(), &c,
                                                 outputs.data(), outcome.statuses.data(), failure.out());
         call.rethrow();
+        info.tell();
         if (status != DERUST_OK) outcome.error = failure.take(status);
         return outcome;
     }
@@ -750,24 +812,26 @@ public:
     /// Runs the network that finds rust; what follows from it is asked of the analysis.
     derust::analysis analyse_segment(const const_image &image, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
         const auto c_image = image.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_segment(handle_.get(), &c_image, &c, &made, failure.out());
-        return finish(made, status, failure, call);
+        return finish(made, status, failure, call, info);
     }
 
     /// Runs the network that takes rust away; results are composed from the analysis.
     derust::analysis analyse_remove(const const_image &image, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, mask.get(), call, info);
         const auto c_image = image.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_remove(handle_.get(), &c_image, &c, &made, failure.out());
-        return finish(made, status, failure, call);
+        return finish(made, status, failure, call, info);
     }
 
     /// Looks at the model folders again; calls in flight end on the models they began with.
@@ -822,10 +886,11 @@ public:
 
 private:
     static derust::analysis finish(derust_analysis *made, derust_status status, const detail::failure &failure,
-                                   const detail::progress_call &call) {
+                                   const detail::progress_call &call, const detail::info_call &info) {
         derust::analysis analysis(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return analysis;
     }
 
@@ -834,6 +899,9 @@ private:
     std::unique_ptr<building> building_;
     detail::handle<derust_engine, derust_engine_free> handle_;
 };
+
+/// What a caution means, in a line; empty for none and for numbers that the library does not know.
+inline std::string text(caution caution) { return derust_caution_text(static_cast<std::int32_t>(caution)); }
 
 /// The library's version, such as "0.1.0".
 inline std::string version() { return derust_version(); }

@@ -9,7 +9,8 @@ use derust_interface::*;
 use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
-use crate::image::{self, Pixels};
+use crate::image::{self, Lent, Pixels};
+use crate::info::Info;
 use crate::report::FoundRust;
 use crate::watch::{self, Callback};
 use crate::{engine, remove, segment, sized};
@@ -55,13 +56,16 @@ pub unsafe extern "C" fn derust_analyse_segment(
         let asked = unsafe { segment::asked(&options) }?;
         // SAFETY: the caller's promise.
         let image = unsafe { image::pixels(image, "image") }?;
-        let picture = image.picture()?;
+        let lent = image.lend()?;
+        let picture = lent.picture()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
         let cancel = unsafe { watch::flag(options.cancel) };
         let found = watch::over(callback, cancel, |watch| {
             watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         slot.fill(Analysed { found: Outcome::Rust(found), home: entered.home });
         Ok(())
     };
@@ -95,8 +99,10 @@ pub unsafe extern "C" fn derust_analyse_remove(
         if let Some(mask) = &asked.mask {
             mask.must_have_size(image.size(), image.name())?;
         }
-        let picture = image.picture()?;
-        let mask = asked.mask.as_ref().map(Pixels::picture).transpose()?;
+        let lent = image.lend()?;
+        let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
+        let picture = lent.picture()?;
+        let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
         let cancel = unsafe { watch::flag(options.cancel) };
@@ -104,6 +110,8 @@ pub unsafe extern "C" fn derust_analyse_remove(
             let engine = &entered.engine;
             watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         slot.fill(Analysed { found: Outcome::Removal(found), home: entered.home });
         Ok(())
     };
@@ -160,7 +168,8 @@ pub unsafe extern "C" fn derust_compose(
                 }
                 let job = remove::Job { image, output };
                 job.check(mask.as_ref())?;
-                let mask = mask.as_ref().map(Pixels::picture).transpose()?;
+                let lent = mask.as_ref().map(Pixels::lend).transpose()?;
+                let mask = lent.as_ref().map(Lent::picture).transpose()?;
                 watch::over(callback, cancel, |watch| {
                     watch.run(|control| {
                         job.compose(|target| Ok(removal.compose(mask.as_ref(), strength, target, control)?))
@@ -180,9 +189,11 @@ pub unsafe extern "C" fn derust_compose(
                 output.must_be_gray()?;
                 output.must_have_size(image.size(), image.name())?;
                 output.apart(&image)?;
-                let picture = image.picture()?;
+                let lent = image.lend()?;
+                let picture = lent.picture()?;
                 // SAFETY: `apart` has seen that it shares nothing with the image, the only other one in use.
-                let mut target = unsafe { output.picture_mut() }?;
+                let mut lent_output = unsafe { output.lend_mut() }?;
+                let mut target = lent_output.picture()?;
                 watch::over(callback, cancel, |watch| {
                     watch.run(|control| match kind {
                         DERUST_OUTPUT_MASK => found.write_mask(&picture, &mut target, control),
@@ -231,7 +242,8 @@ pub unsafe extern "C" fn derust_analysis_report(
             return Err(Failure::argument(text));
         };
         let found = with_threshold(found, asked.options.threshold);
-        let picture = image.picture()?;
+        let lent = image.lend()?;
+        let picture = lent.picture()?;
         let outputs = Outputs { survey: asked.survey, ..Default::default() };
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
@@ -239,8 +251,10 @@ pub unsafe extern "C" fn derust_analysis_report(
         let survey = watch::over(callback, cancel, |watch| {
             watch.run(|control| found.write(&picture, outputs, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         if let Some(survey) = survey {
-            slot.fill(FoundRust::new(survey, found.threshold()));
+            slot.fill(FoundRust::new(survey, &found));
         }
         Ok(())
     };

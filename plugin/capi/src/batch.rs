@@ -1,5 +1,6 @@
 //! Many pictures in one call.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
@@ -11,6 +12,7 @@ use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::Slot;
 use crate::image::{self, Pixels};
+use crate::info::Info;
 use crate::report::FoundRust;
 use crate::watch::{self, Callback, Watch};
 use crate::{remove, segment, sized};
@@ -75,14 +77,16 @@ pub unsafe extern "C" fn derust_segment_batch(
         let cancel = unsafe { watch::flag(options.cancel) };
         let results =
             work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control));
-        let fill = |(slot, result): (Option<Slot<Report>>, Result<Option<FoundRust>, Failure>)| {
-            result.map(|found| {
-                if let (Some(slot), Some(found)) = (slot, found) {
-                    slot.fill(found);
-                }
-            })
+        let fill = |(i, (slot, result)): (usize, (Option<Slot<Report>>, Result<_, Failure>))| {
+            let (found, info): (Option<FoundRust>, Info) = result?;
+            // SAFETY: the caller's promise; `i` is less than `count`.
+            unsafe { asked.info.tell(i, info) }?;
+            if let (Some(slot), Some(found)) = (slot, found) {
+                slot.fill(found);
+            }
+            Ok(())
         };
-        Ok(slots.into_iter().zip(results).map(fill).collect())
+        Ok(slots.into_iter().zip(results).enumerate().map(fill).collect())
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, || tell(guard::caught(prepare), count, statuses)) }
@@ -137,7 +141,13 @@ pub unsafe extern "C" fn derust_remove_batch(
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
         let cancel = unsafe { watch::flag(options.cancel) };
-        Ok(work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control)))
+        let results =
+            work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control));
+        let tell = |(i, result): (usize, Result<Info, Failure>)| {
+            // SAFETY: the caller's promise; `i` is less than `count`.
+            result.and_then(|info| unsafe { asked.info.tell(i, info) })
+        };
+        Ok(results.into_iter().enumerate().map(tell).collect())
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, || tell(guard::caught(prepare), count, statuses)) }
@@ -216,26 +226,39 @@ fn all_apart<'a>(uses: impl Iterator<Item = Use<'a>>) -> Result<(), Failure> {
         })
         .collect();
     uses.sort_by_key(|(pixels, _)| pixels.span().start);
-    // In the order of their starts, whatever an image shares bytes with before it reaches furthest.
-    let [mut furthest, mut furthest_written]: [Option<&Pixels>; 2] = [None; 2];
+    if clash(uses.iter().map(|(pixels, writes)| (pixels.span(), *pixels, *writes))).is_none() {
+        return Ok(());
+    }
+    // Images lie among one another: row by row it shows whether they share anything.
+    let mut rows = Vec::new();
     for (pixels, writes) in uses {
+        image::reserve(&mut rows, pixels.size().1 as usize)?;
+        rows.extend(pixels.ascending_rows().map(|row| (row, pixels, writes)));
+    }
+    rows.sort_unstable_by_key(|(row, ..)| row.start);
+    clash(rows.into_iter()).map_or(Ok(()), |(written, other)| written.apart(other))
+}
+
+/// Two images of which one is written and whose bytes overlap. The ranges of bytes come in the order of their starts.
+fn clash<'a>(
+    ranges: impl Iterator<Item = (Range<usize>, &'a Pixels, bool)>,
+) -> Option<(&'a Pixels, &'a Pixels)> {
+    // Whatever a range overlaps with before it reaches furthest.
+    let [mut furthest, mut furthest_written]: [Option<(usize, &Pixels)>; 2] = [None; 2];
+    for (range, pixels, writes) in ranges {
         let before = if writes { furthest } else { furthest_written };
-        if let Some(before) = before {
-            if writes {
-                pixels.apart(before)?
-            } else {
-                before.apart(pixels)?
-            };
+        if let Some((_, before)) = before.filter(|(end, _)| *end > range.start) {
+            return Some(if writes { (pixels, before) } else { (before, pixels) });
         }
-        let further = |known: Option<&Pixels>| known.is_none_or(|known| pixels.span().end > known.span().end);
+        let further = |known: Option<(usize, _)>| known.is_none_or(|(end, _)| range.end > end);
         if further(furthest) {
-            furthest = Some(pixels);
+            furthest = Some((range.end, pixels));
         }
         if writes && further(furthest_written) {
-            furthest_written = Some(pixels);
+            furthest_written = Some((range.end, pixels));
         }
     }
-    Ok(())
+    None
 }
 
 /// Runs `run` for every job, as many at a time as the engine has sessions; the answers are in the order of the jobs.

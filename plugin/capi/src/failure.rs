@@ -26,7 +26,8 @@ impl From<derust_engine::Error> for Failure {
         use derust_engine::runtime::RuntimeError;
         let status = match &error {
             Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
-            Error::Pixels(_) | Error::Unjudgeable(_) => DERUST_ERROR_IMAGE,
+            Error::Pixels(_) => DERUST_ERROR_IMAGE,
+            Error::Unjudgeable(_) => DERUST_ERROR_UNJUDGEABLE,
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
             Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,

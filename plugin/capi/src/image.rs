@@ -23,6 +23,38 @@ pub(crate) struct Pixels {
     layout: Layout,
 }
 
+/// Pixels that the engine reads.
+pub(crate) struct Lent<'a> {
+    rows: Vec<&'a [u8]>,
+    layout: Layout,
+}
+
+/// Pixels that the engine writes.
+pub(crate) struct LentMut<'a> {
+    rows: Vec<&'a mut [u8]>,
+    layout: Layout,
+}
+
+impl Lent<'_> {
+    pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
+        Ok(Picture::from_rows(&self.rows, self.layout)?)
+    }
+}
+
+impl<'a> LentMut<'a> {
+    pub(crate) fn picture(&'a mut self) -> Result<PictureMut<'a>, Failure> {
+        Ok(PictureMut::from_rows(&mut self.rows, self.layout)?)
+    }
+}
+
+/// Makes room for more, or says that there is none.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), Failure> {
+    list.try_reserve_exact(more).map_err(|_| {
+        let bytes = more.saturating_mul(size_of::<T>());
+        Failure::new(DERUST_ERROR_MEMORY, format!("the system gives no {bytes} bytes to work with an image"))
+    })
+}
+
 // SAFETY: the caller lends the pixels to the whole call, which may use threads of its own; who reads and who writes
 // is checked with `apart` before.
 unsafe impl Send for Pixels {}
@@ -186,28 +218,84 @@ impl Pixels {
         self.layout.region.map_or((self.layout.width, self.layout.height), |r| (r.width, r.height))
     }
 
-    /// The bytes that the picture spans, as addresses.
+    /// The bytes of the region's rows, counted from `start`, each from the first pixel to the end of the last one; from the
+    /// top of the picture to its bottom.
+    fn rows(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + '_ {
+        let layout = &self.layout;
+        let (x, y) = layout.region.map_or((0, 0), |region| (region.x, region.y));
+        let (width, height) = self.size();
+        let first = layout.offset + x as usize * layout.pixel_stride;
+        let length =
+            (width as usize - 1) * layout.pixel_stride + layout.channels.count() * layout.depth.bytes();
+        // Within the buffer, as `check` has seen.
+        (y..y + height).map(move |y| {
+            let start = (first as isize + y as isize * layout.row_stride) as usize;
+            start..start + length
+        })
+    }
+
+    /// The same as addresses, from the lowest to the highest.
+    pub(crate) fn ascending_rows(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let start = self.start.addr();
+        let (mut rows, from_above) = (self.rows(), self.layout.row_stride >= 0);
+        std::iter::from_fn(move || {
+            let row = if from_above { rows.next() } else { rows.next_back() }?;
+            Some(start + row.start..start + row.end)
+        })
+    }
+
+    /// The bytes from the first to the last pixel of the region, as addresses.
     pub(crate) fn span(&self) -> Range<usize> {
-        self.start.addr()..self.start.addr() + self.length
+        let start = self.start.addr();
+        let ends = [self.rows().next(), self.rows().next_back()];
+        let of = |choose: fn(usize, usize) -> usize, ends: [Option<usize>; 2]| {
+            ends.into_iter().flatten().reduce(choose).unwrap_or(0)
+        };
+        let first = of(usize::min, ends.clone().map(|row| row.map(|row| row.start)));
+        let last = of(usize::max, ends.map(|row| row.map(|row| row.end)));
+        start + first..start + last
     }
 
     /// The pixels, to read.
-    pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
+    pub(crate) fn lend(&self) -> Result<Lent<'_>, Failure> {
         // SAFETY: the caller lends `data_size` bytes for the call, in which these lie; nothing writes to them while
         // they are read, which `apart` has checked for the call's own outputs and the caller promises for the rest.
-        let bytes = unsafe { slice::from_raw_parts(self.start, self.length) };
-        Ok(Picture::new(bytes, self.layout)?)
+        let row = |row: Range<usize>| unsafe { slice::from_raw_parts(self.start.add(row.start), row.len()) };
+        Ok(Lent { rows: self.collect(row)?, layout: self.layout })
     }
 
     /// The pixels, to write.
     ///
     /// # Safety
-    /// Nothing else of this call uses these bytes as long as the answer lives.
-    #[allow(clippy::mut_from_ref, reason = "the pixels are the caller's, not this description's")]
-    pub(crate) unsafe fn picture_mut(&self) -> Result<PictureMut<'_>, Failure> {
-        // SAFETY: the caller lends `data_size` bytes for the call, in which these lie, and this function's promise.
-        let bytes = unsafe { slice::from_raw_parts_mut(self.start, self.length) };
-        Ok(PictureMut::new(bytes, self.layout)?)
+    /// Nothing else of this call uses the bytes of the region's rows as long as the answer lives.
+    pub(crate) unsafe fn lend_mut(&self) -> Result<LentMut<'_>, Failure> {
+        // SAFETY: the caller lends `data_size` bytes for the call, in which these lie, and this function's promise. Rows of
+        // one picture share nothing with one another.
+        let row =
+            |row: Range<usize>| unsafe { slice::from_raw_parts_mut(self.start.add(row.start), row.len()) };
+        Ok(LentMut { rows: self.collect(row)?, layout: self.layout })
+    }
+
+    fn collect<T>(&self, row: impl Fn(Range<usize>) -> T) -> Result<Vec<T>, Failure> {
+        let mut rows = Vec::new();
+        reserve(&mut rows, self.size().1 as usize)?;
+        rows.extend(self.rows().map(row));
+        Ok(rows)
+    }
+
+    /// How many bytes of the region's rows belong to both.
+    fn shared(&self, other: &Pixels) -> usize {
+        let (mut rows, mut others) = (self.ascending_rows().peekable(), other.ascending_rows().peekable());
+        let mut shared = 0;
+        while let (Some(a), Some(b)) = (rows.peek(), others.peek()) {
+            shared += a.end.min(b.end).saturating_sub(a.start.max(b.start));
+            if a.end < b.end {
+                rows.next();
+            } else {
+                others.next();
+            }
+        }
+        shared
     }
 
     /// Whether both describe the same pixels.
@@ -215,19 +303,19 @@ impl Pixels {
         self.start == other.start && self.length == other.length && self.layout == other.layout
     }
 
-    /// Refuses an output that shares bytes with another image of the call.
+    /// Refuses an output that shares bytes with another image of the call. Rows of one may lie between those of another,
+    /// as in the halves of a stereo frame.
     pub(crate) fn apart(&self, other: &Pixels) -> Result<(), Failure> {
         let (a, b) = (self.span(), other.span());
-        if a.start >= b.end || b.start >= a.end {
+        let shared = if a.start >= b.end || b.start >= a.end { 0 } else { self.shared(other) };
+        if shared == 0 {
             return Ok(());
         }
         Err(Failure::new(
             DERUST_ERROR_OVERLAP,
             format!(
-                "{} shares {} bytes with {}; give it a buffer of its own",
-                self.name,
-                a.end.min(b.end) - a.start.max(b.start),
-                other.name
+                "{} shares {shared} bytes with {}; give it a buffer of its own, or other rows and columns of one",
+                self.name, other.name
             ),
         ))
     }
@@ -297,5 +385,69 @@ impl Pixels {
 
     fn format(&self) -> FormatName {
         FormatName(self.layout.channels, self.layout.depth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// A gray picture in a buffer of 400 bytes that nobody reads.
+    fn pixels(rows: (u64, i64), stride: u32, size: (u32, u32), region: [u32; 4]) -> Option<Pixels> {
+        let image = Image {
+            format: DERUST_FORMAT_GRAY_U8,
+            data: std::ptr::without_provenance_mut(0x1000),
+            data_size: 400,
+            offset: rows.0,
+            width: size.0,
+            height: size.1,
+            row_stride: rows.1,
+            pixel_stride: stride,
+            region_x: region[0],
+            region_y: region[1],
+            region_width: region[2],
+            region_height: region[3],
+            ..Image::default()
+        };
+        check(&image, "it").ok()
+    }
+
+    /// The bytes of the region's rows, counted one by one.
+    fn bytes(pixels: &Pixels) -> HashSet<usize> {
+        pixels.rows().flatten().map(|byte| pixels.start.addr() + byte).collect()
+    }
+
+    #[test]
+    fn what_images_share_is_counted_row_by_row() {
+        let mut state = 1_u32;
+        let mut dice = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % below
+        };
+        let mut drawn = Vec::new();
+        while drawn.len() < 150 {
+            let stride = i64::from(dice(30) + 5) * if dice(3) == 0 { -1 } else { 1 };
+            let (width, height) = (dice(6) + 1, dice(6) + 1);
+            let region = match dice(2) {
+                0 => [0; 4],
+                _ => [dice(width), dice(height), dice(3) + 1, dice(3) + 1],
+            };
+            drawn.extend(pixels((dice(200).into(), stride), dice(4), (width, height), region));
+        }
+        let mut among_one_another = 0;
+        for (a, b) in drawn.iter().flat_map(|a| drawn.iter().map(move |b| (a, b))) {
+            let shared = bytes(a).intersection(&bytes(b)).count();
+            assert_eq!(a.shared(b), shared, "{a:?} {b:?}");
+            assert_eq!(a.apart(b).is_ok(), shared == 0);
+            let (first, second) = (a.span(), b.span());
+            among_one_another +=
+                usize::from(shared == 0 && first.start < second.end && second.start < first.end);
+            let rows: Vec<_> = a.ascending_rows().collect();
+            assert!(rows.is_sorted_by_key(|row| row.start) && rows[0].start == first.start);
+            assert_eq!(rows.last().unwrap().end, first.end);
+        }
+        assert!(among_one_another > 100, "{among_one_another}");
     }
 }

@@ -1,5 +1,7 @@
 //! What was found.
 
+use derust_engine::Caution;
+use derust_engine::filters::segment_rust::Segmentation;
 use derust_engine::survey::Survey;
 use derust_interface::*;
 
@@ -7,12 +9,13 @@ use crate::devices::entry;
 use crate::failure::Failure;
 use crate::guard;
 use crate::handle::{self, Handle};
-use crate::sized;
+use crate::{info, sized};
 
 /// What a report holds.
 pub(crate) struct FoundRust {
     pub(crate) survey: Survey,
     pub(crate) threshold: f32,
+    pub(crate) caution: Option<Caution>,
     /// x, y, x, y, … for every region, if contours were asked for.
     pub(crate) contours: Option<Vec<Vec<i32>>>,
 }
@@ -23,10 +26,10 @@ unsafe impl Handle for Report {
 }
 
 impl FoundRust {
-    pub(crate) fn new(mut survey: Survey, threshold: f32) -> Self {
+    pub(crate) fn new(mut survey: Survey, found: &Segmentation) -> Self {
         let flat = |contour: Vec<[u32; 2]>| contour.into_iter().flatten().map(|place| place as i32).collect();
         let contours = survey.contours.take().map(|contours| contours.into_iter().map(flat).collect());
-        FoundRust { survey, threshold, contours }
+        FoundRust { survey, threshold: found.threshold(), caution: found.caution(), contours }
     }
 }
 
@@ -53,6 +56,7 @@ pub unsafe extern "C" fn derust_report_summary(
             fraction: survey.fraction(),
             region_count: survey.regions.len() as u64,
             threshold: found.threshold,
+            caution: info::caution(found.caution),
             ..Summary::default()
         };
         // SAFETY: the caller's promise.

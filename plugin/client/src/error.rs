@@ -46,6 +46,9 @@ pub enum ErrorKind {
     Reentered,
     /// A bug in derust; the engine works on.
     Internal,
+    /// The picture cannot be judged: it is gray or next to black, its numbers are not what they are said to be, or nothing in
+    /// it counts. That is not the same as a picture without rust. `judge_anyway` of the options looks at it all the same.
+    Unjudgeable,
     /// A kind that only a later library knows, by its number in `derust.h`.
     Other(i32),
 }
@@ -145,6 +148,7 @@ impl ErrorKind {
             c::DERUST_ERROR_FORKED => ErrorKind::Forked,
             c::DERUST_ERROR_REENTERED => ErrorKind::Reentered,
             c::DERUST_ERROR_INTERNAL => ErrorKind::Internal,
+            c::DERUST_ERROR_UNJUDGEABLE => ErrorKind::Unjudgeable,
             other => ErrorKind::Other(other),
         }
     }

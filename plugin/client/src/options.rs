@@ -118,6 +118,9 @@ pub struct SegmentOptions<'a> {
     pub progress: Option<Progress<'a>>,
     /// Stops the call.
     pub cancel: Option<&'a Cancel>,
+    /// Whether a picture that cannot be judged is looked at all the same; what is said of it may mean nothing. It is refused as
+    /// [`Unjudgeable`](crate::ErrorKind::Unjudgeable) otherwise.
+    pub judge_anyway: bool,
 }
 
 /// How to remove rust.
@@ -138,6 +141,9 @@ pub struct RemoveOptions<'a> {
     pub progress: Option<Progress<'a>>,
     /// Stops the call.
     pub cancel: Option<&'a Cancel>,
+    /// Whether a picture that cannot be judged is looked at all the same. It is refused as
+    /// [`Unjudgeable`](crate::ErrorKind::Unjudgeable) otherwise, unless a mask stands in for what the network finds.
+    pub judge_anyway: bool,
 }
 
 impl Default for RemoveOptions<'_> {
@@ -151,6 +157,7 @@ impl Default for RemoveOptions<'_> {
             plain_fill: false,
             progress: None,
             cancel: None,
+            judge_anyway: false,
         }
     }
 }
@@ -230,6 +237,7 @@ impl SegmentOptions<'_> {
             progress,
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
+            judge_anyway: self.judge_anyway.into(),
             ..c::SegmentOptions::default()
         };
         Ok(Lent { c, _texts: model, _mask: None })
@@ -252,6 +260,7 @@ impl RemoveOptions<'_> {
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
             plain_fill: self.plain_fill.into(),
+            judge_anyway: self.judge_anyway.into(),
             ..c::RemoveOptions::default()
         };
         Ok(Lent { c, _texts: model, _mask: mask })

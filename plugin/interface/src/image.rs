@@ -43,7 +43,9 @@ pub const DERUST_ALPHA_STRAIGHT: i32 = 0;
 pub const DERUST_ALPHA_PREMULTIPLIED: i32 = 1;
 
 /// Pixels in the caller's memory. The library borrows them for the call and keeps nothing; an image that is read
-/// may be read by others meanwhile, the bytes from the first to the last pixel of an output may not be touched.
+/// may be read by others meanwhile, the bytes from the first to the last pixel of each row of an output may not be touched.
+/// Rows of images of one call may lie between one another, as those of the halves of a stereo frame do, so that one half
+/// can be the result of the other.
 /// Every field is checked against data_size before a byte is read. Begin with DERUST_IMAGE_INIT.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]

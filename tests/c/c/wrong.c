@@ -7,10 +7,19 @@ static derust_engine *engine;
 static unsigned char *data;
 static derust_image image;
 
-/* A 64 x 48 BGR picture for calls with one thing wrong. */
+/* The pixels of a 64 x 48 BGR picture that can be judged and has no rust: it is blue. */
+static unsigned char *blue(void) {
+    unsigned char *pixels = zeros(64 * 48 * 3);
+    for (int i = 0; i < 64 * 48; i++) {
+        pixels[3 * i] = 200;
+    }
+    return pixels;
+}
+
+/* A picture for calls with one thing wrong. */
 static void begin(void) {
     engine = make_engine(1);
-    data = zeros(64 * 48 * 3);
+    data = blue();
     image = picture(data, 64, 48, DERUST_FORMAT_BGR_U8, 3);
 }
 
@@ -146,7 +155,7 @@ void wrong_images(void) {
     upper.height = lower.height = 47;
     lower.offset = 192;
     REFUSED(derust_remove(engine, &upper, NULL, &lower, &error), DERUST_ERROR_OVERLAP,
-            "output shares 8832 bytes with image; give it a buffer of its own, or describe it exactly as image");
+            "output shares 8832 bytes with image; give it a buffer of its own, or other rows and columns of one, or describe it exactly as image");
     upper.height = lower.height = 24;
     lower.offset = 24 * 192;
     OK(derust_remove(engine, &upper, NULL, &lower, &error));
@@ -332,7 +341,7 @@ void wrong_handles(void) {
 
 void wrong_batches(void) {
     begin();
-    unsigned char *other_data = zeros(64 * 48 * 3);
+    unsigned char *other_data = blue();
     derust_image other = picture(other_data, 64, 48, DERUST_FORMAT_BGR_U8, 3);
     derust_image broken = other;
     broken.row_stride = 1;

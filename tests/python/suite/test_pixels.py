@@ -145,9 +145,9 @@ def test_linear_light_is_read_as_such(engine, picture):
 @pytest.mark.parametrize("shape", [(40, 30), (40, 30, 1)])
 def test_gray_has_no_red(engine, shape):
     image = np.full(shape, 200, np.uint8)
-    assert engine.segment(image).fraction == 0
-    assert np.array_equal(engine.remove(image), image)
-    assert engine.remove(image).shape == shape
+    assert engine.segment(image, judge_anyway=True).fraction == 0
+    cleaned = engine.remove(image, judge_anyway=True)
+    assert np.array_equal(cleaned, image) and cleaned.shape == shape
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 90, 3), (90, 1, 3), (2, 3, 3)])

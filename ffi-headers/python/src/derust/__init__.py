@@ -32,7 +32,9 @@ from ._errors import (
     OnnxRuntimeError,
     OverlapError,
     Reentered,
+    UnjudgeableError,
 )
+from ._info import CallInfo
 from ._inventory import Device, Model, Runtime
 from ._removal import Removal
 from ._report import Region, Report
@@ -47,6 +49,7 @@ version: str
 __all__ = [
     "Analysis",
     "ArgumentError",
+    "CallInfo",
     "Cancel",
     "Cancelled",
     "Device",
@@ -69,6 +72,7 @@ __all__ = [
     "Report",
     "Runtime",
     "Segmentation",
+    "UnjudgeableError",
 ]
 
 if not TYPE_CHECKING:

@@ -35,6 +35,7 @@ ERROR_CANCELLED = 9
 ERROR_FORKED = 10
 ERROR_REENTERED = 11
 ERROR_INTERNAL = 12
+ERROR_UNJUDGEABLE = 13
 
 # FORMAT[channels, "rgb" or "bgr", dtype]; gray pictures have no colour order.
 _DEPTHS = ("uint8", "uint16", "float32")
@@ -64,6 +65,8 @@ DEVICES = {"auto": 0, "cpu": 1, "cuda": 2, "tensorrt": 3}
 FILTERS = {0: "unknown", 1: "derust", 2: "segment-rust"}
 SCALES = {"model": 0, "native": 1}
 MASK_MODES = {"limit": 0, "replace": 1}
+
+CAUTIONS = {0: None, 1: "dark"}
 
 OUTPUT_RESULT = 0
 OUTPUT_MASK = 1
@@ -154,6 +157,13 @@ class Device(_Sized):
     ]
 
 
+class CallInfo(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("caution", c_int32),
+    ]
+
+
 class SegmentOptions(_Sized):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -164,6 +174,9 @@ class SegmentOptions(_Sized):
         ("progress", ProgressCallback),
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
+        ("judge_anyway", c_uint32),
+        ("reserved", c_uint32),
+        ("info", POINTER(CallInfo)),
     ]
 
 
@@ -180,6 +193,9 @@ class RemoveOptions(_Sized):
         ("cancel", c_void_p),
         ("plain_fill", c_uint32),
         ("reserved", c_uint32),
+        ("judge_anyway", c_uint32),
+        ("reserved_2", c_uint32),
+        ("info", POINTER(CallInfo)),
     ]
 
 
@@ -208,6 +224,8 @@ class Summary(_Sized):
         ("region_count", c_uint64),
         ("threshold", c_float),
         ("reserved_2", c_uint32),
+        ("caution", c_int32),
+        ("reserved_3", c_uint32),
     ]
 
 
@@ -292,4 +310,5 @@ FUNCTIONS = {
         c_int32, [_HANDLE, c_uint64, POINTER(POINTER(c_int32)), POINTER(c_uint64), _HANDLE_OUT]
     ),
     "derust_report_free": (None, [_HANDLE]),
+    "derust_caution_text": (c_char_p, [c_int32]),
 }  # fmt: skip

@@ -12,6 +12,7 @@ import numpy as np
 from . import _abi, _inventory, _options
 from ._errors import Error
 from ._handle import Handle, freed_on_failure, refuse_pickling
+from ._info import CallInfo, Told
 from ._inventory import Device, Model, Runtime
 from ._library import call, library, text
 from ._pixels import Pixels, Rectangle, gray_input, gray_output, like_output, pointers
@@ -128,6 +129,8 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[CallInfo] = None,
     ) -> Segmentation:
         """Finds the rust in a picture.
 
@@ -147,12 +150,17 @@ class Engine:
             progress: told what part is done, 0 to 1; stops the call by answering `False` or raising an exception,
                 which then comes out of the call. It must not call this engine.
             cancel: stops the call from another thread.
+            judge_anyway: look at a picture that cannot be judged all the same; what is said of it may mean nothing.
+            info: gets what the call says of itself.
 
         Raises:
+            UnjudgeableError: the picture is gray or next to black, its numbers are not what they are said to be, or
+                nothing in it counts. That is not the same as no rust.
             Cancelled: progress or cancel stopped the call.
             Error: see its other subclasses.
         """
         source = Pixels(image, "image", rgb=rgb, linear=linear, premultiplied=premultiplied, region=region)
+        told = Told(info)
         mask_pixels = gray_output(mask, "mask", source.size, np.uint8)
         probability_pixels = gray_output(probability, "probability", source.size, np.float32)
         lib = library()
@@ -161,7 +169,8 @@ class Engine:
             progress, cancel
         ) as control:
             options = _options.segment(
-                control, model=model, scale=scale, threshold_=threshold, contours=contours
+                control, model=model, scale=scale, threshold_=threshold, contours=contours,
+                judge_anyway=judge_anyway, told=told
             )
             call(
                 lib.derust_segment,
@@ -172,6 +181,7 @@ class Engine:
                 _reference(probability_pixels),
                 ctypes.byref(found) if report else None,
             )
+        told.finish()
         return _segmentation(mask_pixels, probability_pixels, Report(found, contours) if report else None)
 
     def remove(
@@ -191,6 +201,8 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[CallInfo] = None,
     ) -> np.ndarray:
         """Takes the rust out of a picture. Where there is none, pixels stay bit for bit the same.
 
@@ -202,17 +214,19 @@ class Engine:
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
             plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
             region: the part to work on; the rest of the result is the picture's.
-            model, scale, rgb, linear, premultiplied, progress, cancel: see `segment`.
+            model, scale, rgb, linear, premultiplied, progress, cancel, judge_anyway, info: see `segment`.
 
         Returns:
             `out`, or a new array of the picture's shape and dtype.
 
         Raises:
+            UnjudgeableError: the picture cannot be judged, and no mask stands in for what the network finds.
             Cancelled: progress or cancel stopped the call.
             Error: see its other subclasses.
         """
         layout = _layout(rgb, linear, premultiplied, region)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
         target = like_output(out, source, **layout)
         with self._handle.use() as engine, _options.Control(progress, cancel) as control:
@@ -224,6 +238,8 @@ class Engine:
                 mask_mode=mask_mode,
                 strength=strength,
                 plain_fill=plain_fill,
+                judge_anyway=judge_anyway,
+                told=told,
             )
             call(
                 library().derust_remove,
@@ -233,6 +249,7 @@ class Engine:
                 ctypes.byref(target.image),
             )
         target.finish()
+        told.finish()
         return target.array
 
     def segment_batch(
@@ -250,14 +267,17 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[List[CallInfo]] = None,
     ) -> List[Segmentation]:
-        """`segment` for several pictures of any sizes in one call.
+        """`segment` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
 
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
         layout = _layout(rgb, linear, premultiplied, None)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        told = Told(info, len(sources))
         masks = [gray_output(bool(mask), "mask", source.size, np.uint8) for source in sources]
         probabilities = [
             gray_output(bool(probability), "probability", source.size, np.float32) for source in sources
@@ -278,7 +298,8 @@ class Engine:
         try:
             with self._handle.use() as engine, _options.Control(progress, cancel) as control:
                 options = _options.segment(
-                    control, model=model, scale=scale, threshold_=threshold, contours=contours
+                    control, model=model, scale=scale, threshold_=threshold, contours=contours,
+                    judge_anyway=judge_anyway, told=told
                 )
                 call(
                     lib.derust_segment_batch,
@@ -292,12 +313,14 @@ class Engine:
                     statuses,
                 )
         except Error as error:
+            told.finish()
             error.statuses, error.results = list(statuses), results()
             raise
         except BaseException:
             for report in reports:
                 lib.derust_report_free(report)
             raise
+        told.finish()
         return results()  # type: ignore[return-value]  # every picture has its report
 
     def remove_batch(
@@ -312,20 +335,25 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[List[CallInfo]] = None,
     ) -> List[np.ndarray]:
-        """`remove` for several pictures of any sizes in one call.
+        """`remove` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
 
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
         layout = _layout(rgb, linear, premultiplied, None)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        told = Told(info, len(sources))
         targets = [like_output(None, source, **layout) for source in sources]
         count = len(sources)
         statuses = (ctypes.c_int32 * count)(*[-1] * count)
         try:
             with self._handle.use() as engine, _options.Control(progress, cancel) as control:
-                options = _options.remove(control, model=model, scale=scale, strength=strength)
+                options = _options.remove(
+                    control, model=model, scale=scale, strength=strength, judge_anyway=judge_anyway, told=told
+                )
                 call(
                     library().derust_remove_batch,
                     engine,
@@ -336,9 +364,11 @@ class Engine:
                     statuses,
                 )
         except Error as error:
+            told.finish()
             error.statuses = list(statuses)
             error.results = [t.array if s == _abi.OK else None for t, s in zip(targets, statuses)]
             raise
+        told.finish()
         return [target.array for target in targets]
 
     def analyse(
@@ -354,6 +384,8 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[CallInfo] = None,
     ) -> Analysis:
         """Looks for rust once, for masks at several thresholds, overlays and reports that cost no inference.
 
@@ -361,12 +393,15 @@ class Engine:
         """
         layout = _layout(rgb, linear, premultiplied, region)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
             progress, cancel
         ) as control:
-            options = _options.segment(control, model=model, scale=scale, threshold_=threshold)
+            options = _options.segment(
+                control, model=model, scale=scale, threshold_=threshold, judge_anyway=judge_anyway, told=told
+            )
             call(
                 lib.derust_analyse_segment,
                 engine,
@@ -374,6 +409,7 @@ class Engine:
                 ctypes.byref(options),
                 ctypes.byref(pointer),
             )
+        told.finish()
         return Analysis(pointer, image, layout)
 
     def analyse_removal(
@@ -391,6 +427,8 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        judge_anyway: bool = False,
+        info: Optional[CallInfo] = None,
     ) -> Removal:
         """Runs the network once, for results at several strengths that cost no inference.
 
@@ -398,6 +436,7 @@ class Engine:
         """
         layout = _layout(rgb, linear, premultiplied, region)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
         lib = library()
         pointer = ctypes.c_void_p()
@@ -411,6 +450,8 @@ class Engine:
                 mask=mask_pixels,
                 mask_mode=mask_mode,
                 plain_fill=plain_fill,
+                judge_anyway=judge_anyway,
+                told=told,
             )
             call(
                 lib.derust_analyse_remove,
@@ -419,6 +460,7 @@ class Engine:
                 ctypes.byref(options),
                 ctypes.byref(pointer),
             )
+        told.finish()
         return Removal(pointer, image, mask_pixels, layout)
 
     def models(self) -> List[Model]:

@@ -114,6 +114,17 @@ class InternalError(Error):
     name = "DERUST_ERROR_INTERNAL"
 
 
+class UnjudgeableError(Error):
+    """The picture cannot be judged, which is not the same as a picture without rust.
+
+    It is gray or next to black, its numbers are not what they are said to be (values far out of range, 10 or 12 bits in
+    16), or nothing in it counts; the text says which. ``judge_anyway=True`` looks at it all the same.
+    """
+
+    status = _abi.ERROR_UNJUDGEABLE
+    name = "DERUST_ERROR_UNJUDGEABLE"
+
+
 _BY_STATUS: Dict[int, Type[Error]] = {
     kind.status: kind
     for kind in (
@@ -129,6 +140,7 @@ _BY_STATUS: Dict[int, Type[Error]] = {
         Forked,
         Reentered,
         InternalError,
+        UnjudgeableError,
     )
 }
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 from . import _abi
 from ._errors import ArgumentError
 from ._handle import Handle
+from ._info import Told
 from ._pixels import Pixels
 from ._watch import Cancel, Progress, Watch
 
@@ -129,13 +130,22 @@ class Control:
 
 
 def segment(
-    control: Control, *, model: Any = None, scale: str = "model", threshold_: Any = None, contours: bool = False
+    control: Control,
+    *,
+    model: Any = None,
+    scale: str = "model",
+    threshold_: Any = None,
+    contours: bool = False,
+    judge_anyway: bool = False,
+    told: Optional[Told] = None,
 ) -> _abi.SegmentOptions:
     return _abi.SegmentOptions(
         model=string(model, "model"),
         scale=choice(scale, "scale", _abi.SCALES),
         threshold=threshold(threshold_),
         contours=int(bool(contours)),
+        judge_anyway=int(bool(judge_anyway)),
+        info=None if told is None else told.pointer,
         **control.fields(),
     )
 
@@ -149,6 +159,8 @@ def remove(
     mask_mode: str = "limit",
     strength: Any = 1.0,
     plain_fill: bool = False,
+    judge_anyway: bool = False,
+    told: Optional[Told] = None,
 ) -> _abi.RemoveOptions:
     return _abi.RemoveOptions(
         model=string(model, "model"),
@@ -157,5 +169,7 @@ def remove(
         mask_mode=choice(mask_mode, "mask_mode", _abi.MASK_MODES),
         strength=number(strength, "strength"),
         plain_fill=int(bool(plain_fill)),
+        judge_anyway=int(bool(judge_anyway)),
+        info=None if told is None else told.pointer,
         **control.fields(),
     )

@@ -3,7 +3,7 @@
 use super::colour::{displayable, from_srgb, to_srgb};
 use super::profile::Profile;
 use super::sample::Sample;
-use super::{Depth, Grid, Layout, Picture, PictureMut, PixelsError, Transfer};
+use super::{Data, Depth, Grid, Layout, Picture, PictureMut, PixelsError, Transfer};
 
 /// What the stored numbers of a picture mean, where its layout does not say it all. Without anything: white is the
 /// greatest number, and colours are sRGB's as the layout's transfer has them.
@@ -21,7 +21,7 @@ pub struct Meaning {
 pub(super) struct Said<'a> {
     meaning: Option<&'a Meaning>,
     /// A mask of the region's size: its pixels of at least one half count.
-    within: Option<(&'a [u8], Grid)>,
+    within: Option<(Data<'a>, Grid)>,
 }
 
 impl<'a> Picture<'a> {
@@ -48,7 +48,7 @@ impl<'a> Picture<'a> {
 
     /// Which pixels of row `y` count: those that are not wholly transparent, lie in the mask, and are numbers.
     pub(crate) fn read_valid(&self, y: u32, out: &mut [bool]) {
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         let layout = &self.grid.layout;
         match layout.depth {
             Depth::U8 => valid::<u8>(layout, bytes, out),
@@ -65,7 +65,7 @@ impl<'a> Picture<'a> {
     /// Some stored numbers of row `y`, as the layout has them, 1 being white: those of every `step`th pixel.
     pub(crate) fn read_numbers(&self, y: u32, step: usize, mut put: impl FnMut(usize, [f32; 3])) {
         let layout = &self.grid.layout;
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         let gain = self.said.gain(layout);
         let places = layout.channels.colours().map(|channel| channel * layout.depth.bytes());
         for (i, pixel) in bytes.chunks(layout.pixel_stride).enumerate().step_by(step) {
@@ -122,7 +122,7 @@ impl<'a> PictureMut<'a> {
     }
 }
 
-fn checked<'a>(needed: (u32, u32), mask: &Picture<'a>) -> Result<(&'a [u8], Grid), PixelsError> {
+fn checked<'a>(needed: (u32, u32), mask: &Picture<'a>) -> Result<(Data<'a>, Grid), PixelsError> {
     let got = mask.size();
     if got == needed {
         Ok((mask.data, mask.grid))

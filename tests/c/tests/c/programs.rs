@@ -69,7 +69,9 @@ programs! {
     a_missing_runtime_is_told: "missing-runtime";
     rust_is_found: "finding";
     every_format_is_read_and_written: "formats";
+    what_cannot_be_judged_is_refused: "judging";
     rust_is_removed: "removing";
+    halves_of_one_buffer_are_apart: "halves";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
     lists_tell_what_is_there: "lists";
