@@ -127,7 +127,7 @@ pub unsafe extern "C" fn derust_engine_refresh(engine: *mut Engine, error: *mut 
     let body = || {
         // SAFETY: the caller's promise.
         let entered = unsafe { enter(engine) }?;
-        Ok(entered.engine.refresh()?)
+        Ok(entered.engine.refresh(derust_engine::Control::default())?)
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, body) }

@@ -94,7 +94,9 @@ impl<'a> Watch<'a> {
                 self.stop.store(true, Ordering::Relaxed);
             }
         };
-        work(Control::new(Some(&report), Some(self.stop)))
+        // Whoever waits reports nothing, so the handle is looked at, too.
+        let control = Control::new(Some(&report), Some(self.stop));
+        work(self.cancel.map_or(control, |cancel| control.or(cancel)))
     }
 
     /// A watch over the part of the work that goes from `start` to `end`, each 0 to 1.

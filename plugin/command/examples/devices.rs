@@ -116,7 +116,7 @@ fn compare() -> Result<(), Box<dyn Error>> {
             off[2],
             starts[0],
             starts[1],
-            engine.prepare(Kind::SegmentRust, None)?
+            engine.prepare(Kind::SegmentRust, None, Control::default())?
         );
     }
     if has_failed {

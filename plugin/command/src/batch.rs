@@ -94,7 +94,7 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
         report.detail(format_args!("ONNX Runtime {}, {}", runtime.version(), runtime.path().display()));
         report.detail(format_args!("{threads} threads, {workers} pictures at a time"));
         if verb.work.verbose
-            && let Ok(placement) = engine.prepare(verb.kind, verb.work.model.as_ref())
+            && let Ok(placement) = engine.prepare(verb.kind, verb.work.model.as_ref(), stop::control())
         {
             // What is wrong with a network is said of every picture.
             report.detail(format_args!("the {} network runs on {placement}", verb.kind));
@@ -126,7 +126,8 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
                         Err(anyhow!("the picture cannot be worked on; it may be broken"))
                     });
                     if let Ok(done) = &mut outcome
-                        && let Ok(placement) = desk.engine.prepare(verb.kind, verb.work.model.as_ref())
+                        && let Ok(placement) =
+                            desk.engine.prepare(verb.kind, verb.work.model.as_ref(), control)
                     {
                         done.facts.insert("device".to_owned(), placement.device().into());
                     }

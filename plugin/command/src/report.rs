@@ -181,7 +181,8 @@ pub fn say(line: impl Display) {
     let _ = writeln!(std::io::stdout(), "{line}");
 }
 
-fn complain(problem: impl Display) {
+/// Says what is wrong, in one line.
+pub fn complain(problem: impl Display) {
     let _ = writeln!(std::io::stderr(), "derust: {}", one_line(problem));
 }
 

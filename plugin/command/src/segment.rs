@@ -49,7 +49,7 @@ fn segment(
     control: Control<'_>,
 ) -> anyhow::Result<Done> {
     let opened = PictureFile::open(path)?;
-    let _memory = desk.memory.take(opened.memory());
+    let _memory = desk.memory.take(opened.memory(), &control)?;
     let mut file = opened.decode()?;
     judging::apply(&arguments.judging, region, &mut file)?;
     let options = SegmentOptions {

@@ -3,26 +3,56 @@
 use std::io::{self, BufRead, Read, Seek, SeekFrom, Write};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
+use std::time::Duration;
 
 use anyhow::Context;
-use derust_engine::Cancelled;
+use derust_engine::{Control, Stopped};
+
+use crate::report::complain;
+use crate::whole_file;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);
 
 /// The exit code of a program that Ctrl-C ended (128 + SIGINT), by the habit of shells.
 pub const EXIT_CODE: u8 = 130;
 
-/// From here on Ctrl-C, and the wish of the system that this program ends, only set [`flag`].
+/// What the work gets to end by itself. ONNX Runtime computes what is constant in a network without ever looking whether
+/// to stop; all else ends far sooner.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// From here on Ctrl-C, and the wish of the system that this program ends, set [`flag`]; the program ends without the
+/// work where that does not end.
 ///
 /// # Errors
 /// When the system refuses to tell.
 pub fn listen() -> anyhow::Result<()> {
-    ctrlc::set_handler(|| REQUESTED.store(true, Ordering::Relaxed)).context("Ctrl-C cannot be listened for")
+    let heard = || {
+        if !REQUESTED.swap(true, Ordering::Relaxed) {
+            thread::spawn(end_without_the_work);
+        }
+    };
+    ctrlc::set_handler(heard).context("Ctrl-C cannot be listened for")
+}
+
+fn end_without_the_work() {
+    thread::sleep(PATIENCE);
+    while whole_file::any_unfinished() {
+        // Nothing can be written to them any more, so they are about to be removed.
+        thread::sleep(Duration::from_millis(10));
+    }
+    complain("stopped, without waiting for a network that does not end");
+    std::process::exit(EXIT_CODE.into());
 }
 
 /// Set when the work is to end.
 pub fn flag() -> &'static AtomicBool {
     &REQUESTED
+}
+
+/// Ends what waits or runs once the work is to end.
+pub fn control() -> Control<'static> {
+    Control::new(None, Some(flag()))
 }
 
 /// Whether the work is to end.
@@ -33,7 +63,7 @@ pub fn requested() -> bool {
 /// Whether it was for this that something failed.
 pub fn caused(error: &anyhow::Error) -> bool {
     // Codecs hand the error of [`Stoppable`] on as text.
-    requested() && format!("{error:#}").contains(&Cancelled.to_string())
+    requested() && format!("{error:#}").contains(&Stopped::Cancelled.to_string())
 }
 
 /// The exit code of a stopped call.
@@ -47,7 +77,7 @@ pub struct Stoppable<T>(pub T);
 
 fn go_on() -> io::Result<()> {
     // Not `ErrorKind::Interrupted`, after which readers try again.
-    if requested() { Err(io::Error::other(Cancelled)) } else { Ok(()) }
+    if requested() { Err(io::Error::other(Stopped::Cancelled)) } else { Ok(()) }
 }
 
 impl<T: Read> Read for Stoppable<T> {

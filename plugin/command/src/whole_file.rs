@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tempfile::NamedTempFile;
 
@@ -12,6 +13,30 @@ use tempfile::NamedTempFile;
 pub struct WholeFile {
     place: PathBuf,
     unfinished: NamedTempFile,
+    _counted: Counted,
+}
+
+static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether files are being written at the moment.
+pub fn any_unfinished() -> bool {
+    UNFINISHED.load(Ordering::SeqCst) > 0
+}
+
+#[derive(Debug)]
+struct Counted;
+
+impl Counted {
+    fn new() -> Self {
+        UNFINISHED.fetch_add(1, Ordering::SeqCst);
+        Counted
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        UNFINISHED.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 impl WholeFile {
@@ -26,7 +51,8 @@ impl WholeFile {
         // What the user's mask leaves of it; temporary files have less.
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-        Ok(WholeFile { place: place.to_owned(), unfinished: builder.tempfile_in(folder)? })
+        let counted = Counted::new();
+        Ok(WholeFile { place: place.to_owned(), unfinished: builder.tempfile_in(folder)?, _counted: counted })
     }
 
     /// To be written to.

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use derust_manifest::Kind;
 
-use crate::control::Cancelled;
+use crate::control::Stopped;
 use crate::judgement::Unjudgeable;
 use crate::pixels::PixelsError;
 use crate::runtime::RuntimeError;
@@ -17,10 +17,13 @@ pub enum Error {
     Pixels(#[from] PixelsError),
     /// ONNX Runtime cannot be used, or a network failed.
     #[error(transparent)]
-    Runtime(#[from] RuntimeError),
+    Runtime(RuntimeError),
     /// The caller stopped the call.
-    #[error(transparent)]
-    Cancelled(#[from] Cancelled),
+    #[error("{}", Stopped::Cancelled)]
+    Cancelled,
+    /// The deadline of [`Control::until`](crate::Control::until) passed.
+    #[error("{}", Stopped::DeadlinePassed)]
+    DeadlinePassed,
     /// No usable model of this kind, or not the one that was wanted.
     #[error("there is no usable {kind} model{}; put its .onnx file into {}", named(wanted), folder(folders))]
     NoModel {
@@ -56,6 +59,24 @@ pub enum Error {
     /// An option's value makes no sense.
     #[error("{0}")]
     Option(String),
+}
+
+impl From<Stopped> for Error {
+    fn from(stopped: Stopped) -> Self {
+        match stopped {
+            Stopped::Cancelled => Error::Cancelled,
+            Stopped::DeadlinePassed => Error::DeadlinePassed,
+        }
+    }
+}
+
+impl From<RuntimeError> for Error {
+    fn from(error: RuntimeError) -> Self {
+        match error {
+            RuntimeError::Stopped(stopped) => stopped.into(),
+            other => Error::Runtime(other),
+        }
+    }
 }
 
 fn named(wanted: &Option<String>) -> String {

@@ -150,6 +150,41 @@ impl Network {
     }
 }
 
+/// A network that multiplies square matrices `times` times: the picture with itself while it runs, or, with `folded`,
+/// matrices of this side that are known when it is loaded. The mean over the colours is its probability.
+pub fn endless(times: usize, folded: Option<i64>) -> onnx::Model {
+    let mut model = Network::red_is_rust().to_model();
+    let graph = model.graph.as_mut().expect("a fixture has a graph");
+    let node = |op_type: &str, input: &[&str], output: &str, attribute: Vec<Attribute>| onnx::Node {
+        op_type: op_type.into(),
+        input: input.iter().map(|name| (*name).into()).collect(),
+        output: vec![output.into()],
+        attribute,
+        ..Default::default()
+    };
+    graph.initializer = vec![scalar("nothing", 0.0)];
+    graph.node.clear();
+    let mut last = "image".to_owned();
+    if let Some(side) = folded {
+        graph.initializer.push(onnx::Tensor::ints("side", &[side, side]));
+        last = "matrix".to_owned();
+        graph.node.push(node("ConstantOfShape", &["side"], &last, vec![]));
+    }
+    let first = last.clone();
+    for i in 0..times {
+        let next = format!("product{i}");
+        graph.node.push(node("MatMul", &[&last, &first], &next, vec![]));
+        last = next;
+    }
+    graph.node.extend([
+        node("ReduceMax", &[&last], "most", vec![Attribute::int("keepdims", 0)]),
+        node("Mul", &["most", "nothing"], "zero", vec![]),
+        node("ReduceMean", &["image"], "mean", vec![Attribute::ints("axes", &[1])]),
+        node("Add", &["mean", "zero"], "probability", vec![]),
+    ]);
+    model
+}
+
 fn scalar(name: &str, value: f32) -> onnx::Tensor {
     onnx::Tensor::floats(name, &[], &[value])
 }

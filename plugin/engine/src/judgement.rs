@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, Array3};
 
-use crate::control::Cancelled;
+use crate::control::Stopped;
 use crate::pixels::{Channels, Depth, Picture};
 use crate::resample::gaps;
 
@@ -77,7 +77,7 @@ impl std::fmt::Display for Caution {
 pub(crate) fn judge(
     picture: &Picture<'_>,
     colours: &Array3<f32>,
-) -> Result<Result<Option<Caution>, Unjudgeable>, Cancelled> {
+) -> Result<Result<Option<Caution>, Unjudgeable>, Stopped> {
     let (_, height, width) = colours.dim();
     let counts = gaps::counts(picture, (width as u32, height as u32))?;
     let stored = match Stored::of(picture) {

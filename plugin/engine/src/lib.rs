@@ -15,7 +15,8 @@
 //! | [`survey`]   | areas, regions and grades of what was found                                   |
 //! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
-//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch and to stop it.
+//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it and to give it a deadline; whatever
+//! waits for others, waits under it (`waiting`).
 
 mod analysis;
 mod compose;
@@ -33,13 +34,14 @@ mod resample;
 pub mod runtime;
 mod serving;
 pub mod survey;
+mod waiting;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 pub use compose::MaskMode;
-pub use control::{Cancelled, Control};
+pub use control::{Control, Stopped};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use judgement::{Caution, Unjudgeable};
@@ -129,10 +131,10 @@ impl Engine {
         control: Control<'_>,
     ) -> Result<Segmentation, Error> {
         options.check()?;
-        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref())?;
+        let network = self.serving.network(Kind::SegmentRust, options.model.as_ref(), &control)?;
         let manifest = &network.model.manifest;
         let working = options.scale.working_size(picture, manifest);
-        let _share = self.share_memory(network.bytes_needed(working))?;
+        let _share = self.share_memory(network.bytes_needed(working), &control)?;
         let colours = resample::colours(picture, working, control.part(0.0, 0.1))?;
         let caution = require_judgement(picture, &colours, options.judge_anyway, control.part(0.1, 0.1))?;
         let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
@@ -160,7 +162,7 @@ impl Engine {
         control: Control<'_>,
     ) -> Result<Removal, Error> {
         let cleaning = Cleaning::new(&self.serving, picture, mask, options, control)?;
-        let _share = self.share_memory(cleaning.bytes_needed())?;
+        let _share = self.share_memory(cleaning.bytes_needed(), &cleaning.main)?;
         let colours = cleaning.colours()?;
         let caution = cleaning.judge(&colours)?;
         let coverage = cleaning.coverage()?;
@@ -228,9 +230,14 @@ impl Engine {
     /// Loads the network of this kind that serves, or the one that is wanted, and says where it runs.
     ///
     /// # Errors
-    /// When there is none that can be used, or ONNX Runtime or the device cannot.
-    pub fn prepare(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Placement>, Error> {
-        let network = self.serving.network(kind, wanted)?;
+    /// When there is none that can be used, ONNX Runtime or the device cannot, or the call is to end.
+    pub fn prepare(
+        &self,
+        kind: Kind,
+        wanted: Option<&Selector>,
+        control: Control<'_>,
+    ) -> Result<Arc<Placement>, Error> {
+        let network = self.serving.network(kind, wanted, &control)?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -258,9 +265,15 @@ impl Engine {
     ///
     /// # Errors
     /// When ONNX Runtime or the device cannot be used, cannot load the network or fails to run it, or when the network
-    /// does not answer what its manifest says.
-    pub fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
-        self.serving.try_out(model, onnx, later_runs)
+    /// does not answer what its manifest says, or when the call is to end.
+    pub fn try_out(
+        &self,
+        model: Model,
+        onnx: Vec<u8>,
+        later_runs: usize,
+        control: Control<'_>,
+    ) -> Result<Trial, Error> {
+        self.serving.try_out(model, onnx, later_runs, &control)
     }
 
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight
@@ -268,13 +281,13 @@ impl Engine {
     /// before serves on, and [`Engine::models`] says why. Where a file is gone, the next best serves.
     ///
     /// # Errors
-    /// When ONNX Runtime cannot be used.
-    pub fn refresh(&self) -> Result<(), Error> {
-        self.serving.refresh()
+    /// When ONNX Runtime cannot be used, or the call is to end; then what serves stays as it is.
+    pub fn refresh(&self, control: Control<'_>) -> Result<(), Error> {
+        self.serving.refresh(&control)
     }
 
-    /// Looks at the model folders no more, but when it is asked to. When this returns, the log says nothing more of them,
-    /// unless it is called from there.
+    /// Looks at the model folders no more, but when it is asked to. When this returns, which takes no longer than a tile,
+    /// the log says nothing more of them, unless it is called from there.
     pub fn stop_watching(&self) {
         let watcher = self.watcher.lock().unwrap_or_else(PoisonError::into_inner).take();
         // Waits for what the watcher has begun.
@@ -286,11 +299,11 @@ impl Engine {
     }
 
     /// Waits until a call may hold its share of the memory that calls may use.
-    fn share_memory(&self, bytes: u64) -> Result<Option<Share<'_>>, Error> {
+    fn share_memory(&self, bytes: u64, control: &Control<'_>) -> Result<Option<Share<'_>>, Error> {
         let Some(memory) = &self.memory else { return Ok(None) };
         if bytes > memory.limit() {
             return Err(Error::Memory { needed: bytes, limit: memory.limit() });
         }
-        Ok(Some(memory.take(bytes)))
+        Ok(Some(memory.take(bytes, control)?))
     }
 }

@@ -2,6 +2,9 @@
 
 use std::sync::{Condvar, Mutex, PoisonError};
 
+use crate::control::{Control, Stopped};
+use crate::waiting::wait_while;
+
 /// Memory that pieces of work share.
 #[derive(Debug)]
 pub struct Memory {
@@ -29,15 +32,14 @@ impl Memory {
     }
 
     /// Waits until `bytes` are free. What needs more than there is waits until it is alone.
-    pub fn take(&self, bytes: u64) -> Share<'_> {
+    ///
+    /// # Errors
+    /// When the call is to end before.
+    pub fn take(&self, bytes: u64, control: &Control<'_>) -> Result<Share<'_>, Stopped> {
         let bytes = bytes.min(self.limit);
         let used = self.used.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut used = self
-            .freed
-            .wait_while(used, |used| *used + bytes > self.limit)
-            .unwrap_or_else(PoisonError::into_inner);
-        *used += bytes;
-        Share { memory: self, bytes }
+        *wait_while(&self.freed, used, control, |used| *used + bytes > self.limit)? += bytes;
+        Ok(Share { memory: self, bytes })
     }
 }
 
@@ -50,7 +52,8 @@ impl Drop for Share<'_> {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::atomic::{AtomicU64, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+    use std::time::{Duration, Instant};
 
     use super::*;
 
@@ -62,15 +65,27 @@ mod tests {
             for bytes in [3, 4, 5, 6, 1, 99, 2, 10] {
                 let (memory, held, most) = (&memory, &held, &most);
                 scope.spawn(move || {
-                    let _share = memory.take(bytes);
+                    let _share = memory.take(bytes, &Control::default()).unwrap();
                     let bytes = bytes.min(10);
                     most.fetch_max(held.fetch_add(bytes, Ordering::SeqCst) + bytes, Ordering::SeqCst);
-                    std::thread::sleep(std::time::Duration::from_millis(2));
+                    std::thread::sleep(Duration::from_millis(2));
                     held.fetch_sub(bytes, Ordering::SeqCst);
                 });
             }
         });
         assert!((10..=10).contains(&most.into_inner()));
         assert_eq!(*memory.used.lock().unwrap(), 0);
+    }
+
+    #[test]
+    fn who_waits_for_memory_can_stop() {
+        let memory = Memory::new(10);
+        let share = memory.take(6, &Control::default()).unwrap();
+        let late = Control::default().until(Instant::now() + Duration::from_millis(30));
+        assert_eq!(memory.take(6, &late).unwrap_err(), Stopped::DeadlinePassed);
+        let stopped = AtomicBool::new(true);
+        assert_eq!(memory.take(6, &Control::new(None, Some(&stopped))).unwrap_err(), Stopped::Cancelled);
+        drop(share);
+        assert!(memory.take(6, &late).is_ok(), "what is free needs no waiting");
     }
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use anyhow::{Context, bail};
 use derust_engine::models::{Contents, Examination, Limits, SIZE_LIMIT, examine, inspect, sidecar_path};
 use derust_engine::runtime::{Runtime, SessionOptions};
-use derust_engine::{Engine, EngineOptions, Kind, Manifest, Trial};
+use derust_engine::{Control, Engine, EngineOptions, Kind, Manifest, Trial};
 
 use super::guess::{Guess, Known, guess};
 use crate::cli::Adopt;
@@ -114,5 +114,5 @@ fn try_out(onnx: Vec<u8>, manifest: &Manifest) -> anyhow::Result<Trial> {
     let model = inspect(&onnx, Some(&manifest.to_json()))?;
     let log = on_building(Arc::default());
     let engine = Engine::new(EngineOptions { log, ..Default::default() });
-    Ok(engine.try_out(model, onnx, 1)?)
+    Ok(engine.try_out(model, onnx, 1, Control::default())?)
 }

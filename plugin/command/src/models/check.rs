@@ -9,7 +9,7 @@ use derust_engine::models::{
     Contents, Dimension, Examination, Limits, ModelError, ModelFile, Port, element_type_name, examine,
 };
 use derust_engine::runtime::SessionOptions;
-use derust_engine::{Engine, EngineOptions, Error, Manifest, Trial};
+use derust_engine::{Control, Engine, EngineOptions, Error, Manifest, Trial};
 use serde_json::{Map, Value, json};
 
 use crate::advice;
@@ -70,7 +70,7 @@ fn examine_and_try(path: &Path, file: ModelFile, arguments: &Check) -> Outcome {
             let session = SessionOptions { device: arguments.device, ..Default::default() };
             let log = on_building(Arc::default());
             let engine = Engine::new(EngineOptions { session, log, ..Default::default() });
-            (None, Some(engine.try_out(model, file.onnx, TIMED_RUNS)))
+            (None, Some(engine.try_out(model, file.onnx, TIMED_RUNS, Control::default())))
         }
     };
     let path = path.to_string_lossy().into_owned();

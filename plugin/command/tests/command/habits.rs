@@ -6,7 +6,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use derust_engine::fixtures::{Convolution, Network};
+use derust_engine::fixtures::{Convolution, Network, endless};
+use derust_manifest::{Manifest, Tile};
+use prost::Message as _;
 
 use crate::desk::{Desk, open, rusty};
 use derust_test_support::signal;
@@ -223,6 +225,40 @@ fn ctrl_c_ends_the_work_within_a_tile() {
     let said = desk.succeed(&["segment", "in", "--out-dir", "out", "--resume"]);
     assert_eq!(said.matches("skipped").count(), done.len());
     assert_eq!(fs::read_dir(desk.at("out")).unwrap().count(), 6);
+}
+
+/// A network that does not end, while the first picture waits for it to be tried out and loaded, and the second one for the
+/// first.
+#[test]
+fn a_network_that_does_not_end_can_be_stopped() {
+    let desk = Desk::new();
+    for name in ["a.png", "b.png"] {
+        rusty(512, 512).save(desk.at(name)).unwrap();
+    }
+    let endless = [("runs", endless(9000, None), "INT"), ("loads", endless(9000, Some(1024)), "TERM")];
+    for (what, mut network, name) in endless {
+        let manifest = Manifest {
+            tile: Tile { size: 512, overlap: 64, multiple: 16 },
+            ..Network::segment(what, Convolution::mean(1)).manifest
+        };
+        network.metadata_props[0].value = manifest.to_json();
+        fs::write(desk.at(&format!("models/{what}.onnx")), network.encode_to_vec()).unwrap();
+        let mut child = desk
+            .command(&["segment", "a.png", "b.png", "--model", what, "--threads", "2"])
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        std::thread::sleep(Duration::from_secs(3));
+        assert!(child.try_wait().unwrap().is_none(), "{what}: it ended before it could be stopped");
+        assert!(signal(child.id(), name));
+        let stopped = Instant::now();
+        let output = child.wait_with_output().unwrap();
+        assert!(stopped.elapsed() < Duration::from_secs(10), "{what}: {:?}", stopped.elapsed());
+        assert_eq!(output.status.code(), Some(130), "{what}: {output:?}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains("stopped") && complaint.lines().count() == 1, "{what}: {complaint}");
+    }
+    assert_eq!(desk.names(), ["a.png", "b.png"]);
 }
 
 #[test]

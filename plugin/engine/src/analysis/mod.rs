@@ -92,8 +92,13 @@ impl Network {
     }
 
     /// Loads the network, so that its first run does not have to.
-    pub(crate) fn load(&self, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
-        self.pool.lease(runtime, &self.onnx, options, 0)?;
+    pub(crate) fn load(
+        &self,
+        runtime: &Runtime,
+        options: &SessionOptions,
+        control: &Control<'_>,
+    ) -> Result<(), Error> {
+        self.pool.lease(runtime, &self.onnx, options, 0, control)?;
         Ok(())
     }
 
@@ -164,7 +169,7 @@ impl Network {
         let (_, height, width) = subject.colours.dim();
         let mut tried = Vec::new();
         loop {
-            let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk())?;
+            let mut lease = self.pool.lease(runtime, &self.onnx, options, self.fit.shrunk(), &control)?;
             let size = self.fit.size(&self.model, lease.session(), (width, height));
             let mut done = 0.0;
             let error = match subject.run(lease.session(), &size, control, &mut done) {
@@ -184,7 +189,7 @@ impl Network {
                         format_args!("{name}: too little memory for {size}, goes on with {next}: {report}"),
                     );
                 }
-                Error::Cancelled(_) => return Err(error),
+                Error::Cancelled | Error::DeadlinePassed => return Err(error),
                 // A network may say that it takes any number of pictures, and not mean it.
                 _ if size.at_once > 1 => self.fit.one_by_one(),
                 _ => return Err(error),

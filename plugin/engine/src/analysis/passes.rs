@@ -42,7 +42,7 @@ impl Subject<'_> {
         for view in self.views {
             for group in tiles.chunks(size.at_once) {
                 control.step(passed, passes)?;
-                self.pass(session, *view, group, &mut planes)?;
+                self.pass(session, *view, group, &mut planes, &control)?;
                 passed += group.len();
                 *done = passed as f32 / passes as f32;
             }
@@ -61,6 +61,7 @@ impl Subject<'_> {
         view: View,
         group: &[TileAt<'_>],
         planes: &mut [Array3<f32>],
+        control: &Control<'_>,
     ) -> Result<(), Error> {
         let manifest = &self.model.manifest;
         let pictures: Vec<Array3<f32>> = group.iter().map(|tile| tile.cut(view.of(self.colours))).collect();
@@ -72,7 +73,7 @@ impl Subject<'_> {
             .map(|input| (input.name.as_str(), feed_all(input, &pictures, &masks)))
             .collect();
         let views: Vec<_> = fed.iter().map(|(name, array)| (*name, array.view().into_dyn())).collect();
-        let mut answers = session.run(&views)?;
+        let mut answers = session.run_under(control, &views)?;
         for (output, plane) in manifest.outputs.iter().zip(planes) {
             let broken = |problem| Error::Answer { model: manifest.name.clone(), problem };
             let answer = answers

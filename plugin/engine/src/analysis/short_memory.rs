@@ -79,7 +79,7 @@ fn run_short(
     network.log = Log::to(move |_, message| ears.lock().unwrap().push(message.to_owned()));
     let runtime = Runtime::load(None).unwrap();
     let options = SessionOptions { threads: std::num::NonZero::new(1), ..SessionOptions::default() };
-    network.load(&runtime, &options).unwrap();
+    network.load(&runtime, &options, &Control::default()).unwrap();
     limit_memory(more);
     let told = Mutex::new(Vec::new());
     let hear = |done: f32| told.lock().unwrap().push(done);

@@ -9,7 +9,7 @@ use ndarray::{Array2, Array3};
 use super::{Scale, drawn_mask, require_judgement};
 use crate::analysis::Network;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
-use crate::control::{Cancelled, Control};
+use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::judgement::Caution;
 use crate::models::Selector;
@@ -93,12 +93,12 @@ impl<'a> Cleaning<'a> {
     ) -> Result<Self, Error> {
         options.check(picture, mask)?;
         let replacing = options.mask_mode == MaskMode::Replace;
-        let network = serving.network(Kind::Derust, options.model.as_ref())?;
+        let network = serving.network(Kind::Derust, options.model.as_ref(), &control)?;
         let (control, texturing) = (control.part(0.0, 0.9), control.part(0.9, 1.0));
         let has_alpha = [OutputRole::Alpha, OutputRole::Rgba]
             .iter()
             .any(|role| network.model.manifest.output(*role).is_some());
-        let finder = if has_alpha || replacing { None } else { finder(serving, mask.is_some())? };
+        let finder = if has_alpha || replacing { None } else { finder(serving, mask.is_some(), &control)? };
         let (main, finding) = match finder {
             Some(_) => (control.part(0.0, 0.5), control.part(0.5, 1.0)),
             None => (control, control),
@@ -131,7 +131,7 @@ impl<'a> Cleaning<'a> {
     }
 
     /// The picture at the working scale, [3, height, width].
-    pub(crate) fn colours(&self) -> Result<Array3<f32>, Cancelled> {
+    pub(crate) fn colours(&self) -> Result<Array3<f32>, Stopped> {
         resample::colours(self.picture, self.working, self.main.part(0.0, 0.1))
     }
 
@@ -142,7 +142,7 @@ impl<'a> Cleaning<'a> {
     }
 
     /// What the network is told of the mask, [height, width] at the working scale, if it is told of any.
-    pub(crate) fn coverage(&self) -> Result<Option<Array2<f32>>, Cancelled> {
+    pub(crate) fn coverage(&self) -> Result<Option<Array2<f32>>, Stopped> {
         let takes_mask = self.replacing && self.network.model.manifest.input(InputRole::Mask).is_some();
         let Some(mask) = self.mask.filter(|_| takes_mask) else { return Ok(None) };
         let coverage = resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?;
@@ -183,7 +183,7 @@ impl<'a> Cleaning<'a> {
         fill: &Array3<f32>,
         alpha: Option<&GuidedPlane>,
         coverage: Option<Array2<f32>>,
-    ) -> Result<Option<Texture>, Cancelled> {
+    ) -> Result<Option<Texture>, Stopped> {
         let texture = if self.plain_fill {
             None
         } else {
@@ -210,8 +210,12 @@ impl<'a> Cleaning<'a> {
 }
 
 /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand in.
-fn finder(serving: &Serving, mask_can_stand_in: bool) -> Result<Option<Arc<Network>>, Error> {
-    match serving.network(Kind::SegmentRust, None) {
+fn finder(
+    serving: &Serving,
+    mask_can_stand_in: bool,
+    control: &Control<'_>,
+) -> Result<Option<Arc<Network>>, Error> {
+    match serving.network(Kind::SegmentRust, None, control) {
         Err(Error::NoModel { .. }) if mask_can_stand_in => Ok(None),
         network => network.map(Some),
     }

@@ -3,7 +3,7 @@
 
 use ndarray::{Array2, Array3, Axis, Zip, s};
 
-use crate::control::{Cancelled, Control};
+use crate::control::{Control, Stopped};
 use crate::pixels::Picture;
 
 use super::reduce::reduce;
@@ -17,7 +17,7 @@ pub(crate) fn colours(
     picture: &Picture<'_>,
     size: (u32, u32),
     control: Control<'_>,
-) -> Result<(Array3<f32>, Array2<f32>), Cancelled> {
+) -> Result<(Array3<f32>, Array2<f32>), Stopped> {
     let width = picture.size().0 as usize;
     let (mut row_colours, mut row_valid) = (vec![[0.0; 3]; width], vec![true; width]);
     let mut complete = true;
@@ -46,7 +46,7 @@ pub(crate) fn colours(
 }
 
 /// How much of every pixel at the working scale counts; `None` where all do.
-pub(crate) fn counts(picture: &Picture<'_>, size: (u32, u32)) -> Result<Option<Array2<f32>>, Cancelled> {
+pub(crate) fn counts(picture: &Picture<'_>, size: (u32, u32)) -> Result<Option<Array2<f32>>, Stopped> {
     if !picture.may_have_gaps() {
         return Ok(None);
     }

@@ -3,7 +3,7 @@
 use ndarray::{Array2, Array3, ArrayView3, s};
 
 use super::gaps;
-use crate::control::{Cancelled, Control};
+use crate::control::{Control, Stopped};
 use crate::pixels::Picture;
 
 /// Width and height at which a picture of `size` is analysed, when its whole has the long side `whole_long_side`
@@ -21,7 +21,7 @@ pub(crate) fn colours(
     picture: &Picture<'_>,
     size: (u32, u32),
     control: Control<'_>,
-) -> Result<Array3<f32>, Cancelled> {
+) -> Result<Array3<f32>, Stopped> {
     if picture.may_have_gaps() {
         return Ok(gaps::colours(picture, size, control)?.0);
     }
@@ -33,7 +33,7 @@ pub(crate) fn coverage(
     mask: &Picture<'_>,
     size: (u32, u32),
     control: Control<'_>,
-) -> Result<Array2<f32>, Cancelled> {
+) -> Result<Array2<f32>, Stopped> {
     let mut values = vec![0.0; mask.size().0 as usize];
     let plane = reduce(mask.size(), size, control, |y, row: &mut [[f32; 1]]| {
         mask.read_coverage(y, &mut values);
@@ -43,7 +43,7 @@ pub(crate) fn coverage(
 }
 
 /// Planes [3, height, width] at a part of their height and width, `scale` 0 to 1, by area averaging.
-pub(crate) fn smaller(colours: ArrayView3<'_, f32>, scale: f32) -> Result<Array3<f32>, Cancelled> {
+pub(crate) fn smaller(colours: ArrayView3<'_, f32>, scale: f32) -> Result<Array3<f32>, Stopped> {
     let (_, height, width) = colours.dim();
     let scaled = |side: usize| ((side as f32 * scale).round() as u32).clamp(1, side as u32);
     reduce(
@@ -85,7 +85,7 @@ pub(crate) fn reduce<const N: usize>(
     to: (u32, u32),
     control: Control<'_>,
     mut read_row: impl FnMut(u32, &mut [[f32; N]]),
-) -> Result<Array3<f32>, Cancelled> {
+) -> Result<Array3<f32>, Stopped> {
     let [columns, rows] = [shares(from.0, to.0), shares(from.1, to.1)];
     let mut planes = Array3::zeros((N, to.1 as usize, to.0 as usize));
     let mut input = vec![[0.0; N]; from.0 as usize];

@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayViewD};
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{IoBinding, Session};
+use ort::session::{IoBinding, RunOptions, Session};
 use ort::value::{DynTensor, TensorElementType};
 
 use super::elements;
@@ -50,12 +50,13 @@ impl Buffers {
     pub(super) fn run(
         &mut self,
         session: &mut Session,
+        options: &RunOptions,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Option<Result<BTreeMap<String, ArrayD<f32>>, ort::Error>> {
         let i = self.kept.iter().position(|bound| bound.fits(inputs))?;
         let bound = self.kept.remove(i);
         self.kept.push(bound);
-        Some(self.kept.last_mut()?.run(session, inputs))
+        Some(self.kept.last_mut()?.run(session, options, inputs))
     }
 
     /// Makes buffers for inputs like these, to which the network answers with outputs of these types and shapes.
@@ -116,6 +117,7 @@ impl Bound {
     fn run(
         &mut self,
         session: &mut Session,
+        options: &RunOptions,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Result<BTreeMap<String, ArrayD<f32>>, ort::Error> {
         self.binding.clear_inputs();
@@ -125,7 +127,7 @@ impl Bound {
             self.binding.bind_input(name.as_str(), tensor)?;
         }
         self.binding.synchronize_inputs()?;
-        let outputs = session.run_binding(&self.binding)?;
+        let outputs = session.run_binding_with_options(&self.binding, options)?;
         let decoded = outputs.iter().map(|(name, value)| (name.to_owned(), elements::decode(&value)));
         Ok(decoded.filter_map(|(name, array)| Some((name, array?))).collect())
     }
@@ -139,11 +141,15 @@ mod tests {
 
     use super::super::{NetworkInfo, Runtime, SessionOptions};
     use super::*;
+    use crate::control::Control;
     use crate::fixtures::{Convolution, Network};
 
     fn session(onnx: &[u8], keeps_buffers: bool) -> super::super::Session {
         let network = NetworkInfo { keeps_buffers, ..NetworkInfo::unknown() };
-        Runtime::load(None).unwrap().session_of(&network, onnx, &SessionOptions::default(), 0).unwrap()
+        Runtime::load(None)
+            .unwrap()
+            .session_of(&network, onnx, &SessionOptions::default(), 0, &Control::default())
+            .unwrap()
     }
 
     fn picture((count, height, width): (usize, usize, usize), seed: usize) -> ArrayD<f32> {

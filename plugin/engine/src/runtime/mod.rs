@@ -16,6 +16,7 @@
 //! # }
 //! ```
 
+mod brake;
 mod buffers;
 mod device;
 mod elements;
@@ -44,6 +45,7 @@ pub(crate) use pool::SessionPool;
 pub(crate) use session::NetworkInfo;
 pub use session::{Session, SessionOptions};
 
+use crate::control::{Control, Stopped};
 use providers::Search;
 
 /// The lowest minor version `N` of ONNX Runtime `1.N` that can serve.
@@ -94,6 +96,9 @@ pub enum RuntimeError {
     /// There is too little memory to run a network.
     #[error("there is too little memory to run the network: {0}")]
     Memory(String),
+    /// The call was to end.
+    #[error(transparent)]
+    Stopped(#[from] Stopped),
 }
 
 /// ONNX Runtime, loaded. Clones are handles to the same library.
@@ -188,7 +193,7 @@ impl Runtime {
     /// # Errors
     /// When ONNX Runtime refuses the file, or the device that `options` name cannot be used.
     pub fn session(&self, onnx: &[u8], options: &SessionOptions) -> Result<Session, RuntimeError> {
-        self.session_of(&NetworkInfo::unknown(), onnx, options, 0)
+        self.session_of(&NetworkInfo::unknown(), onnx, options, 0, &Control::default())
     }
 
     /// [`Runtime::session`] for a network of which more is known, and for its tiles from the one with this number on.
@@ -198,8 +203,9 @@ impl Runtime {
         onnx: &[u8],
         options: &SessionOptions,
         shrunk: usize,
+        control: &Control<'_>,
     ) -> Result<Session, RuntimeError> {
-        Session::new(&self.shared, onnx, options, network, shrunk)
+        Session::new(&self.shared, onnx, options, network, shrunk, control)
     }
 }
 

@@ -5,7 +5,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use once_cell::unsync::OnceCell;
 
 use super::{NetworkInfo, Placement, Provider, Runtime, RuntimeError, Session, SessionOptions};
+use crate::control::Control;
 use crate::log::Level;
+use crate::waiting::wait_while;
 
 /// A bounded number of sessions of one network.
 ///
@@ -62,10 +64,10 @@ impl SessionPool {
         onnx: &[u8],
         options: &SessionOptions,
         shrunk: usize,
+        control: &Control<'_>,
     ) -> Result<Lease<'_>, RuntimeError> {
         let all_used = |state: &mut State| state.idle.is_empty();
-        let waited = self.returned.wait_while(self.state(), all_used);
-        let mut state = waited.unwrap_or_else(PoisonError::into_inner);
+        let mut state = wait_while(&self.returned, self.state(), control, all_used)?;
         // TensorRT compiled them for one size.
         let unfit = |session: &Session| {
             session.shrunk() < shrunk && session.placement().provider() == Provider::TensorRt
@@ -81,7 +83,7 @@ impl SessionPool {
         drop(state);
         let lease = Lease { pool: self, place };
         lease.place.get_or_try_init(|| {
-            let session = runtime.session_of(&self.network, onnx, options, shrunk)?;
+            let session = runtime.session_of(&self.network, onnx, options, shrunk, control)?;
             self.note(session.placement());
             Ok::<_, RuntimeError>(session)
         })?;
@@ -128,9 +130,10 @@ impl Drop for Lease<'_> {
 #[cfg(test)]
 mod tests {
     use std::sync::mpsc;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use super::*;
+    use crate::control::Stopped;
     use crate::fixtures::Network;
 
     #[test]
@@ -139,16 +142,19 @@ mod tests {
         let options = SessionOptions::default();
         let onnx = Network::red_is_rust().to_onnx();
         let pool = SessionPool::new(1, NetworkInfo::unknown());
-        assert!(pool.lease(&runtime, b"no network", &options, 0).is_err());
-        let lease = pool.lease(&runtime, &onnx, &options, 0).unwrap();
+        assert!(pool.lease(&runtime, b"no network", &options, 0, &Control::default()).is_err());
+        let lease = pool.lease(&runtime, &onnx, &options, 0, &Control::default()).unwrap();
         std::thread::scope(|scope| {
             let (sender, receiver) = mpsc::channel();
             let (pool, runtime, onnx, options) = (&pool, &runtime, &onnx, &options);
             scope.spawn(move || {
-                let mut lease = pool.lease(runtime, onnx, options, 0).unwrap();
+                let mut lease = pool.lease(runtime, onnx, options, 0, &Control::default()).unwrap();
                 sender.send(lease.session().input_names().count()).unwrap();
             });
             assert!(receiver.recv_timeout(Duration::from_millis(100)).is_err(), "two leases of one session");
+            let late = Control::default().until(Instant::now() + Duration::from_millis(30));
+            let stopped = pool.lease(runtime, onnx, options, 0, &late).unwrap_err();
+            assert!(matches!(stopped, RuntimeError::Stopped(Stopped::DeadlinePassed)), "{stopped}");
             drop(lease);
             assert_eq!(receiver.recv(), Ok(1));
         });

@@ -5,8 +5,10 @@ use std::num::NonZero;
 
 use ndarray::{ArrayD, ArrayViewD};
 use ort::logging::LogLevel;
+use ort::session::RunOptions;
 use ort::session::builder::{GraphOptimizationLevel, SessionBuilder};
 
+use super::brake::stoppable;
 use super::buffers::{Buffers, HostMemory};
 use super::device::{Device, Provider};
 use super::exhaustion::is_want_of_memory;
@@ -14,6 +16,7 @@ use super::placement::{self, Placement};
 use super::providers::{self, Search};
 use super::tensorrt::{self, Building};
 use super::{RuntimeError, Shared, elements, one_line};
+use crate::control::{Control, Stopped};
 use crate::log::Log;
 
 /// How a session computes.
@@ -35,6 +38,24 @@ impl SessionOptions {
         // Knows the affinity mask and the limits of control groups.
         let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
         threads.map_or(1, NonZero::get)
+    }
+}
+
+/// Why there is no session.
+enum Failure {
+    Stopped(Stopped),
+    Because(String),
+}
+
+impl From<Stopped> for Failure {
+    fn from(stopped: Stopped) -> Self {
+        Failure::Stopped(stopped)
+    }
+}
+
+impl From<String> for Failure {
+    fn from(reason: String) -> Self {
+        Failure::Because(reason)
     }
 }
 
@@ -91,25 +112,30 @@ impl Session {
         options: &SessionOptions,
         network: &NetworkInfo,
         shrunk: usize,
+        control: &Control<'_>,
     ) -> Result<Self, RuntimeError> {
         let mut skipped = Vec::new();
         let on_cpu = || {
             let providers = providers::set_up(runtime, Provider::Cpu, options, network, (onnx, shrunk), None);
-            Session::with(runtime, onnx, options, network, providers)
+            Session::with(runtime, onnx, options, network, providers, control)
                 .map(|session| Session { shrunk, ..session })
-                .map_err(RuntimeError::Load)
+                .map_err(|failure| match failure {
+                    Failure::Stopped(stopped) => stopped.into(),
+                    Failure::Because(report) => RuntimeError::Load(report),
+                })
         };
         for provider in options.device.kind.candidates() {
             let made = match provider {
                 Provider::Cpu => on_cpu()?,
-                gpu => match Session::on_gpu(*gpu, runtime, onnx, options, network, shrunk) {
+                gpu => match Session::on_gpu(*gpu, runtime, onnx, options, network, shrunk, control) {
                     Ok(session) => session,
-                    Err(reason) if options.device.is_named() => {
+                    Err(Failure::Stopped(stopped)) => return Err(stopped.into()),
+                    Err(Failure::Because(reason)) if options.device.is_named() => {
                         // Where the processor cannot load the network either, it is not the device's fault.
                         on_cpu()?;
                         return Err(RuntimeError::Device { device: options.device, reason });
                     }
-                    Err(reason) => {
+                    Err(Failure::Because(reason)) => {
                         skipped.push((*gpu, reason));
                         continue;
                     }
@@ -129,7 +155,8 @@ impl Session {
         options: &SessionOptions,
         network: &NetworkInfo,
         shrunk: usize,
-    ) -> Result<Self, String> {
+        control: &Control<'_>,
+    ) -> Result<Self, Failure> {
         let search = if options.device.is_named() { Search::All } else { Search::First };
         let gpu = providers::check(runtime, provider, options, search)?;
         let mut tried = Vec::new();
@@ -139,27 +166,35 @@ impl Session {
                 .then(|| Building::begin(runtime, options, network, tile, onnx, gpu.as_ref()));
             let providers =
                 providers::set_up(runtime, provider, options, network, (onnx, shrunk), gpu.as_ref());
-            let made = Session::with(runtime, onnx, options, network, providers)
-                .and_then(|session| Session { shrunk, ..session }.checked(provider, tile));
+            let made = Session::with(runtime, onnx, options, network, providers, control)
+                .and_then(|session| Session { shrunk, ..session }.checked(provider, tile, control));
             drop(building);
             match made {
-                Err(report) if is_want_of_memory(&report) && !tile.is_empty() => {
+                Err(Failure::Because(report)) if is_want_of_memory(&report) && !tile.is_empty() => {
                     tried.push(format!("tiles of {}: {report}", tensorrt::shapes(tile)));
                 }
                 made => return made,
             }
         }
-        Err(format!("the GPU has too little memory for any size of tiles ({})", tried.join("; ")))
+        Err(format!("the GPU has too little memory for any size of tiles ({})", tried.join("; ")).into())
     }
 
     /// Checks that a GPU runs some of the network, and runs all of it over one black tile.
-    fn checked(mut self, provider: Provider, tile: &[(String, Vec<usize>)]) -> Result<Self, String> {
+    fn checked(
+        mut self,
+        provider: Provider,
+        tile: &[(String, Vec<usize>)],
+        control: &Control<'_>,
+    ) -> Result<Self, Failure> {
         self.placement.check_used(provider)?;
         let zeros: Vec<_> =
             tile.iter().map(|(name, shape)| (name.as_str(), ArrayD::zeros(shape.as_slice()))).collect();
         let inputs: Vec<_> = zeros.iter().map(|(name, array)| (*name, array.view())).collect();
         if !inputs.is_empty() {
-            self.run(&inputs).map_err(|error| error.to_string())?;
+            self.run_under(control, &inputs).map_err(|error| match error {
+                RuntimeError::Stopped(stopped) => Failure::Stopped(stopped),
+                other => Failure::Because(other.to_string()),
+            })?;
         }
         Ok(self)
     }
@@ -170,7 +205,8 @@ impl Session {
         options: &SessionOptions,
         network: &NetworkInfo,
         providers: Vec<(Provider, ort::ep::ExecutionProviderDispatch)>,
-    ) -> Result<Self, String> {
+        control: &Control<'_>,
+    ) -> Result<Self, Failure> {
         let problem = |error: ort::Error| one_line(&error.to_string());
         let (registered, dispatches): (Vec<_>, Vec<_>) = providers.into_iter().unzip();
         let configure = || -> Result<SessionBuilder, ort::Error> {
@@ -184,7 +220,15 @@ impl Session {
                 .with_log_level(LogLevel::Fatal)?;
             Ok(builder)
         };
-        let inner = configure().and_then(|mut builder| builder.commit_from_memory(onnx)).map_err(problem)?;
+        let load = |mut builder: SessionBuilder| {
+            let canceler = builder.canceler();
+            let stop = || {
+                // Where it cannot be stopped, it ends by itself.
+                let _ = canceler.cancel();
+            };
+            stoppable(control, stop, || builder.commit_from_memory(onnx))
+        };
+        let inner = load(configure().map_err(problem)?)?.map_err(problem)?;
         let placement = Placement::of(&inner, options.device, registered)?;
         let memory = match placement.provider() {
             Provider::Cpu => network.keeps_buffers.then_some(HostMemory::Ordinary),
@@ -224,21 +268,46 @@ impl Session {
         &mut self,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
+        self.run_under(&Control::default(), inputs)
+    }
+
+    /// [`Session::run`], which ends between two of the network's operators when the call is to end.
+    pub(crate) fn run_under(
+        &mut self,
+        control: &Control<'_>,
+        inputs: &[(&str, ArrayViewD<'_, f32>)],
+    ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
+        let options = RunOptions::new().map_err(failure)?;
+        let stop = || {
+            // Where it cannot be stopped, it ends by itself.
+            let _ = options.terminate();
+        };
+        stoppable(control, stop, || self.run_with(&options, control, inputs))?
+    }
+
+    fn run_with(
+        &mut self,
+        options: &RunOptions,
+        control: &Control<'_>,
+        inputs: &[(&str, ArrayViewD<'_, f32>)],
+    ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
         if let Some(buffers) = &mut self.buffers {
-            match buffers.run(&mut self.inner, inputs).map(|ran| ran.map_err(failure)) {
+            match buffers.run(&mut self.inner, options, inputs).map(|ran| ran.map_err(failure)) {
                 Some(Ok(outputs)) => return Ok(outputs),
                 Some(Err(RuntimeError::Memory(report))) => return Err(RuntimeError::Memory(report)),
+                Some(Err(error)) if control.check().is_err() => return Err(error),
                 // A network whose answers change in size does not fit into what is kept for them.
                 Some(Err(_)) => self.buffers = None,
                 None => {}
             }
         }
-        self.run_anew(inputs)
+        self.run_anew(options, inputs)
     }
 
     /// [`Session::run`] in memory that ONNX Runtime takes for this run.
     fn run_anew(
         &mut self,
+        options: &RunOptions,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
         let mut values = Vec::with_capacity(inputs.len());
@@ -247,7 +316,7 @@ impl Session {
             let declared = port.and_then(|port| port.dtype().tensor_type());
             values.push((*name, elements::encode(array, declared).map_err(failure)?));
         }
-        let outputs = self.inner.run(values).map_err(failure)?;
+        let outputs = self.inner.run_with_options(values, options).map_err(failure)?;
         let (mut arrays, mut shapes) = (BTreeMap::new(), Vec::new());
         for (name, value) in outputs.iter() {
             if let Some(array) = elements::decode(&value) {
@@ -277,11 +346,17 @@ fn failure(error: ort::Error) -> RuntimeError {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::atomic::{AtomicBool, Ordering};
+    use std::thread;
+    use std::time::{Duration, Instant};
+
     use ndarray::Array4;
+    use once_cell::sync::OnceCell;
+    use prost::Message as _;
 
     use super::super::Runtime;
     use super::*;
-    use crate::fixtures::Network;
+    use crate::fixtures::{Network, endless};
 
     fn session(onnx: &[u8]) -> Result<Session, RuntimeError> {
         Runtime::load(None)
@@ -306,6 +381,46 @@ mod tests {
             let red = |c| planar[[0, c, 2, 3]];
             let expected = (red(0) - 0.5 * red(1) - 0.5 * red(2)).clamp(0.0, 1.0);
             assert!((probability[[0, 0, 2, 3]] - expected).abs() < 1e-6);
+        }
+    }
+
+    /// Stops the work after a while and says how long that took.
+    fn stop<T>(work: impl FnOnce(&Control<'_>) -> T) -> (T, Duration) {
+        let (cancel, asked) = (AtomicBool::new(false), OnceCell::new());
+        let done = thread::scope(|scope| {
+            scope.spawn(|| {
+                thread::sleep(Duration::from_millis(300));
+                asked.set(Instant::now()).unwrap();
+                cancel.store(true, Ordering::Relaxed);
+            });
+            work(&Control::new(None, Some(&cancel)))
+        });
+        (done, asked.get().expect("it ended before it was stopped").elapsed())
+    }
+
+    #[test]
+    fn loading_and_running_end_in_the_middle() {
+        let options = SessionOptions { threads: NonZero::new(1), ..SessionOptions::default() };
+        let runtime = Runtime::load(None).unwrap();
+        let folding = endless(20, Some(1024)).encode_to_vec();
+        let load = |control: &Control<'_>| {
+            runtime.session_of(&NetworkInfo::unknown(), &folding, &options, 0, control).map(drop)
+        };
+        // ONNX Runtime looks between the steps of its optimiser; one of them computes with what is known.
+        let (loaded, _) = stop(load);
+        assert!(matches!(loaded, Err(RuntimeError::Stopped(Stopped::Cancelled))), "{loaded:?}");
+        let late = load(&Control::default().until(Instant::now() + Duration::from_millis(100)));
+        assert!(matches!(late, Err(RuntimeError::Stopped(Stopped::DeadlinePassed))), "{late:?}");
+
+        let mut session = session(&endless(4000, None).encode_to_vec()).unwrap();
+        let (large, small) = (ArrayD::<f32>::zeros(vec![1, 3, 512, 512]), ArrayD::zeros(vec![1, 3, 8, 8]));
+        for _ in 0..2 {
+            let (ran, took) =
+                stop(|control| session.run_under(control, &[("image", large.view())]).map(drop));
+            assert!(matches!(ran, Err(RuntimeError::Stopped(Stopped::Cancelled))), "{ran:?}");
+            assert!(took < Duration::from_secs(2), "the network went on for {took:?}");
+            // The session is as good as before.
+            assert!(session.run(&[("image", small.view())]).unwrap().contains_key("probability"));
         }
     }
 

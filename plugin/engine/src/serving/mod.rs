@@ -5,6 +5,7 @@ mod watch;
 
 use std::collections::{HashMap, HashSet};
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -19,6 +20,7 @@ use crate::models::{
     self, Added, Because, Candidate, Digest, Idle, Model, Origin, Preferences, Selector, Store,
 };
 use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
+use crate::waiting::Turn;
 pub use trial::Trial;
 pub(crate) use watch::Watcher;
 
@@ -35,7 +37,7 @@ pub(crate) struct Serving {
     log: Log,
     state: Mutex<State>,
     /// Held while networks are loaded and tried out, so that no two threads do the same work.
-    loading: Mutex<()>,
+    loading: Turn,
 }
 
 #[derive(Debug, Default)]
@@ -74,7 +76,7 @@ impl Serving {
         sessions: usize,
         log: Log,
     ) -> Self {
-        Serving { runtime, store, session, sessions, log, state: Mutex::default(), loading: Mutex::default() }
+        Serving { runtime, store, session, sessions, log, state: Mutex::default(), loading: Turn::default() }
     }
 
     /// ONNX Runtime, loaded.
@@ -91,17 +93,22 @@ impl Serving {
     }
 
     /// The network of this kind that serves, or the one that is wanted.
-    pub(crate) fn network(&self, kind: Kind, wanted: Option<&Selector>) -> Result<Arc<Network>, Error> {
+    pub(crate) fn network(
+        &self,
+        kind: Kind,
+        wanted: Option<&Selector>,
+        control: &Control<'_>,
+    ) -> Result<Arc<Network>, Error> {
         let key = (kind, wanted.cloned());
         if let Some(in_use) = self.state().in_use.get(&key) {
             return Ok(Arc::clone(&in_use.network));
         }
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+        let _loading = self.loading.take(control)?;
         if let Some(in_use) = self.state().in_use.get(&key) {
             return Ok(Arc::clone(&in_use.network));
         }
         let mut candidates = self.store.candidates();
-        self.bring_into_use(&key, &mut candidates)
+        self.bring_into_use(&key, &mut candidates, control)
     }
 
     /// Runs a network over `colours` [3, height, width] and, where it has an input for it, a `mask` [height, width].
@@ -116,19 +123,24 @@ impl Serving {
     }
 
     /// Tries out a model, whose ONNX file's content is `onnx`, beside what serves.
-    pub(crate) fn try_out(&self, model: Model, onnx: Vec<u8>, later_runs: usize) -> Result<Trial, Error> {
+    pub(crate) fn try_out(
+        &self,
+        model: Model,
+        onnx: Vec<u8>,
+        later_runs: usize,
+        control: &Control<'_>,
+    ) -> Result<Trial, Error> {
         let network = Network::new(model, onnx.into(), 1, self.log.only_building());
-        Trial::of(&network, &self.runtime()?, &self.session, later_runs)
+        Trial::of(&network, &self.runtime()?, &self.session, later_runs, control)
     }
 
     /// Refreshes whenever files in the folders have changed, which is looked at with this pace at least, until the
     /// watcher is dropped. None where no thread can be started; the log says so.
     pub(crate) fn watch(self: &Arc<Self>, interval: Duration) -> Option<Watcher> {
         let serving = Arc::clone(self);
-        let refresh = move || {
-            if let Err(error) = serving.refresh() {
-                serving.log.say(Level::Error, format_args!("{error}"));
-            }
+        let refresh = move |stop: &AtomicBool| match serving.refresh(&Control::new(None, Some(stop))) {
+            Ok(()) | Err(Error::Cancelled) => {}
+            Err(error) => serving.log.say(Level::Error, format_args!("{error}")),
         };
         let started = Watcher::start(self.store.clone(), interval, self.log.clone(), refresh);
         let complain =
@@ -138,8 +150,8 @@ impl Serving {
 
     /// Looks at the folders again and brings what is better now into use. Where a file in use has become unusable, what
     /// was read from it serves on.
-    pub(crate) fn refresh(&self) -> Result<(), Error> {
-        let _loading = self.loading.lock().unwrap_or_else(PoisonError::into_inner);
+    pub(crate) fn refresh(&self, control: &Control<'_>) -> Result<(), Error> {
+        let _loading = self.loading.take(control)?;
         let keys: Vec<Key> = self.state().in_use.keys().cloned().collect();
         let candidates = self.store.candidates();
         for candidate in &candidates {
@@ -150,7 +162,7 @@ impl Serving {
         self.warn_of_missing_preferences(&candidates);
         for key in keys {
             let mut candidates = candidates.clone();
-            match self.bring_into_use(&key, &mut candidates) {
+            match self.bring_into_use(&key, &mut candidates, control) {
                 Err(error @ Error::NoModel { .. }) => {
                     self.log.say(Level::Warning, format_args!("{error}"));
                     self.state().in_use.remove(&key);
@@ -261,7 +273,12 @@ impl Serving {
     }
 
     /// Chooses for `key`, tries out what is chosen, and goes on to the next best where it fails.
-    fn bring_into_use(&self, key: &Key, candidates: &mut [Candidate]) -> Result<Arc<Network>, Error> {
+    fn bring_into_use(
+        &self,
+        key: &Key,
+        candidates: &mut [Candidate],
+        control: &Control<'_>,
+    ) -> Result<Arc<Network>, Error> {
         let (kind, wanted) = key;
         let current = self.state().in_use.get(key).cloned();
         let preferences = self.preferences();
@@ -295,7 +312,7 @@ impl Serving {
             };
             let digest = model.digest;
             let network = Arc::new(Network::new(model, onnx, self.sessions, self.log.clone()));
-            match trial::run_once(&network, &self.runtime()?, &self.session) {
+            match trial::run_once(&network, &self.runtime()?, &self.session, control) {
                 Ok(()) => {
                     self.log.say(Level::Info, format_args!("{kind}: {what} serves now"));
                     let in_use = InUse { network: Arc::clone(&network), origin, added, because };

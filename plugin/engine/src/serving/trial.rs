@@ -48,14 +48,15 @@ impl Trial {
         runtime: &Runtime,
         options: &SessionOptions,
         later_runs: usize,
+        control: &Control<'_>,
     ) -> Result<Self, Error> {
         let timed = |work: &dyn Fn() -> Result<(), Error>| {
             let begin = Instant::now();
             work().map(|()| begin.elapsed())
         };
         let [height, width] = tile_size(&network.model);
-        let run = || run(network, runtime, options, [height, width]);
-        let loading = timed(&|| network.load(runtime, options))?;
+        let run = || run(network, runtime, options, [height, width], control);
+        let loading = timed(&|| network.load(runtime, options, control))?;
         let first_run = timed(&run)?;
         let mut later_runs = (0..later_runs).map(|_| timed(&run)).collect::<Result<Vec<_>, _>>()?;
         later_runs.sort();
@@ -64,8 +65,14 @@ impl Trial {
 }
 
 /// Runs a network once over a small picture: what it answers must be what its manifest says.
-pub(super) fn run_once(network: &Network, runtime: &Runtime, options: &SessionOptions) -> Result<(), Error> {
-    run(network, runtime, options, network.model.fixed_size.map(|side| side.unwrap_or(SMALL_SIDE)))
+pub(super) fn run_once(
+    network: &Network,
+    runtime: &Runtime,
+    options: &SessionOptions,
+    control: &Control<'_>,
+) -> Result<(), Error> {
+    let size = network.model.fixed_size.map(|side| side.unwrap_or(SMALL_SIDE));
+    run(network, runtime, options, size, control)
 }
 
 /// Runs a network over a grey picture of this height and width.
@@ -74,9 +81,10 @@ fn run(
     runtime: &Runtime,
     options: &SessionOptions,
     [height, width]: [usize; 2],
+    control: &Control<'_>,
 ) -> Result<(), Error> {
     let grey = Array3::from_elem((3, height, width), 0.5);
-    network.run(runtime, options, grey.view(), None, Control::default()).map(drop)
+    network.run(runtime, options, grey.view(), None, control.silent()).map(drop)
 }
 
 #[cfg(test)]
@@ -91,8 +99,9 @@ mod tests {
         let engine = Engine::new(EngineOptions::default());
         let fixed = Fixture { fixed_size: Some((48, 96)), ..Fixture::red_is_rust() };
         for (fixture, size) in [(Fixture::red_is_rust(), (64, 64)), (fixed, (96, 48))] {
-            let trial =
-                engine.try_out(inspect(&fixture.to_onnx(), None).unwrap(), fixture.to_onnx(), 3).unwrap();
+            let trial = engine
+                .try_out(inspect(&fixture.to_onnx(), None).unwrap(), fixture.to_onnx(), 3, Control::default())
+                .unwrap();
             assert_eq!((trial.size, trial.later_runs.len()), (size, 3));
             assert!(trial.later_runs.is_sorted() && trial.later_runs[1] == trial.median_run());
             let pixels = (size.0 * size.1) as f64 / 1e6;
@@ -101,7 +110,8 @@ mod tests {
         }
         let shrinking = Convolution { weights: vec![vec![vec![0.25; 4]; 3]], bias: vec![0.0] };
         let broken = Fixture::segment("broken", shrinking).to_onnx();
-        let error = engine.try_out(inspect(&broken, None).unwrap(), broken, 1).unwrap_err();
+        let error =
+            engine.try_out(inspect(&broken, None).unwrap(), broken, 1, Control::default()).unwrap_err();
         assert!(matches!(error, Error::Answer { .. }), "{error}");
     }
 }

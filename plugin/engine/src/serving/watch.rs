@@ -1,6 +1,7 @@
 //! Noticing that model files came, changed or went while the program runs.
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
@@ -26,6 +27,8 @@ const SETTLED: Duration = Duration::from_millis(300);
 struct Bell {
     rung: Mutex<Rung>,
     changed: Condvar,
+    /// The watcher is to end: stops what it has begun.
+    halt: AtomicBool,
 }
 
 #[derive(Debug, Default)]
@@ -109,7 +112,8 @@ impl Events {
 
 impl Watcher {
     /// Calls `refresh` whenever the files differ from what they were, once they have stayed the same for a while: a
-    /// copy that is still being written is left alone. Looks at least once per `interval`.
+    /// copy that is still being written is left alone. Looks at least once per `interval`. What `refresh` is given is set
+    /// when it is to end.
     ///
     /// # Errors
     /// When no thread can be started.
@@ -117,7 +121,7 @@ impl Watcher {
         store: Store,
         interval: Duration,
         log: Log,
-        refresh: impl Fn() + Send + 'static,
+        refresh: impl Fn(&AtomicBool) + Send + 'static,
     ) -> std::io::Result<Self> {
         let bell = Arc::new(Bell::default());
         let mut events = Events::new(&store, Arc::clone(&bell));
@@ -144,7 +148,7 @@ impl Watcher {
                 }
                 if now != known {
                     log.say(Level::Info, format_args!("model files have changed"));
-                    refresh();
+                    refresh(&heard.halt);
                     known = now;
                 }
             }
@@ -156,11 +160,12 @@ impl Watcher {
 
 impl Drop for Watcher {
     fn drop(&mut self) {
+        self.bell.halt.store(true, Ordering::Relaxed);
         self.bell.ring(|rung| rung.stop = true);
         // The log may be what drops it: a thread cannot wait for itself.
         let other = self.thread.take().filter(|thread| thread.thread().id() != thread::current().id());
         if let Some(thread) = other {
-            // It ends after the file that it may be trying out.
+            // It ends within a tile of what it may be trying out.
             let _ = thread.join();
         }
     }

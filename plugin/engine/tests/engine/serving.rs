@@ -90,17 +90,17 @@ fn a_better_file_takes_over_when_the_folders_are_looked_at_again() {
     assert_eq!(bench.probability().unwrap(), 0.25);
     bench.put("b.onnx", &constant("b", 0.75).to_onnx(), 50);
     assert_eq!(bench.probability().unwrap(), 0.25, "nobody looked yet");
-    bench.engine.refresh().unwrap();
+    bench.engine.refresh(Control::default()).unwrap();
     assert_eq!(bench.probability().unwrap(), 0.75);
     assert!(bench.heard(Level::Info, "b.onnx"));
     assert_eq!(bench.reason("b.onnx"), None);
     assert!(bench.reason("a.onnx").unwrap().contains("`b` was added later"));
 
     fs::remove_file(bench.folder.path().join("b.onnx")).unwrap();
-    bench.engine.refresh().unwrap();
+    bench.engine.refresh(Control::default()).unwrap();
     assert_eq!(bench.probability().unwrap(), 0.25, "the next best takes over");
     fs::remove_file(bench.folder.path().join("a.onnx")).unwrap();
-    bench.engine.refresh().unwrap();
+    bench.engine.refresh(Control::default()).unwrap();
     assert!(matches!(bench.probability(), Err(Error::NoModel { .. })));
 }
 
@@ -113,7 +113,7 @@ fn a_file_that_becomes_unusable_changes_nothing_and_the_list_says_why() {
     let good = constant("b", 0.75).to_onnx();
     for broken in [&b"no model"[..], &good[..good.len() / 2], &without_answer("b")] {
         bench.put("b.onnx", broken, 0);
-        bench.engine.refresh().unwrap();
+        bench.engine.refresh(Control::default()).unwrap();
         assert_eq!(bench.probability().unwrap(), 0.75, "what was read before serves on");
         assert!(bench.reason("b.onnx").is_some(), "the list says nothing");
         assert!(bench.heard(Level::Warning, "b.onnx"));
@@ -123,7 +123,7 @@ fn a_file_that_becomes_unusable_changes_nothing_and_the_list_says_why() {
         bench.heard.lock().unwrap().clear();
     }
     bench.put("b.onnx", &constant("b", 0.5).to_onnx(), 0);
-    bench.engine.refresh().unwrap();
+    bench.engine.refresh(Control::default()).unwrap();
     assert_eq!(bench.probability().unwrap(), 0.5);
 }
 

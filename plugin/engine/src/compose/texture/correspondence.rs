@@ -6,7 +6,7 @@
 
 use ndarray::Array2;
 
-use crate::control::{Cancelled, Control};
+use crate::control::{Control, Stopped};
 use crate::resample::neighbours;
 
 /// Half the side of the patches that are compared, in pixels.
@@ -49,7 +49,7 @@ impl Search<'_> {
         mut self,
         lack: impl Fn((usize, usize), (usize, usize)) -> f32,
         control: Control<'_>,
-    ) -> Result<Offsets, Cancelled> {
+    ) -> Result<Offsets, Stopped> {
         let mut random = Random(0x5EED);
         let mut offsets = Array2::from_elem(self.hole.dim(), NONE);
         let pixels: Vec<_> =

@@ -10,7 +10,7 @@ mod correspondence;
 use ndarray::{Array2, Array3, ArrayView2, Axis, Zip, s};
 
 use super::SMALLEST_ALPHA;
-use crate::control::{Cancelled, Control};
+use crate::control::{Control, Stopped};
 use crate::pixels::{Picture, luma};
 use crate::resample::{Upsampler, window_mean};
 use correspondence::{Feature, Offsets, RADIUS, Search};
@@ -57,7 +57,7 @@ impl Texture {
         fill: &Array3<f32>,
         alpha: ArrayView2<'_, f32>,
         control: Control<'_>,
-    ) -> Result<Option<Texture>, Cancelled> {
+    ) -> Result<Option<Texture>, Stopped> {
         let hole = alpha.mapv(|alpha| alpha >= SMALLEST_ALPHA);
         if hole.len() > MOST || !hole.iter().any(|hole| *hole) {
             return Ok(None);
