@@ -80,6 +80,30 @@
 /** Values are proportional to light. */
 #define DERUST_TRANSFER_LINEAR 1
 
+/** Values are encoded with the curve of BT.709 and BT.601, as cameras' raw video is (ITU-T H.273, 1). */
+#define DERUST_TRANSFER_BT709 2
+
+/** Light is the value to the power of 2.2 (H.273, 4). */
+#define DERUST_TRANSFER_GAMMA_22 3
+
+/** Light is the value to the power of 2.8 (H.273, 5). */
+#define DERUST_TRANSFER_GAMMA_28 4
+
+/** Values are encoded with PQ (SMPTE ST 2084; H.273, 16); white is at 203 cd/m2. */
+#define DERUST_TRANSFER_PQ 5
+
+/** Values are encoded with HLG (ARIB STD-B67; H.273, 18); white is at 75 % of the signal. */
+#define DERUST_TRANSFER_HLG 6
+
+/** Red, green and blue are those of sRGB and BT.709. */
+#define DERUST_PRIMARIES_BT709 0
+
+/** They are those of Display P3 (SMPTE EG 432-1; H.273, 12). */
+#define DERUST_PRIMARIES_P3 1
+
+/** They are those of BT.2020 and BT.2100 (H.273, 9). */
+#define DERUST_PRIMARIES_BT2020 2
+
 /** Colours are independent of alpha. */
 #define DERUST_ALPHA_STRAIGHT 0
 
@@ -354,6 +378,22 @@ typedef struct derust_image {
     uint32_t region_height;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Which pixels count: gray, of the size of the region of interest, 0: not, anything else: they do. What does not count
+     * is in no number of a report, is never rust and does not change. NULL: all.
+     */
+    const struct derust_image *region_mask;
+    /** An ICC profile that says what the values mean, in place of transfer and primaries, which are 0 then; NULL: none. */
+    const void *icc_profile;
+    /** Its bytes. */
+    uint64_t icc_profile_size;
+    /**
+     * The value that is white, such as 4095 for cameras that put 12 bits into 16; 0: the greatest of the format, 1 for
+     * floats.
+     */
+    float white_level;
+    /** A DERUST_PRIMARIES_ constant. */
+    int32_t primaries;
 } derust_image;
 
 /**
@@ -968,7 +1008,7 @@ void derust_report_free(derust_report *report);
 
 /* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */
 
-#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
 #define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
@@ -987,7 +1027,7 @@ void derust_report_free(derust_report *report);
 #define DERUST_SAME_SIZE(type, size) _Static_assert(sizeof(type) == size, #type " has another layout")
 #endif
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
-DERUST_SAME_SIZE(derust_image, 80);
+DERUST_SAME_SIZE(derust_image, 112);
 DERUST_SAME_SIZE(derust_engine_options, 104);
 DERUST_SAME_SIZE(derust_model, 64);
 DERUST_SAME_SIZE(derust_device, 40);

@@ -127,7 +127,22 @@ enum class format : std::int32_t {
 };
 
 /// How the values encode light; gray and colour alike. Masks and probabilities are never encoded.
-enum class transfer : std::int32_t { srgb = DERUST_TRANSFER_SRGB, linear = DERUST_TRANSFER_LINEAR };
+enum class transfer : std::int32_t {
+    srgb = DERUST_TRANSFER_SRGB,
+    linear = DERUST_TRANSFER_LINEAR,
+    bt709 = DERUST_TRANSFER_BT709,       ///< cameras' raw video
+    gamma_22 = DERUST_TRANSFER_GAMMA_22,
+    gamma_28 = DERUST_TRANSFER_GAMMA_28,
+    pq = DERUST_TRANSFER_PQ,             ///< white at 203 cd/m2
+    hlg = DERUST_TRANSFER_HLG,           ///< white at 75 % of the signal
+};
+
+/// What red, green and blue are.
+enum class primaries : std::int32_t {
+    bt709 = DERUST_PRIMARIES_BT709, ///< those of sRGB
+    p3 = DERUST_PRIMARIES_P3,
+    bt2020 = DERUST_PRIMARIES_BT2020,
+};
 
 /// Whether colours are multiplied by the alpha channel.
 enum class alpha : std::int32_t { straight = DERUST_ALPHA_STRAIGHT, premultiplied = DERUST_ALPHA_PREMULTIPLIED };
@@ -191,20 +206,28 @@ template <class Data> struct basic_image {
     derust::transfer transfer = transfer::srgb;
     derust::alpha alpha = alpha::straight;
     rectangle region; ///< the part to work on; width and height 0: all
+    derust::primaries primaries = primaries::bt709;
+    float white_level = 0; ///< the value that is white, such as 4095; 0: the format's greatest, 1 for floats
+    const void *icc_profile = nullptr; ///< what the values mean, in place of transfer and primaries
+    std::uint64_t icc_profile_size = 0; ///< bytes
+    /// Which pixels count: gray, of the region's size, 0: not. It has to live for the calls, and so has what it describes:
+    /// `const auto mask = view.c(); picture.region_mask = &mask;`
+    const derust_image *region_mask = nullptr;
 
     basic_image() = default;
 
     /// Rows that follow each other without gaps; the buffer holds height times width pixels.
-    basic_image(Data *data, std::uint32_t width, std::uint32_t height, derust::format format)
-        : data(data), data_size(std::uint64_t{width} * bytes_per_pixel(format) * height), width(width), height(height),
-          row_stride(std::int64_t{width} * bytes_per_pixel(format)), format(format) {}
+    basic_image(Data *start, std::uint32_t columns, std::uint32_t rows, derust::format pixels)
+        : data(start), data_size(std::uint64_t{columns} * bytes_per_pixel(pixels) * rows), width(columns), height(rows),
+          row_stride(std::int64_t{columns} * bytes_per_pixel(pixels)), format(pixels) {}
 
     /// What may be written may be read.
     template <class Other, class = std::enable_if_t<std::is_const_v<Data> && std::is_same_v<Other, void>>>
     basic_image(const basic_image<Other> &image)
         : data(image.data), data_size(image.data_size), offset(image.offset), width(image.width), height(image.height),
           row_stride(image.row_stride), pixel_stride(image.pixel_stride), format(image.format), transfer(image.transfer),
-          alpha(image.alpha), region(image.region) {}
+          alpha(image.alpha), region(image.region), primaries(image.primaries), white_level(image.white_level),
+          icc_profile(image.icc_profile), icc_profile_size(image.icc_profile_size), region_mask(image.region_mask) {}
 
     /// The C description. Its `data` can be written through even where `Data` is const; the library never does that
     /// to an input.
@@ -225,6 +248,11 @@ template <class Data> struct basic_image {
         image.region_y = region.y;
         image.region_width = region.width;
         image.region_height = region.height;
+        image.region_mask = region_mask;
+        image.icc_profile = icc_profile;
+        image.icc_profile_size = icc_profile_size;
+        image.white_level = white_level;
+        image.primaries = static_cast<std::int32_t>(primaries);
         return image;
     }
 };
@@ -584,9 +612,9 @@ class analysis {
 public:
     explicit analysis(derust_analysis *owned) noexcept : handle_(owned) {}
 
-    /// Writes into `target` what `options.output` says. `image` is the picture that was analysed, unchanged. Results
-    /// and overlays have its size and format, and `target` may be the image itself.
-    void compose(const const_image &image, const derust::image &target, const compose_options &options = {}) const {
+    /// Writes into `target` what `options.output` says. `picture` is what was analysed, unchanged. Results
+    /// and overlays have its size and format, and `target` may be the picture itself.
+    void compose(const const_image &picture, const derust::image &target, const compose_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
         auto c = detail::sized<derust_compose_options>();
@@ -596,7 +624,7 @@ public:
         c.mask = mask.get();
         call.put_into(c);
         c.cancel = options.cancel ? options.cancel->c() : nullptr;
-        const auto c_image = image.c(), c_target = target.c();
+        const auto c_image = picture.c(), c_target = target.c();
         detail::failure failure;
         const auto status = derust_compose(handle_.get(), &c_image, &c, &c_target, failure.out());
         call.rethrow();
@@ -604,11 +632,11 @@ public:
     }
 
     /// The report of a segmentation. Of the options, threshold, contours, progress and cancel count.
-    derust::report report(const const_image &image, const segment_options &options = {}) const {
+    derust::report report(const const_image &picture, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
         detail::info_call info(options.info, 1);
         const auto c = detail::c_options(options, call, info);
-        const auto c_image = image.c();
+        const auto c_image = picture.c();
         derust_report *made = nullptr;
         detail::failure failure;
         const auto status = derust_analysis_report(handle_.get(), &c_image, &c, &made, failure.out());
@@ -715,11 +743,11 @@ public:
     }
 
     /// Finds the rust in a picture, and writes where it is into `outputs`.
-    derust::report segment(const const_image &image, const segment_outputs &outputs = {}, const segment_options &options = {}) const {
+    derust::report segment(const const_image &picture, const segment_outputs &outputs = {}, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
         detail::info_call info(options.info, 1);
         const auto c = detail::c_options(options, call, info);
-        const auto c_image = image.c();
+        const auto c_image = picture.c();
         const detail::optional_image<void> mask(outputs.mask), probability(outputs.probability);
         derust_report *made = nullptr;
         detail::failure failure;
@@ -731,13 +759,13 @@ public:
         return report;
     }
 
-    /// Takes the rust away. `output` has the size and the format of `image` and may be the image itself.
-    void remove(const const_image &image, const derust::image &output, const remove_options &options = {}) const {
+    /// Takes the rust away. `output` has the size and the format of `picture` and may be the picture itself.
+    void remove(const const_image &picture, const derust::image &output, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
         detail::info_call info(options.info, 1);
         const auto c = detail::c_options(options, mask.get(), call, info);
-        const auto c_image = image.c(), c_output = output.c();
+        const auto c_image = picture.c(), c_output = output.c();
         detail::failure failure;
         const auto status = derust_remove(handle_.get(), &c_image, &c, &c_output, failure.out());
         call.rethrow();
@@ -810,11 +838,11 @@ public:
     }
 
     /// Runs the network that finds rust; what follows from it is asked of the analysis.
-    derust::analysis analyse_segment(const const_image &image, const segment_options &options = {}) const {
+    derust::analysis analyse_segment(const const_image &picture, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
         detail::info_call info(options.info, 1);
         const auto c = detail::c_options(options, call, info);
-        const auto c_image = image.c();
+        const auto c_image = picture.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_segment(handle_.get(), &c_image, &c, &made, failure.out());
@@ -822,12 +850,12 @@ public:
     }
 
     /// Runs the network that takes rust away; results are composed from the analysis.
-    derust::analysis analyse_remove(const const_image &image, const remove_options &options = {}) const {
+    derust::analysis analyse_remove(const const_image &picture, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
         detail::info_call info(options.info, 1);
         const auto c = detail::c_options(options, mask.get(), call, info);
-        const auto c_image = image.c();
+        const auto c_image = picture.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_remove(handle_.get(), &c_image, &c, &made, failure.out());

@@ -189,6 +189,9 @@ pub unsafe extern "C" fn derust_compose(
                 output.must_be_gray()?;
                 output.must_have_size(image.size(), image.name())?;
                 output.apart(&image)?;
+                if let Some(mask) = image.region_mask() {
+                    output.apart(mask)?;
+                }
                 let lent = image.lend()?;
                 let picture = lent.picture()?;
                 // SAFETY: `apart` has seen that it shares nothing with the image, the only other one in use.

@@ -70,7 +70,8 @@ pub unsafe extern "C" fn derust_segment_batch(
         all_apart(
             jobs.iter()
                 .flatten()
-                .flat_map(|job| job.outputs().map(Use::Writes).chain([Use::Reads(&job.image)])),
+                .flat_map(|job| job.outputs().map(Use::Writes).chain([Use::Reads(&job.image)]))
+                .chain(jobs.iter().flatten().filter_map(|job| job.image.region_mask()).map(Use::Reads)),
         )?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
@@ -137,7 +138,8 @@ pub unsafe extern "C" fn derust_remove_batch(
             let image = (!job.output.is(&job.image)).then_some(Use::Reads(&job.image));
             image.into_iter().chain([Use::Writes(&job.output)])
         });
-        all_apart(uses.chain(asked.mask.iter().map(Use::Reads)))?;
+        let region_masks = jobs.iter().flatten().filter_map(|job| job.image.region_mask());
+        all_apart(uses.chain(asked.mask.iter().chain(region_masks).map(Use::Reads)))?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
         let cancel = unsafe { watch::flag(options.cancel) };

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::slice;
 
-use derust_engine::pixels::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Region, Transfer};
+use derust_engine::pixels::{
+    AlphaKind, Channels, Depth, Layout, Meaning, Picture, PictureMut, Profile, Region, Transfer,
+};
 use derust_interface::*;
 
 use crate::failure::Failure;
@@ -21,29 +23,62 @@ pub(crate) struct Pixels {
     length: usize,
     /// Where the pixels are, counted from `start`.
     layout: Layout,
+    said: Said,
+}
+
+/// What the caller says of pixels beside where they are.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    /// DERUST_TRANSFER_ and DERUST_PRIMARIES_.
+    encoding: (i32, i32),
+    icc: Option<Vec<u8>>,
+    white_level: f32,
+    /// What follows from these, unless that is what the layout says.
+    meaning: Option<Meaning>,
+    region_mask: Option<Box<Pixels>>,
 }
 
 /// Pixels that the engine reads.
 pub(crate) struct Lent<'a> {
     rows: Vec<&'a [u8]>,
     layout: Layout,
+    meaning: Option<&'a Meaning>,
+    /// What of it counts.
+    within: Option<(Vec<&'a [u8]>, Layout)>,
 }
 
 /// Pixels that the engine writes.
 pub(crate) struct LentMut<'a> {
     rows: Vec<&'a mut [u8]>,
     layout: Layout,
+    meaning: Option<&'a Meaning>,
+    /// What of it counts.
+    within: Option<(Vec<&'a [u8]>, Layout)>,
 }
 
 impl Lent<'_> {
     pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
-        Ok(Picture::from_rows(&self.rows, self.layout)?)
+        let mut picture = Picture::from_rows(&self.rows, self.layout)?;
+        if let Some(meaning) = self.meaning {
+            picture = picture.meaning(meaning);
+        }
+        if let Some((rows, layout)) = &self.within {
+            picture = picture.within_any(&Picture::from_rows(rows, *layout)?)?;
+        }
+        Ok(picture)
     }
 }
 
 impl<'a> LentMut<'a> {
     pub(crate) fn picture(&'a mut self) -> Result<PictureMut<'a>, Failure> {
-        Ok(PictureMut::from_rows(&mut self.rows, self.layout)?)
+        let mut picture = PictureMut::from_rows(&mut self.rows, self.layout)?;
+        if let Some(meaning) = self.meaning {
+            picture = picture.meaning(meaning);
+        }
+        if let Some((rows, layout)) = &self.within {
+            picture = picture.within_any(&Picture::from_rows(rows, *layout)?)?;
+        }
+        Ok(picture)
     }
 }
 
@@ -54,6 +89,9 @@ pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), Failure> 
         Failure::new(DERUST_ERROR_MEMORY, format!("the system gives no {bytes} bytes to work with an image"))
     })
 }
+
+/// Bytes of a profile at the most: those of real ones are far fewer.
+const LARGEST_PROFILE: u64 = 64 << 20;
 
 // SAFETY: the caller lends the pixels to the whole call, which may use threads of its own; who reads and who writes
 // is checked with `apart` before.
@@ -97,8 +135,31 @@ fn format(number: i32) -> Option<(Channels, Depth)> {
 pub(crate) unsafe fn pixels(image: *const Image, name: &str) -> Result<Pixels, Failure> {
     // SAFETY: the caller's promise.
     let image = unsafe { sized::read(image, name) }?;
-    check(&image, name)
+    let mut pixels = check(&image, name)?;
+    // SAFETY: the caller's promise.
+    unsafe { pixels.read_meaning(&image)? };
+    if !image.region_mask.is_null() {
+        let name = format!("{name}.region_mask");
+        // SAFETY: the caller's promise.
+        let mask = unsafe { sized::read(image.region_mask, &name) }?;
+        let mask_pixels = check(&mask, &name)?;
+        if !mask.region_mask.is_null() || !mask.icc_profile.is_null() || mask.white_level != 0.0 {
+            let text = format!("{name} has a region_mask, an icc_profile or a white_level; masks have none");
+            return Err(Failure::argument(text));
+        }
+        mask_pixels.must_be_gray()?;
+        mask_pixels.must_have_size(pixels.size(), &pixels.name)?;
+        pixels.said.region_mask = Some(Box::new(mask_pixels));
+    }
+    Ok(pixels)
 }
+
+/// Transfers by their numbers: what error texts call them, and the code points of ITU-T H.273.
+const TRANSFERS: [(&str, u8); 7] =
+    [("Srgb", 13), ("Linear", 8), ("Bt709", 1), ("Gamma22", 4), ("Gamma28", 5), ("Pq", 16), ("Hlg", 18)];
+
+/// The primaries' code points.
+const PRIMARIES: [u8; 3] = [1, 12, 9];
 
 /// [`pixels`] where NULL means that there is none.
 ///
@@ -118,11 +179,16 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
     let (channels, depth) = format(image.format).ok_or_else(|| {
         argument(format!("format is {}, which is no DERUST_FORMAT_ constant", image.format))
     })?;
-    let transfer = match image.transfer {
-        DERUST_TRANSFER_SRGB => Transfer::Srgb,
-        DERUST_TRANSFER_LINEAR => Transfer::Linear,
-        other => return Err(argument(format!("transfer is {other}, which is no DERUST_TRANSFER_ constant"))),
-    };
+    let named = usize::try_from(image.transfer).ok().filter(|transfer| *transfer < TRANSFERS.len());
+    if named.is_none() {
+        let text = format!("transfer is {}, which is no DERUST_TRANSFER_ constant", image.transfer);
+        return Err(argument(text));
+    }
+    if !(DERUST_PRIMARIES_BT709..=DERUST_PRIMARIES_BT2020).contains(&image.primaries) {
+        let text = format!("primaries is {}, which is no DERUST_PRIMARIES_ constant", image.primaries);
+        return Err(argument(text));
+    }
+    let transfer = if image.transfer == DERUST_TRANSFER_LINEAR { Transfer::Linear } else { Transfer::Srgb };
     let alpha = match image.alpha {
         DERUST_ALPHA_STRAIGHT => AlphaKind::Straight,
         DERUST_ALPHA_PREMULTIPLIED => AlphaKind::Premultiplied,
@@ -182,8 +248,14 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
         alpha: if channels.count() == 4 { alpha } else { AlphaKind::Straight },
         region: Some(region),
     };
+    let said = Said {
+        encoding: (image.transfer, image.primaries),
+        white_level: image.white_level,
+        ..Said::default()
+    };
     Ok(Pixels {
         name: name.into(),
+        said,
         // Within the buffer, as was just checked.
         start: image.data.cast::<u8>().wrapping_add(start as usize),
         length: (end - start) as usize,
@@ -213,6 +285,64 @@ fn region(image: &Image) -> Result<Region, String> {
 }
 
 impl Pixels {
+    /// Reads what the values mean.
+    ///
+    /// # Safety
+    /// The profile, where there is one, has as many bytes as it says.
+    unsafe fn read_meaning(&mut self, image: &Image) -> Result<(), Failure> {
+        let white = image.white_level;
+        if !(white.is_finite() && white >= 0.0) {
+            let text =
+                format!("{}.white_level is {white}; it is above 0, or 0 for the format's own", self.name);
+            return Err(Failure::argument(text));
+        }
+        let gray = self.layout.channels == Channels::Gray;
+        let (transfer, primaries) = self.said.encoding;
+        let profile = match (image.icc_profile.is_null(), image.icc_profile_size) {
+            (true, 0) if (0..=1).contains(&transfer) && primaries == 0 => None,
+            (true, 0) => {
+                let points = (PRIMARIES[primaries as usize], TRANSFERS[transfer as usize].1);
+                Profile::from_code_points(points.0, points.1)
+                    .map_err(|error| Failure::argument(format!("{}: {error}", self.name)))?
+            }
+            (true, size) => {
+                let text = format!("{}.icc_profile is NULL, but icc_profile_size is {size}", self.name);
+                return Err(Failure::argument(text));
+            }
+            (false, _) if (transfer, primaries) != (0, 0) => {
+                let text = format!(
+                    "{0}.icc_profile is set, and so is {0}.transfer or primaries; leave them at 0, the profile says both",
+                    self.name
+                );
+                return Err(Failure::argument(text));
+            }
+            (false, size @ 1..=LARGEST_PROFILE) => {
+                let mut bytes = Vec::new();
+                reserve(&mut bytes, size as usize)?;
+                // SAFETY: this function's promise.
+                bytes.extend_from_slice(unsafe {
+                    slice::from_raw_parts(image.icc_profile.cast::<u8>(), size as usize)
+                });
+                let profile = Profile::from_icc(&bytes, gray).map_err(|error| {
+                    Failure::new(DERUST_ERROR_IMAGE, format!("{}.icc_profile: {error}", self.name))
+                })?;
+                self.said.icc = Some(bytes);
+                profile
+            }
+            (false, size) => {
+                let text = format!(
+                    "{}.icc_profile_size is {size}; 1 to {LARGEST_PROFILE} bytes are possible",
+                    self.name
+                );
+                return Err(Failure::argument(text));
+            }
+        };
+        if profile.is_some() || white > 0.0 {
+            self.said.meaning = Some(Meaning { white_level: (white > 0.0).then_some(white), profile });
+        }
+        Ok(())
+    }
+
     /// Width and height of the region.
     pub(crate) fn size(&self) -> (u32, u32) {
         self.layout.region.map_or((self.layout.width, self.layout.height), |r| (r.width, r.height))
@@ -261,10 +391,18 @@ impl Pixels {
         // SAFETY: the caller lends `data_size` bytes for the call, in which these lie; nothing writes to them while
         // they are read, which `apart` has checked for the call's own outputs and the caller promises for the rest.
         let row = |row: Range<usize>| unsafe { slice::from_raw_parts(self.start.add(row.start), row.len()) };
-        Ok(Lent { rows: self.collect(row)?, layout: self.layout })
+        let rows = self.collect(row)?;
+        Ok(Lent { rows, layout: self.layout, meaning: self.said.meaning.as_ref(), within: self.within()? })
     }
 
-    /// The pixels, to write.
+    /// What of the pixels counts.
+    fn within(&self) -> Result<Option<(Vec<&[u8]>, Layout)>, Failure> {
+        let Some(mask) = &self.said.region_mask else { return Ok(None) };
+        let Lent { rows, layout, .. } = mask.lend()?;
+        Ok(Some((rows, layout)))
+    }
+
+    /// The pixels, to write values that mean themselves.
     ///
     /// # Safety
     /// Nothing else of this call uses the bytes of the region's rows as long as the answer lives.
@@ -273,7 +411,22 @@ impl Pixels {
         // one picture share nothing with one another.
         let row =
             |row: Range<usize>| unsafe { slice::from_raw_parts_mut(self.start.add(row.start), row.len()) };
-        Ok(LentMut { rows: self.collect(row)?, layout: self.layout })
+        Ok(LentMut { rows: self.collect(row)?, layout: self.layout, meaning: None, within: None })
+    }
+
+    /// The pixels, to write values that mean what those of `image` do, where those of `image` count.
+    ///
+    /// # Safety
+    /// See [`Pixels::lend_mut`].
+    pub(crate) unsafe fn lend_mut_as<'a>(&'a self, image: &'a Pixels) -> Result<LentMut<'a>, Failure> {
+        // SAFETY: this function's promise.
+        let lent = unsafe { self.lend_mut() }?;
+        Ok(LentMut { meaning: image.said.meaning.as_ref(), within: image.within()?, ..lent })
+    }
+
+    /// What says which pixels count.
+    pub(crate) fn region_mask(&self) -> Option<&Pixels> {
+        self.said.region_mask.as_deref()
     }
 
     fn collect<T>(&self, row: impl Fn(Range<usize>) -> T) -> Result<Vec<T>, Failure> {
@@ -334,10 +487,21 @@ impl Pixels {
         })
     }
 
-    /// Refuses an image that is not gray.
+    /// Refuses an image that is not gray, or whose values mean something else than themselves.
     pub(crate) fn must_be_gray(&self) -> Result<(), Failure> {
         if self.layout.channels == Channels::Gray {
-            return Ok(());
+            let said = &self.said;
+            let what = if said.icc.is_some() {
+                "icc_profile"
+            } else if said.white_level != 0.0 {
+                "white_level"
+            } else if said.region_mask.is_some() {
+                "region_mask"
+            } else {
+                return Ok(());
+            };
+            let text = format!("{}.{what} is set; masks and probabilities have none", self.name);
+            return Err(Failure::new(DERUST_ERROR_FORMAT, text));
         }
         Err(Failure::new(
             DERUST_ERROR_FORMAT,
@@ -375,8 +539,28 @@ impl Pixels {
         };
         let (own, others) = (&self.layout, &image.layout);
         alike("format", self.format().to_string(), image.format().to_string())?;
-        alike("transfer", format!("{:?}", own.transfer), format!("{:?}", others.transfer))?;
-        alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))
+        let name = |said: &Said| TRANSFERS[said.encoding.0 as usize].0.to_owned();
+        alike("transfer", name(&self.said), name(&image.said))?;
+        alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))?;
+        // What is not said again is as the image has it.
+        let (own, others) = (&self.said, &image.said);
+        if own.encoding.1 != 0 {
+            alike("primaries", own.encoding.1.to_string(), others.encoding.1.to_string())?;
+        }
+        if own.white_level != 0.0 {
+            alike("white_level", own.white_level.to_string(), others.white_level.to_string())?;
+        }
+        let size = |icc: &Option<Vec<u8>>| format!("one of {} bytes", icc.as_ref().map_or(0, Vec::len));
+        if own.icc.is_some() && own.icc != others.icc {
+            let other =
+                if size(&own.icc) == size(&others.icc) { "another one".into() } else { size(&others.icc) };
+            alike("icc_profile", size(&own.icc), other)?;
+        }
+        match (&own.region_mask, &others.region_mask) {
+            (None, _) => Ok(()),
+            (Some(own), Some(other)) if own.is(other) => Ok(()),
+            _ => alike("region_mask", "another one".into(), "not".into()),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {

@@ -78,6 +78,9 @@ impl Job {
     pub(crate) fn check(&self, mask: Option<&Pixels>) -> Result<(), Failure> {
         self.output.must_be_like(&self.image)?;
         self.output.same_or_apart(&self.image)?;
+        if let Some(mask) = self.image.region_mask() {
+            self.output.apart(mask)?;
+        }
         if let Some(mask) = mask {
             mask.must_have_size(self.image.size(), self.image.name())?;
             self.output.apart(mask)?;
@@ -112,7 +115,7 @@ impl Job {
         let in_place = self.output.is(&self.image);
         // SAFETY: nobody reads these bytes meanwhile: where the output is the image itself, the image's own view is
         // not used any more, and else they share nothing with any other image (`check` and the caller of `run`).
-        let mut lent = unsafe { self.output.lend_mut() }?;
+        let mut lent = unsafe { self.output.lend_mut_as(&self.image) }?;
         let mut target = lent.picture()?;
         if !in_place {
             target.copy_from(&self.image.lend()?.picture()?)?;

@@ -106,6 +106,9 @@ impl Job {
             output.must_be_gray()?;
             output.must_have_size(self.image.size(), self.image.name())?;
             output.apart(&self.image)?;
+            if let Some(mask) = self.image.region_mask() {
+                output.apart(mask)?;
+            }
         }
         match (&self.mask, &self.probability) {
             (Some(mask), Some(probability)) => probability.apart(mask),

@@ -25,7 +25,7 @@ fn trailer() -> String {
     let mut text =
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
     let initialisers: [(&str, &str, &str); 11] = [
-        ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"),
+        ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0"),
         (
             "ENGINE_OPTIONS",
             "engine_options",
@@ -90,6 +90,8 @@ fn generated() -> String {
 /// Types by their short names, comments of one line on one line, no more than one empty line.
 fn tidy(text: &str) -> String {
     let text = text.replace("struct derust_", "derust_").replace("typedef derust_", "typedef struct derust_");
+    // Inside of a struct its short name is not known yet.
+    let text = text.replace("    const derust_image *region_mask;", "    const struct derust_image *region_mask;");
     // What Rust calls safety is what C expects of every caller.
     let text = text.replace("# Safety\n", "The caller sees to it:\n");
     let mut lines: Vec<String> = Vec::new();

@@ -50,7 +50,7 @@ pub use cancel::Cancel;
 pub use canvas::Canvas;
 pub use engine::{Engine, SegmentOutputs};
 pub use error::{Error, ErrorKind, LibraryError};
-pub use image::{Alpha, Format, Image, ImageMut, Layout, Rectangle, Sample, Transfer};
+pub use image::{Alpha, Format, Image, ImageMut, Layout, Primaries, Rectangle, Sample, Transfer};
 pub use info::{CallInfo, Caution};
 pub use inventory::{DeviceInfo, Filter, ModelInfo, RuntimeInfo};
 pub use library::{file_names, load, load_from, path, version};

@@ -52,6 +52,7 @@ void finding(void);
 void formats(void);
 void judging(void);
 void removing(void);
+void meanings(void);
 void halves(void);
 void composing(void);
 void batches(void);

@@ -287,6 +287,116 @@ void removing(void) {
     derust_engine_free(engine);
 }
 
+/* What pictures say of themselves: which pixels count, which number is white, what curve the values have. */
+void meanings(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED), *before = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *region_data = zeros(PIXELS), *mask_data = zeros(PIXELS), *output_data = zeros(PIXELS * 3);
+    uint16_t *wide = (uint16_t *)zeros(PIXELS * 6), *wide_output = (uint16_t *)zeros(PIXELS * 6);
+    float *floats = (float *)zeros(PIXELS * 12);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(output_data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image region = picture(region_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_report *report = NULL;
+    derust_analysis *analysis = NULL;
+    derust_summary summary = DERUST_SUMMARY_INIT;
+    derust_compose_options compose = DERUST_COMPOSE_OPTIONS_INIT;
+    derust_status unjudgeable = DERUST_ERROR_UNJUDGEABLE;
+    /* Only the right part counts; anything but 0 says so. */
+    enum { FIRST = 20 };
+    for (int i = 0; i < PIXELS; i++) {
+        region_data[i] = i % WIDTH >= FIRST;
+    }
+    image.region_mask = &region;
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, &report, &error));
+    OK(derust_report_summary(report, &summary, &error));
+    CHECK(summary.pixels == (WIDTH - FIRST) * HEIGHT && summary.rust_pixels == (RED - FIRST) * HEIGHT);
+    derust_report_free(report);
+    for (int i = 0; i < PIXELS; i++) {
+        CHECK(mask_data[i] == (i % WIDTH >= FIRST && i % WIDTH < RED ? 255 : 0));
+    }
+    OK(derust_remove(engine, &image, NULL, &output, &error));
+    OK(derust_analyse_remove(engine, &image, NULL, &analysis, &error));
+    OK(derust_remove(engine, &image, NULL, &image, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        const int changes = i % WIDTH >= FIRST && i % WIDTH < RED - EDGE;
+        CHECK(!changes || output_data[3 * i] < 100);
+        CHECK(i % WIDTH >= FIRST || memcmp(output_data + 3 * i, before + 3 * i, 3) == 0);
+    }
+    CHECK(memcmp(data, output_data, PIXELS * 3) == 0);
+    memcpy(data, before, PIXELS * 3);
+    OK(derust_compose(analysis, &image, &compose, &image, &error));
+    CHECK(memcmp(data, output_data, PIXELS * 3) == 0);
+    derust_analysis_free(analysis);
+    memcpy(data, before, PIXELS * 3);
+    /* Nothing counts. */
+    memset(region_data, 0, PIXELS);
+    REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error), unjudgeable, "outside of the region");
+
+    /* 12 bits in 16. */
+    for (int i = 0; i < PIXELS * 3; i++) {
+        wide[i] = (uint16_t)(before[i] * 4095 / 255);
+        floats[i] = before[i];
+    }
+    image = picture(wide, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U16, 6);
+    output = picture(wide_output, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U16, 6);
+    REFUSED(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error), unjudgeable, "cameras with 12 bits do");
+    image.white_level = 4095;
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    OK(derust_remove(engine, &image, NULL, &output, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        CHECK(mask_data[i] == (i % WIDTH < RED ? 255 : 0));
+        CHECK(i % WIDTH >= RED - EDGE || (wide_output[3 * i] < 1600 && wide_output[3 * i] > 0));
+    }
+    image = picture(floats, WIDTH, HEIGHT, DERUST_FORMAT_RGB_F32, 12);
+    REFUSED(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error), unjudgeable, "beyond black and white");
+    image.white_level = 255;
+    memset(mask_data, 0, PIXELS);
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    CHECK(mask_data[0] == 255 && mask_data[WIDTH - 1] == 0);
+
+    /* Values of other curves are other light: 0.5 seems brighter where the curve is flatter. */
+    const int32_t transfers[6] = {DERUST_TRANSFER_GAMMA_28, DERUST_TRANSFER_SRGB, DERUST_TRANSFER_GAMMA_22,
+                                  DERUST_TRANSFER_BT709, DERUST_TRANSFER_LINEAR, DERUST_TRANSFER_PQ};
+    float *probability_data = (float *)zeros(PIXELS * sizeof(float));
+    derust_image probability = picture(probability_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_F32, 4);
+    float last = 0;
+    for (int i = 0; i < PIXELS; i++) {
+        floats[3 * i] = 0.5f;
+        floats[3 * i + 1] = floats[3 * i + 2] = 0;
+    }
+    image.white_level = 0;
+    for (int i = 0; i < 6; i++) {
+        image.transfer = transfers[i];
+        OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+        const float now = probability_data[WIDTH * HEIGHT / 2 + WIDTH / 2];
+        CHECK(transfers[i] == DERUST_TRANSFER_PQ ? now < last : now > last);
+        CHECK(transfers[i] != DERUST_TRANSFER_SRGB || (now > 0.499f && now < 0.501f));
+        last = now;
+    }
+    /* A red of other primaries is more than sRGB's. */
+    image.transfer = DERUST_TRANSFER_LINEAR;
+    OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+    last = probability_data[PIXELS / 2];
+    for (int32_t primaries = DERUST_PRIMARIES_P3; primaries <= DERUST_PRIMARIES_BT2020; primaries++) {
+        image.primaries = primaries;
+        OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+        CHECK(probability_data[PIXELS / 2] > last);
+        last = probability_data[PIXELS / 2];
+    }
+    free(data);
+    free(before);
+    free(region_data);
+    free(mask_data);
+    free(output_data);
+    free(wide);
+    free(wide_output);
+    free(floats);
+    free(probability_data);
+    derust_engine_free(engine);
+}
+
 /* The halves of a stereo frame lie among one another in memory and share no pixel. */
 void halves(void) {
     for (uint32_t sessions = 1; sessions <= 3; sessions += 2) {

@@ -19,6 +19,7 @@ static const struct program programs[] = {
     {"formats", formats},
     {"judging", judging},
     {"removing", removing},
+    {"meanings", meanings},
     {"halves", halves},
     {"composing", composing},
     {"batches", batches},

@@ -303,6 +303,38 @@ CASE(regions_of_larger_mats_are_read_and_written_where_they_lie) {
     }
 }
 
+CASE(what_is_said_of_pixels_counts) {
+    const cv::Mat input = picture(CV_8U, 3);
+    cv::Mat counts = mask_of(cv::Rect(RED.x + 5, 0, SIZE.width - RED.x - 5, SIZE.height)) / 255, output = input.clone();
+    const derust_image counting = cvx::view(counts).c();
+    auto described = cvx::view(input);
+    described.region_mask = &counting;
+    CHECK_EQUAL(engine().segment(described).summary().pixels, std::uint64_t(cv::countNonZero(counts)));
+    CHECK_EQUAL(engine().segment(described).summary().rust_pixels, std::uint64_t((RED.width - 5) * RED.height));
+    engine().remove(described, cvx::target(output));
+    CHECK(same(output.colRange(0, RED.x + 5), input.colRange(0, RED.x + 5)) && !same(output, input));
+
+    cv::Mat twelve, mask(SIZE, CV_8U);
+    input.convertTo(twelve, CV_16U, 16);
+    described = cvx::view(twelve);
+    FAILS(DERUST_ERROR_UNJUDGEABLE, ({"12 bits"}), engine().segment(described));
+    described.white_level = 4095;
+    engine().segment(described, {cvx::target(mask), {}});
+    CHECK(same(mask, mask_of(RED)));
+
+    described = cvx::view(input);
+    cv::Mat plain(SIZE, CV_32F), stronger(SIZE, CV_32F);
+    engine().segment(described, {{}, cvx::target(plain)});
+    described.primaries = derust::primaries::bt2020;
+    engine().segment(described, {{}, cvx::target(stronger)});
+    CHECK(stronger.at<float>(RED.y + 2, RED.x + 2) > plain.at<float>(RED.y + 2, RED.x + 2));
+    described.icc_profile = "no profile";
+    described.icc_profile_size = 10;
+    FAILS(DERUST_ERROR_ARGUMENT, ({"the profile says both"}), engine().segment(described));
+    described.primaries = derust::primaries::bt709;
+    FAILS(DERUST_ERROR_IMAGE, ({"colour profile is broken"}), engine().segment(described));
+}
+
 CASE(halves_of_a_stereo_frame_are_apart) {
     cv::Mat frame(SIZE.height, 2 * SIZE.width, CV_8UC3), masks(frame.size(), CV_8U, cv::Scalar(77)), expected;
     cv::Mat left = frame.colRange(0, SIZE.width), right = frame.colRange(SIZE.width, 2 * SIZE.width);

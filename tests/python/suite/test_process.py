@@ -215,6 +215,9 @@ def test_the_structs_and_functions_are_those_of_the_header():
     assert {name: number for name, number in constants.items() if name.startswith("CAUTION_")} == {
         f"CAUTION_{(word or 'none').upper()}": number for number, word in _abi.CAUTIONS.items()
     }
+    for ours, group in ((_abi.TRANSFERS, "TRANSFER_"), (_abi.PRIMARIES, "PRIMARIES_")):
+        theirs = {name[len(group) :].replace("_", "").lower(): number for name, number in constants.items() if name.startswith(group)}
+        assert ours == theirs
     words = {1: {"rgb": "GRAY", "bgr": "GRAY"}, 3: {"rgb": "RGB", "bgr": "BGR"}, 4: {"rgb": "RGBA", "bgr": "BGRA"}}
     depths = {"uint8": "U8", "uint16": "U16", "float32": "F32"}
     for (channels, order, depth), number in _abi.FORMAT.items():

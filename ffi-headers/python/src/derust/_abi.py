@@ -52,8 +52,8 @@ FORMAT = {
     for step, depth in enumerate(_DEPTHS)
 }
 
-TRANSFER_SRGB = 0
-TRANSFER_LINEAR = 1
+TRANSFERS = {"srgb": 0, "linear": 1, "bt709": 2, "gamma22": 3, "gamma28": 4, "pq": 5, "hlg": 6}
+PRIMARIES = {"bt709": 0, "p3": 1, "bt2020": 2}
 ALPHA_STRAIGHT = 0
 ALPHA_PREMULTIPLIED = 1
 
@@ -87,24 +87,32 @@ class _Sized(ctypes.Structure):
 
 
 class Image(_Sized):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("format", c_int32),
-        ("data", c_void_p),
-        ("data_size", c_uint64),
-        ("offset", c_uint64),
-        ("width", c_uint32),
-        ("height", c_uint32),
-        ("row_stride", c_int64),
-        ("pixel_stride", c_uint32),
-        ("transfer", c_int32),
-        ("alpha", c_int32),
-        ("region_x", c_uint32),
-        ("region_y", c_uint32),
-        ("region_width", c_uint32),
-        ("region_height", c_uint32),
-        ("reserved", c_uint32),
-    ]
+    pass
+
+
+Image._fields_ = [
+    ("struct_size", c_uint32),
+    ("format", c_int32),
+    ("data", c_void_p),
+    ("data_size", c_uint64),
+    ("offset", c_uint64),
+    ("width", c_uint32),
+    ("height", c_uint32),
+    ("row_stride", c_int64),
+    ("pixel_stride", c_uint32),
+    ("transfer", c_int32),
+    ("alpha", c_int32),
+    ("region_x", c_uint32),
+    ("region_y", c_uint32),
+    ("region_width", c_uint32),
+    ("region_height", c_uint32),
+    ("reserved", c_uint32),
+    ("region_mask", POINTER(Image)),
+    ("icc_profile", c_char_p),
+    ("icc_profile_size", c_uint64),
+    ("white_level", c_float),
+    ("primaries", c_int32),
+]
 
 
 class EngineOptions(_Sized):

@@ -15,7 +15,7 @@ from ._handle import Handle, freed_on_failure, refuse_pickling
 from ._info import CallInfo, Told
 from ._inventory import Device, Model, Runtime
 from ._library import call, library, text
-from ._pixels import Pixels, Rectangle, gray_input, gray_output, like_output, pointers
+from ._pixels import Pixels, Region, gray_input, gray_output, like_output, pointers
 from ._removal import Removal
 from ._report import Report
 from ._segmentation import Analysis, Segmentation
@@ -123,13 +123,17 @@ class Engine:
         contours: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[CallInfo] = None,
     ) -> Segmentation:
         """Finds the rust in a picture.
@@ -143,7 +147,9 @@ class Engine:
             contours: whether every region of the report has its contour.
             model: name of the model; `None`: the one that serves.
             scale: ``"model"``: look at the picture at the size that the model knows; ``"native"``: as it is, in tiles.
-            region: (x, y, width, height) in pixels: the part to look at. Outputs and regions have its size and origin.
+            region: (x, y, width, height) in pixels: the part to look at; outputs and regions have its size and origin.
+                Or a gray array of the picture's size: pixels that are 0 in it do not count; they are in no number of the
+                report and never rust.
             rgb: colours are in the order red, green, blue.
             linear: values are proportional to light instead of sRGB-encoded.
             premultiplied: colours are multiplied by alpha.
@@ -152,6 +158,12 @@ class Engine:
             cancel: stops the call from another thread.
             judge_anyway: look at a picture that cannot be judged all the same; what is said of it may mean nothing.
             info: gets what the call says of itself.
+            white: the value that is white, such as 4095 for cameras that put 12 bits into 16; `None`: the greatest of the
+                dtype, 1 for floats.
+            icc: an ICC profile, in place of `transfer` and `primaries`.
+            transfer: how values encode light: ``"srgb"``, ``"linear"``, ``"bt709"``, ``"gamma22"``, ``"gamma28"``,
+                ``"pq"`` or ``"hlg"``.
+            primaries: what red, green and blue are: ``"bt709"`` (sRGB's), ``"p3"`` or ``"bt2020"``.
 
         Raises:
             UnjudgeableError: the picture is gray or next to black, its numbers are not what they are said to be, or
@@ -159,7 +171,8 @@ class Engine:
             Cancelled: progress or cancel stopped the call.
             Error: see its other subclasses.
         """
-        source = Pixels(image, "image", rgb=rgb, linear=linear, premultiplied=premultiplied, region=region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
+        source = Pixels(image, "image", **layout)
         told = Told(info)
         mask_pixels = gray_output(mask, "mask", source.size, np.uint8)
         probability_pixels = gray_output(probability, "probability", source.size, np.float32)
@@ -195,13 +208,17 @@ class Engine:
         plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[CallInfo] = None,
     ) -> np.ndarray:
         """Takes the rust out of a picture. Where there is none, pixels stay bit for bit the same.
@@ -213,8 +230,9 @@ class Engine:
             strength: 0 (the picture as it was) to 1.
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
             plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
-            region: the part to work on; the rest of the result is the picture's.
-            model, scale, rgb, linear, premultiplied, progress, cancel, judge_anyway, info: see `segment`.
+            region: the part to work on, as in `segment`; the rest of the result is the picture's.
+            model, scale, rgb, linear, premultiplied, progress, cancel, judge_anyway, info, white, icc, transfer,
+                primaries: see `segment`.
 
         Returns:
             `out`, or a new array of the picture's shape and dtype.
@@ -224,7 +242,7 @@ class Engine:
             Cancelled: progress or cancel stopped the call.
             Error: see its other subclasses.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
         told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
@@ -268,6 +286,10 @@ class Engine:
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[List[CallInfo]] = None,
     ) -> List[Segmentation]:
         """`segment` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
@@ -275,7 +297,7 @@ class Engine:
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
-        layout = _layout(rgb, linear, premultiplied, None)
+        layout = _layout(rgb, linear, premultiplied, None, white, icc, transfer, primaries)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
         told = Told(info, len(sources))
         masks = [gray_output(bool(mask), "mask", source.size, np.uint8) for source in sources]
@@ -336,6 +358,10 @@ class Engine:
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[List[CallInfo]] = None,
     ) -> List[np.ndarray]:
         """`remove` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
@@ -343,7 +369,7 @@ class Engine:
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
-        layout = _layout(rgb, linear, premultiplied, None)
+        layout = _layout(rgb, linear, premultiplied, None, white, icc, transfer, primaries)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
         told = Told(info, len(sources))
         targets = [like_output(None, source, **layout) for source in sources]
@@ -378,20 +404,24 @@ class Engine:
         threshold: Optional[float] = None,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[CallInfo] = None,
     ) -> Analysis:
         """Looks for rust once, for masks at several thresholds, overlays and reports that cost no inference.
 
         Arguments and errors as in `segment`.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
         told = Told(info)
         lib = library()
@@ -421,20 +451,24 @@ class Engine:
         plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         info: Optional[CallInfo] = None,
     ) -> Removal:
         """Runs the network once, for results at several strengths that cost no inference.
 
         Arguments and errors as in `remove`.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
         told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
@@ -503,8 +537,26 @@ class Engine:
     __reduce__ = refuse_pickling
 
 
-def _layout(rgb: bool, linear: bool, premultiplied: bool, region: Optional[Rectangle]) -> Dict[str, Any]:
-    return {"rgb": rgb, "linear": linear, "premultiplied": premultiplied, "region": region}
+def _layout(
+    rgb: bool,
+    linear: bool,
+    premultiplied: bool,
+    region: Optional[Region],
+    white: Optional[float],
+    icc: Optional[bytes],
+    transfer: Optional[str],
+    primaries: str,
+) -> Dict[str, Any]:
+    return {
+        "rgb": rgb,
+        "linear": linear,
+        "premultiplied": premultiplied,
+        "region": region,
+        "white": white,
+        "icc": icc,
+        "transfer": transfer,
+        "primaries": primaries,
+    }
 
 
 def _reference(pixels: Optional[Pixels]) -> Any:

@@ -300,6 +300,56 @@ fn a_dark_picture_is_warned_of() {
 }
 
 #[test]
+fn what_is_said_of_pixels_counts() {
+    let pixels = picture();
+    let found = |image: Image<'_>| {
+        let report = engine().segment(&image, Default::default(), Default::default());
+        report.map(|report| (report.summary().pixels, report.summary().rust_pixels))
+    };
+    // Only columns from 10 on count.
+    let counts: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| u8::from(i % WIDTH >= 10)).collect();
+    let mask = Image::new(&counts, gray());
+    assert_eq!(found(image(&pixels).within(&mask).unwrap()).unwrap(), (900, 160));
+    let mut output = pixels.clone();
+    let mut target = ImageMut::new(&mut output, layout()).within(&mask).unwrap();
+    engine().remove_in_place(&mut target, Default::default()).unwrap();
+    for (i, (after, before)) in output.chunks(3).zip(pixels.chunks(3)).enumerate() {
+        let (x, y) = (i as u32 % WIDTH, i as u32 / WIDTH);
+        assert_eq!(after != before, is_red(x, y) && x >= 10, "{x}, {y}");
+    }
+    let small = [255u8; 12];
+    let small = Image::new(&small, Layout::new(4, 3, Format::GrayU8));
+    let error = found(image(&pixels).within(&small).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("image.region_mask has 4 x 3 pixels"), "{error}");
+
+    let twelve: Vec<u16> = pixels.iter().map(|value| u16::from(*value) * 16).collect();
+    let deep = Layout::new(WIDTH, HEIGHT, Format::RgbU16);
+    assert_eq!(found(Image::new(&twelve, deep)).unwrap_err().kind(), ErrorKind::Unjudgeable);
+    let said = Layout { white_level: Some(4095.0), ..deep };
+    assert_eq!(found(Image::new(&twelve, said)).unwrap(), (1200, 200));
+    let nothing = found(Image::new(&twelve, Layout { white_level: Some(0.0), ..deep })).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::Image);
+
+    // Adobe RGB's colours are stronger than sRGB's of the same numbers.
+    let adobe = derust_engine::pixels::Profile::adobe_rgb().unwrap();
+    let mut probability = vec![0.0f32; 1200];
+    let mut at = |image: Image<'_>| {
+        let outputs = SegmentOutputs {
+            probability: Some(ImageMut::new(&mut probability, Layout::new(WIDTH, HEIGHT, Format::GrayF32))),
+            ..Default::default()
+        };
+        engine().segment(&image, outputs, Default::default()).unwrap();
+        probability[(RED.1 * WIDTH + RED.0) as usize]
+    };
+    let plain = at(image(&pixels));
+    assert!(at(image(&pixels).with_profile(adobe.icc())) > plain + 0.01);
+    assert!(at(Image::new(&pixels, Layout { primaries: Primaries::Bt2020, ..layout() })) > plain + 0.01);
+    let linear = Layout { transfer: Transfer::Linear, ..layout() };
+    let both = found(Image::new(&pixels, linear).with_profile(adobe.icc())).unwrap_err();
+    assert!(both.to_string().contains("the profile says both"), "{both}");
+}
+
+#[test]
 fn a_region_is_looked_at_alone() {
     let mut pixels = picture();
     let region = Rectangle { x: 10, y: 0, width: 5, height: HEIGHT };

@@ -16,12 +16,15 @@ pub struct Meaning {
     pub profile: Option<Profile>,
 }
 
+/// From which value on a mask's pixel is white.
+const HALF: f32 = 0.5;
+
 /// What a host says about a picture beside its layout.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said<'a> {
     meaning: Option<&'a Meaning>,
-    /// A mask of the region's size: its pixels of at least one half count.
-    within: Option<(Data<'a>, Grid)>,
+    /// A mask of the region's size, and the least value of its pixels that count.
+    within: Option<(Data<'a>, Grid, f32)>,
 }
 
 impl<'a> Picture<'a> {
@@ -36,7 +39,16 @@ impl<'a> Picture<'a> {
     /// # Errors
     /// When the mask has another size than the picture's region.
     pub fn within(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
-        self.said.within = Some(checked(self.size(), mask)?);
+        self.said.within = Some(checked(self.size(), mask, HALF)?);
+        Ok(self)
+    }
+
+    /// The same pixels, of which only those count and change that are not black in `mask`.
+    ///
+    /// # Errors
+    /// When the mask has another size than the picture's region.
+    pub fn within_any(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
+        self.said.within = Some(checked(self.size(), mask, f32::MIN_POSITIVE)?);
         Ok(self)
     }
 
@@ -55,10 +67,10 @@ impl<'a> Picture<'a> {
             Depth::U16 => valid::<u16>(layout, bytes, out),
             Depth::F32 => valid::<f32>(layout, bytes, out),
         }
-        if let Some((data, grid)) = self.said.within {
+        if let Some((data, grid, least)) = self.said.within {
             let mut inside = vec![0.0; out.len()];
             Picture { data, grid, said: Said::default() }.read_coverage(y, &mut inside);
-            out.iter_mut().zip(inside).for_each(|(valid, inside)| *valid &= inside >= 0.5);
+            out.iter_mut().zip(inside).for_each(|(valid, inside)| *valid &= inside >= least);
         }
     }
 
@@ -106,7 +118,16 @@ impl<'a> PictureMut<'a> {
     /// # Errors
     /// When the mask has another size than the picture's region.
     pub fn within(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
-        self.said.within = Some(checked(self.size(), mask)?);
+        self.said.within = Some(checked(self.size(), mask, HALF)?);
+        Ok(self)
+    }
+
+    /// See [`Picture::within_any`].
+    ///
+    /// # Errors
+    /// When the mask has another size than the picture's region.
+    pub fn within_any(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
+        self.said.within = Some(checked(self.size(), mask, f32::MIN_POSITIVE)?);
         Ok(self)
     }
 
@@ -122,10 +143,14 @@ impl<'a> PictureMut<'a> {
     }
 }
 
-fn checked<'a>(needed: (u32, u32), mask: &Picture<'a>) -> Result<(Data<'a>, Grid), PixelsError> {
+fn checked<'a>(
+    needed: (u32, u32),
+    mask: &Picture<'a>,
+    least: f32,
+) -> Result<(Data<'a>, Grid, f32), PixelsError> {
     let got = mask.size();
     if got == needed {
-        Ok((mask.data, mask.grid))
+        Ok((mask.data, mask.grid, least))
     } else {
         Err(PixelsError::Size { what: "region mask", got, needed })
     }

@@ -29,7 +29,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
     let checks = layouts! {
         Image = "derust_image" {
             struct_size, format, data, data_size, offset, width, height, row_stride, pixel_stride, transfer, alpha,
-            region_x, region_y, region_width, region_height, reserved
+            region_x, region_y, region_width, region_height, reserved, region_mask, icc_profile, icc_profile_size,
+            white_level, primaries
         };
         EngineOptions = "derust_engine_options" {
             struct_size, device, device_id, threads, sessions, model_folder_count, model_folders, only_these_folders,
@@ -75,6 +76,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             "-Wall",
             "-Wextra",
             "-Wpedantic",
+            "-Wshadow",
+            "-Wconversion",
             "-Werror",
             "-fsyntax-only",
             "-I",

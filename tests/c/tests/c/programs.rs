@@ -71,6 +71,7 @@ programs! {
     every_format_is_read_and_written: "formats";
     what_cannot_be_judged_is_refused: "judging";
     rust_is_removed: "removing";
+    what_pictures_say_of_themselves_counts: "meanings";
     halves_of_one_buffer_are_apart: "halves";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
