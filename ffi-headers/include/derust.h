@@ -433,8 +433,11 @@ typedef struct derust_segment_options {
      * refused with DERUST_ERROR_UNJUDGEABLE.
      */
     uint32_t judge_anyway;
-    /** 0. */
-    uint32_t reserved;
+    /**
+     * Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+     * waits for; 0: it has no limit. A batch has it as a whole.
+     */
+    uint32_t timeout_ms;
     /**
      * Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
      * there are images, one behind the other and all of one size.
@@ -471,8 +474,11 @@ typedef struct derust_remove_options {
      * a mask stands in for what the network finds.
      */
     uint32_t judge_anyway;
-    /** 0. */
-    uint32_t reserved_2;
+    /**
+     * Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+     * waits for; 0: it has no limit. A batch has it as a whole.
+     */
+    uint32_t timeout_ms;
     /**
      * Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
      * there are images, one behind the other and all of one size.
@@ -501,6 +507,10 @@ typedef struct derust_compose_options {
     void *progress_user_data;
     /** Stops the call; may be NULL. */
     const derust_cancel *cancel;
+    /** Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT; 0: it has no limit. */
+    uint32_t timeout_ms;
+    /** 0. */
+    uint32_t reserved;
 } derust_compose_options;
 
 /** The picture as a whole. Begin with DERUST_SUMMARY_INIT. */
@@ -596,6 +606,12 @@ typedef struct derust_region {
  * it counts. That is not the same as a picture without rust. options.judge_anyway looks at it all the same.
  */
 #define DERUST_ERROR_UNJUDGEABLE 13
+
+/**
+ * The time that the call was given, options.timeout_ms, is over. What is in the outputs is unspecified; the engine works
+ * on.
+ */
+#define DERUST_ERROR_TIMEOUT 14
 
 #ifdef __cplusplus
 extern "C" {
@@ -803,7 +819,7 @@ void derust_cancel_free(derust_cancel *cancel);
  * one another. `report` gets a report, freed with derust_report_free(). Each of the three may be NULL; with all of
  * them NULL the network runs, which warms it up.
  *
- * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _UNJUDGEABLE, and those of every
+ * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
  * call.
  *
  * The caller sees to it:
@@ -826,7 +842,7 @@ derust_status derust_segment(derust_engine *engine,
  * own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
  * it. Where nothing is removed, pixels are bit for bit those of the image.
  *
- * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _UNJUDGEABLE, and those of every
+ * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
  * call.
  *
  * The caller sees to it:
@@ -928,8 +944,8 @@ derust_status derust_compose(const derust_analysis *analysis,
                              derust_error **error);
 
 /**
- * Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress and
- * cancel count.
+ * Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress,
+ * cancel, timeout_ms and info count.
  *
  * The caller sees to it:
  * `analysis` is NULL or an analysis that was not freed; `image` is NULL or describes memory of the caller; `options`
@@ -1015,7 +1031,7 @@ void derust_report_free(derust_report *report);
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
 #define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
-#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL }
+#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
 #define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0 }
@@ -1034,7 +1050,7 @@ DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 64);
 DERUST_SAME_SIZE(derust_remove_options, 80);
-DERUST_SAME_SIZE(derust_compose_options, 48);
+DERUST_SAME_SIZE(derust_compose_options, 56);
 DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
 DERUST_SAME_SIZE(derust_call_info, 8);

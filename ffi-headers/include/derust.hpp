@@ -307,6 +307,7 @@ struct segment_options {
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
     bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never. Of a batch: as a whole
     call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
@@ -320,6 +321,7 @@ struct remove_options {
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
     bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never. Of a batch: as a whole
     call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
@@ -330,6 +332,7 @@ struct compose_options {
     std::optional<const_image> mask; ///< of a removal: the mask of the analysis or another of its size
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never
 };
 
 /// Where segment() writes, where anywhere. Gray of any depth, with the size of the image's region.
@@ -491,6 +494,7 @@ inline derust_segment_options c_options(const segment_options &options, progress
     c.threshold = options.threshold;
     c.contours = options.contours ? 1 : 0;
     c.judge_anyway = options.judge_anyway ? 1 : 0;
+    c.timeout_ms = options.timeout_ms;
     call.put_into(c);
     info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
@@ -507,6 +511,7 @@ inline derust_remove_options c_options(const remove_options &options, const deru
     c.strength = options.strength;
     c.plain_fill = options.plain_fill ? 1 : 0;
     c.judge_anyway = options.judge_anyway ? 1 : 0;
+    c.timeout_ms = options.timeout_ms;
     call.put_into(c);
     info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
@@ -622,6 +627,7 @@ public:
         c.strength = options.strength;
         c.threshold = options.threshold;
         c.mask = mask.get();
+        c.timeout_ms = options.timeout_ms;
         call.put_into(c);
         c.cancel = options.cancel ? options.cancel->c() : nullptr;
         const auto c_image = picture.c(), c_target = target.c();

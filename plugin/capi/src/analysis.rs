@@ -12,7 +12,7 @@ use crate::handle::{self, Handle, Slot};
 use crate::image::{self, Lent, Pixels};
 use crate::info::Info;
 use crate::report::FoundRust;
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, remove, segment, sized};
 
 /// What an analysis holds.
@@ -60,8 +60,8 @@ pub unsafe extern "C" fn derust_analyse_segment(
         let picture = lent.picture()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let found = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let found = watch::over(callback, limits, |watch| {
             watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
         })?;
         // SAFETY: the caller's promise; there is one image.
@@ -105,8 +105,8 @@ pub unsafe extern "C" fn derust_analyse_remove(
         let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let found = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let found = watch::over(callback, limits, |watch| {
             let engine = &entered.engine;
             watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
         })?;
@@ -155,7 +155,7 @@ pub unsafe extern "C" fn derust_compose(
         image.must_have_size(analysed.size(), "the analysed region")?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         match (&analysed.found, options.output) {
             (Outcome::Removal(removal), DERUST_OUTPUT_RESULT) => {
                 if let Some(mask) = &mask {
@@ -170,7 +170,7 @@ pub unsafe extern "C" fn derust_compose(
                 job.check(mask.as_ref())?;
                 let lent = mask.as_ref().map(Pixels::lend).transpose()?;
                 let mask = lent.as_ref().map(Lent::picture).transpose()?;
-                watch::over(callback, cancel, |watch| {
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| {
                         job.compose(|target| Ok(removal.compose(mask.as_ref(), strength, target, control)?))
                     })
@@ -180,7 +180,7 @@ pub unsafe extern "C" fn derust_compose(
                 let found = with_threshold(found, threshold);
                 let job = remove::Job { image, output };
                 job.check(None)?;
-                watch::over(callback, cancel, |watch| {
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| job.compose(|target| Ok(found.write_overlay(target, control)?)))
                 })
             }
@@ -197,7 +197,7 @@ pub unsafe extern "C" fn derust_compose(
                 // SAFETY: `apart` has seen that it shares nothing with the image, the only other one in use.
                 let mut lent_output = unsafe { output.lend_mut() }?;
                 let mut target = lent_output.picture()?;
-                watch::over(callback, cancel, |watch| {
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| match kind {
                         DERUST_OUTPUT_MASK => found.write_mask(&picture, &mut target, control),
                         _ => found.write_probability(&picture, &mut target, control),
@@ -212,8 +212,8 @@ pub unsafe extern "C" fn derust_compose(
     unsafe { guard::call(error, body) }
 }
 
-/// Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress and
-/// cancel count.
+/// Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress,
+/// cancel, timeout_ms and info count.
 ///
 /// # Safety
 /// `analysis` is NULL or an analysis that was not freed; `image` is NULL or describes memory of the caller; `options`
@@ -250,8 +250,8 @@ pub unsafe extern "C" fn derust_analysis_report(
         let outputs = Outputs { survey: asked.survey, ..Default::default() };
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let survey = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let survey = watch::over(callback, limits, |watch| {
             watch.run(|control| found.write(&picture, outputs, control))
         })?;
         // SAFETY: the caller's promise; there is one image.

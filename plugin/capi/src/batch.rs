@@ -14,7 +14,7 @@ use crate::handle::Slot;
 use crate::image::{self, Pixels};
 use crate::info::Info;
 use crate::report::FoundRust;
-use crate::watch::{self, Callback, Watch};
+use crate::watch::{self, Callback, Limits, Watch};
 use crate::{remove, segment, sized};
 
 /// derust_segment() for `count` images; as many are worked on at a time as the engine has sessions.
@@ -75,9 +75,9 @@ pub unsafe extern "C" fn derust_segment_batch(
         )?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         let results =
-            work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control));
+            work(&entered, callback, limits, jobs, |job, control| job.run(&entered.engine, &asked, control));
         let fill = |(i, (slot, result)): (usize, (Option<Slot<Report>>, Result<_, Failure>))| {
             let (found, info): (Option<FoundRust>, Info) = result?;
             // SAFETY: the caller's promise; `i` is less than `count`.
@@ -142,9 +142,9 @@ pub unsafe extern "C" fn derust_remove_batch(
         all_apart(uses.chain(asked.mask.iter().chain(region_masks).map(Use::Reads)))?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         let results =
-            work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control));
+            work(&entered, callback, limits, jobs, |job, control| job.run(&entered.engine, &asked, control));
         let tell = |(i, result): (usize, Result<Info, Failure>)| {
             // SAFETY: the caller's promise; `i` is less than `count`.
             result.and_then(|info| unsafe { asked.info.tell(i, info) })
@@ -267,16 +267,16 @@ fn clash<'a>(
 fn work<J: Send + Sync, T: Send>(
     engine: &EngineHandle,
     callback: Option<Callback>,
-    cancel: Option<&AtomicBool>,
+    limits: Limits<'_>,
     jobs: Vec<Result<J, Failure>>,
     run: impl Fn(&J, Control<'_>) -> Result<T, Failure> + Sync,
 ) -> Vec<Result<T, Failure>> {
     let threads = engine.sessions.min(jobs.len());
     if threads > 1 {
-        return at_once(threads, engine.home, callback, cancel, jobs, run);
+        return at_once(threads, engine.home, callback, limits, jobs, run);
     }
     let count = jobs.len() as f32;
-    watch::over(callback, cancel, |watch| {
+    watch::over(callback, limits, |watch| {
         let one = |(i, job): (usize, Result<J, Failure>)| {
             let job = job?;
             let (start, end) = (i as f32 / count, (i + 1) as f32 / count);
@@ -291,7 +291,7 @@ fn at_once<J: Send + Sync, T: Send>(
     threads: usize,
     home: Home,
     callback: Option<Callback>,
-    cancel: Option<&AtomicBool>,
+    limits: Limits<'_>,
     jobs: Vec<Result<J, Failure>>,
     run: impl Fn(&J, Control<'_>) -> Result<T, Failure> + Sync,
 ) -> Vec<Result<T, Failure>> {
@@ -319,7 +319,7 @@ fn at_once<J: Send + Sync, T: Send>(
                 false
             };
             if let Some(job) = job {
-                let watch = Watch::new(Some(&tell), cancel, &stop);
+                let watch = Watch::new(Some(&tell), limits, &stop);
                 let result = guard::caught(|| {
                     let _working = home.enter()?;
                     watch.run(|control| run(job, control))

@@ -31,7 +31,8 @@ impl From<derust_engine::Error> for Failure {
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
             Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
-            Error::Cancelled | Error::DeadlinePassed => DERUST_ERROR_CANCELLED,
+            Error::Cancelled => DERUST_ERROR_CANCELLED,
+            Error::DeadlinePassed => DERUST_ERROR_TIMEOUT,
             Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,
             Error::Option(_) => DERUST_ERROR_ARGUMENT,
         };

@@ -8,7 +8,7 @@ use crate::guard;
 use crate::image::{self, Lent, Pixels};
 use crate::info::{Info, Place};
 use crate::segment::{ANALYSING, scale, selector, switch};
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, sized};
 
 /// The caller's options, checked.
@@ -130,7 +130,7 @@ impl Job {
 /// own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
 /// it. Where nothing is removed, pixels are bit for bit those of the image.
 ///
-/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _UNJUDGEABLE, and those of every
+/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
 /// call.
 ///
 /// # Safety
@@ -160,8 +160,8 @@ pub unsafe extern "C" fn derust_remove(
         job.check(asked.mask.as_ref())?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let info = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let info = watch::over(callback, limits, |watch| {
             watch.run(|control| job.run(&entered.engine, &asked, control))
         })?;
         // SAFETY: the caller's promise; there is one image.

@@ -14,7 +14,7 @@ use crate::handle::Slot;
 use crate::image::{self, LentMut, Pixels};
 use crate::info::{Info, Place};
 use crate::report::FoundRust;
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, sized, text};
 
 /// The part of a call's progress that the network takes.
@@ -155,7 +155,7 @@ impl Job {
 /// one another. `report` gets a report, freed with derust_report_free(). Each of the three may be NULL; with all of
 /// them NULL the network runs, which warms it up.
 ///
-/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _UNJUDGEABLE, and those of every
+/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
 /// call.
 ///
 /// # Safety
@@ -193,8 +193,8 @@ pub unsafe extern "C" fn derust_segment(
         job.check()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let (found, info) = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let (found, info) = watch::over(callback, limits, |watch| {
             watch.run(|control| job.run(&entered.engine, &asked, control))
         })?;
         // SAFETY: the caller's promise; there is one image.

@@ -36,7 +36,7 @@ fn trailer() -> String {
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL"),
         ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL"),
-        ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL"),
+        ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0"),
         ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),
         ("CALL_INFO", "call_info", "0"),
@@ -91,7 +91,8 @@ fn generated() -> String {
 fn tidy(text: &str) -> String {
     let text = text.replace("struct derust_", "derust_").replace("typedef derust_", "typedef struct derust_");
     // Inside of a struct its short name is not known yet.
-    let text = text.replace("    const derust_image *region_mask;", "    const struct derust_image *region_mask;");
+    let text =
+        text.replace("    const derust_image *region_mask;", "    const struct derust_image *region_mask;");
     // What Rust calls safety is what C expects of every caller.
     let text = text.replace("# Safety\n", "The caller sees to it:\n");
     let mut lines: Vec<String> = Vec::new();

@@ -223,13 +223,14 @@ impl Removal {
         options: ComposeOptions<'_>,
     ) -> Result<(), Error> {
         let (image, output) = (image.c("image")?, canvas.claim()?);
-        let ComposeOptions { strength, threshold, mask, mut progress, cancel } = options;
+        let ComposeOptions { strength, threshold, mask, mut progress, cancel, timeout } = options;
         let mut tell = |done| {
             // SAFETY: when the library tells of a result, that part of its rows is final (derust.h).
             unsafe { canvas.finish(done) };
             progress.as_mut().is_none_or(|progress| progress(done))
         };
-        let options = ComposeOptions { strength, threshold, mask, progress: Some(&mut tell), cancel };
+        let options =
+            ComposeOptions { strength, threshold, mask, progress: Some(&mut tell), cancel, timeout };
         // SAFETY: the image's pixels are borrowed for this call. Of the canvas's, only rows that are finished are read, and
         // no other call writes any.
         unsafe { self.0.compose(&image, &output, c::DERUST_OUTPUT_RESULT, options) }?;

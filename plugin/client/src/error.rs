@@ -49,6 +49,8 @@ pub enum ErrorKind {
     /// The picture cannot be judged: it is gray or next to black, its numbers are not what they are said to be, or nothing in
     /// it counts. That is not the same as a picture without rust. `judge_anyway` of the options looks at it all the same.
     Unjudgeable,
+    /// The time that the call was given is over. What is in its outputs is unspecified; the engine works on.
+    Timeout,
     /// A kind that only a later library knows, by its number in `derust.h`.
     Other(i32),
 }
@@ -149,6 +151,7 @@ impl ErrorKind {
             c::DERUST_ERROR_REENTERED => ErrorKind::Reentered,
             c::DERUST_ERROR_INTERNAL => ErrorKind::Internal,
             c::DERUST_ERROR_UNJUDGEABLE => ErrorKind::Unjudgeable,
+            c::DERUST_ERROR_TIMEOUT => ErrorKind::Timeout,
             other => ErrorKind::Other(other),
         }
     }

@@ -38,8 +38,9 @@ pub struct SegmentOptions {
     /// 1: a picture that cannot be judged is looked at all the same, and what is said of it may mean nothing. 0: it is
     /// refused with DERUST_ERROR_UNJUDGEABLE.
     pub judge_anyway: u32,
-    /// 0.
-    pub reserved: u32,
+    /// Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+    /// waits for; 0: it has no limit. A batch has it as a whole.
+    pub timeout_ms: u32,
     /// Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
     /// there are images, one behind the other and all of one size.
     pub info: *mut CallInfo,
@@ -58,7 +59,7 @@ impl Default for SegmentOptions {
             progress_user_data: null_mut(),
             cancel: null(),
             judge_anyway: 0,
-            reserved: 0,
+            timeout_ms: 0,
             info: null_mut(),
         }
     }
@@ -93,8 +94,9 @@ pub struct RemoveOptions {
     /// 1: a picture that cannot be judged is looked at all the same. 0: it is refused with DERUST_ERROR_UNJUDGEABLE, unless
     /// a mask stands in for what the network finds.
     pub judge_anyway: u32,
-    /// 0.
-    pub reserved_2: u32,
+    /// Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+    /// waits for; 0: it has no limit. A batch has it as a whole.
+    pub timeout_ms: u32,
     /// Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
     /// there are images, one behind the other and all of one size.
     pub info: *mut CallInfo,
@@ -116,7 +118,7 @@ impl Default for RemoveOptions {
             plain_fill: 0,
             reserved: 0,
             judge_anyway: 0,
-            reserved_2: 0,
+            timeout_ms: 0,
             info: null_mut(),
         }
     }

@@ -58,6 +58,7 @@ void composing(void);
 void batches(void);
 void lists(void);
 void stopping(void);
+void deadlines(void);
 void coming_back(void);
 void after_fork(void);
 void threads(void);

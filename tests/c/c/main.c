@@ -25,6 +25,7 @@ static const struct program programs[] = {
     {"batches", batches},
     {"lists", lists},
     {"stopping", stopping},
+    {"deadlines", deadlines},
     {"coming-back", coming_back},
     {"after-fork", after_fork},
     {"threads", threads},

@@ -22,6 +22,7 @@ STATUSES = {
     "Reentered": (11, Exception),
     "InternalError": (12, Exception),
     "UnjudgeableError": (13, Exception),
+    "TimedOut": (14, TimeoutError),
 }
 
 

@@ -32,6 +32,7 @@ from ._errors import (
     OnnxRuntimeError,
     OverlapError,
     Reentered,
+    TimedOut,
     UnjudgeableError,
 )
 from ._info import CallInfo
@@ -72,6 +73,7 @@ __all__ = [
     "Report",
     "Runtime",
     "Segmentation",
+    "TimedOut",
     "UnjudgeableError",
 ]
 

@@ -36,6 +36,7 @@ ERROR_FORKED = 10
 ERROR_REENTERED = 11
 ERROR_INTERNAL = 12
 ERROR_UNJUDGEABLE = 13
+ERROR_TIMEOUT = 14
 
 # FORMAT[channels, "rgb" or "bgr", dtype]; gray pictures have no colour order.
 _DEPTHS = ("uint8", "uint16", "float32")
@@ -183,7 +184,7 @@ class SegmentOptions(_Sized):
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
         ("judge_anyway", c_uint32),
-        ("reserved", c_uint32),
+        ("timeout_ms", c_uint32),
         ("info", POINTER(CallInfo)),
     ]
 
@@ -202,7 +203,7 @@ class RemoveOptions(_Sized):
         ("plain_fill", c_uint32),
         ("reserved", c_uint32),
         ("judge_anyway", c_uint32),
-        ("reserved_2", c_uint32),
+        ("timeout_ms", c_uint32),
         ("info", POINTER(CallInfo)),
     ]
 
@@ -217,6 +218,8 @@ class ComposeOptions(_Sized):
         ("progress", ProgressCallback),
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
+        ("timeout_ms", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 

@@ -129,6 +129,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -156,6 +157,7 @@ class Engine:
             progress: told what part is done, 0 to 1; stops the call by answering `False` or raising an exception,
                 which then comes out of the call. It must not call this engine.
             cancel: stops the call from another thread.
+            timeout: seconds that the call may take, with what it waits for; a batch as a whole.
             judge_anyway: look at a picture that cannot be judged all the same; what is said of it may mean nothing.
             info: gets what the call says of itself.
             white: the value that is white, such as 4095 for cameras that put 12 bits into 16; `None`: the greatest of the
@@ -169,6 +171,7 @@ class Engine:
             UnjudgeableError: the picture is gray or next to black, its numbers are not what they are said to be, or
                 nothing in it counts. That is not the same as no rust.
             Cancelled: progress or cancel stopped the call.
+            TimedOut: it took longer than `timeout`.
             Error: see its other subclasses.
         """
         layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
@@ -179,7 +182,7 @@ class Engine:
         lib = library()
         found = ctypes.c_void_p()
         with freed_on_failure(lib.derust_report_free, found), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.segment(
                 control, model=model, scale=scale, threshold_=threshold, contours=contours,
@@ -214,6 +217,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -231,7 +235,7 @@ class Engine:
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
             plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
             region: the part to work on, as in `segment`; the rest of the result is the picture's.
-            model, scale, rgb, linear, premultiplied, progress, cancel, judge_anyway, info, white, icc, transfer,
+            model, scale, rgb, linear, premultiplied, progress, cancel, timeout, judge_anyway, info, white, icc, transfer,
                 primaries: see `segment`.
 
         Returns:
@@ -240,6 +244,7 @@ class Engine:
         Raises:
             UnjudgeableError: the picture cannot be judged, and no mask stands in for what the network finds.
             Cancelled: progress or cancel stopped the call.
+            TimedOut: it took longer than `timeout`.
             Error: see its other subclasses.
         """
         layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
@@ -247,7 +252,7 @@ class Engine:
         told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
         target = like_output(out, source, **layout)
-        with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+        with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
             options = _options.remove(
                 control,
                 model=model,
@@ -285,6 +290,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -318,7 +324,7 @@ class Engine:
             ]
 
         try:
-            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+            with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
                 options = _options.segment(
                     control, model=model, scale=scale, threshold_=threshold, contours=contours,
                     judge_anyway=judge_anyway, told=told
@@ -357,6 +363,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -376,7 +383,7 @@ class Engine:
         count = len(sources)
         statuses = (ctypes.c_int32 * count)(*[-1] * count)
         try:
-            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+            with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
                 options = _options.remove(
                     control, model=model, scale=scale, strength=strength, judge_anyway=judge_anyway, told=told
                 )
@@ -410,6 +417,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -427,7 +435,7 @@ class Engine:
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.segment(
                 control, model=model, scale=scale, threshold_=threshold, judge_anyway=judge_anyway, told=told
@@ -457,6 +465,7 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
         judge_anyway: bool = False,
         white: Optional[float] = None,
         icc: Optional[bytes] = None,
@@ -475,7 +484,7 @@ class Engine:
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.remove(
                 control,

@@ -125,6 +125,13 @@ class UnjudgeableError(Error):
     name = "DERUST_ERROR_UNJUDGEABLE"
 
 
+class TimedOut(Error, TimeoutError):
+    """The time that the call was given is over; its outputs hold nothing useful, the engine is fine."""
+
+    status = _abi.ERROR_TIMEOUT
+    name = "DERUST_ERROR_TIMEOUT"
+
+
 _BY_STATUS: Dict[int, Type[Error]] = {
     kind.status: kind
     for kind in (
@@ -141,6 +148,7 @@ _BY_STATUS: Dict[int, Type[Error]] = {
         Reentered,
         InternalError,
         UnjudgeableError,
+        TimedOut,
     )
 }
 

@@ -47,6 +47,14 @@ def pace(seconds: Any) -> int:
     return round(given * 1000)
 
 
+def seconds(value: Any, name: str) -> int:
+    """Seconds as milliseconds, at least one; `None` is not among them."""
+    given = number(value, name)
+    if not 0 < given <= 4_000_000:
+        raise ArgumentError(f"{name} is {given} seconds; above 0 and up to 4000000 is possible, or None for no limit")
+    return max(1, round(given * 1000))
+
+
 def choice(value: Any, name: str, choices: Dict[str, int]) -> int:
     """One of a few words."""
     if value not in choices:
@@ -95,13 +103,14 @@ def device(value: str) -> Tuple[int, int]:
 
 
 class Control:
-    """Progress and cancel of one call, as its options carry them."""
+    """Progress, cancel and timeout of one call, as its options carry them."""
 
-    def __init__(self, progress: Any, cancel: Any) -> None:
+    def __init__(self, progress: Any, cancel: Any, timeout: Any) -> None:
         if cancel is not None and not isinstance(cancel, Cancel):
             raise TypeError(f"cancel must be a derust.Cancel, not {type(cancel).__name__}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
+        self._timeout_ms = 0 if timeout is None else seconds(timeout, "timeout")
         self._progress: Optional[Progress] = progress
         self._cancel: Optional[Handle] = cancel._handle if cancel is not None else None
         self._cancel_use: Any = None
@@ -126,6 +135,7 @@ class Control:
             "progress": self._watch.callback,
             "progress_user_data": self._watch.user_data,
             "cancel": self._pointer,
+            "timeout_ms": self._timeout_ms,
         }
 
 

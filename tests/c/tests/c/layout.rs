@@ -44,14 +44,14 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         Runtime = "derust_runtime" { struct_size, reserved, version, path };
         SegmentOptions = "derust_segment_options" {
             struct_size, scale, model, threshold, contours, progress, progress_user_data, cancel, judge_anyway,
-            reserved, info
+            timeout_ms, info
         };
         RemoveOptions = "derust_remove_options" {
             struct_size, scale, model, mask, mask_mode, strength, progress, progress_user_data, cancel, plain_fill,
-            reserved, judge_anyway, reserved_2, info
+            reserved, judge_anyway, timeout_ms, info
         };
         ComposeOptions = "derust_compose_options" {
-            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel
+            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel, timeout_ms, reserved
         };
         Summary = "derust_summary" {
             struct_size, iso_4628_3, astm_d610, reserved, pixels, rust_pixels, fraction, region_count, threshold,

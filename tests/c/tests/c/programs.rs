@@ -77,6 +77,7 @@ programs! {
     batches_give_what_single_calls_give: "batches";
     lists_tell_what_is_there: "lists";
     calls_are_stopped_within_a_tile: "stopping";
+    a_call_has_a_deadline: "deadlines";
     a_callback_cannot_come_back: "coming-back";
     a_forked_process_is_refused_and_can_start_anew: "after-fork";
     threads_share_an_engine_bit_for_bit: "threads";

@@ -159,6 +159,7 @@ pub fn segment(dice: &mut Dice, lent: &mut Lent, watching: &Watching) -> *const 
         progress_user_data: watching.user_data(),
         cancel: watching.cancel,
         judge_anyway: anyway(dice),
+        timeout_ms: if dice.once_in(20) { dice.below(20) } else { 0 },
         info: watching.info(dice),
         ..SegmentOptions::default()
     };
@@ -185,6 +186,7 @@ pub fn remove(
         cancel: watching.cancel,
         plain_fill: dice.once_in(2).into(),
         judge_anyway: anyway(dice),
+        timeout_ms: if dice.once_in(20) { dice.below(20) } else { 0 },
         info: watching.info(dice),
         ..RemoveOptions::default()
     };
