@@ -5,7 +5,10 @@
 // OUTPUT becomes a Motion JPEG video (name it .avi) with the rust coloured. Lines go to FILE, or to standard output;
 // frames per second go to standard error at the end.
 //
-// Exit codes: 0 no frame has more rust than FRACTION (0.02), 1 something failed, 2 wrong usage, 3 alarm.
+// A frame that cannot be judged, such as one at night, has a line that says why.
+//
+// Exit codes: 0 no frame has more rust than FRACTION (0.02), 1 something failed, 2 wrong usage, 3 alarm, 4 no alarm, but some
+// frames could not be judged.
 
 #include <derust_opencv.hpp>
 
@@ -25,7 +28,7 @@
 
 namespace {
 
-constexpr int FINE = 0, FAILED = 1, WRONG_USAGE = 2, ALARM = 3;
+constexpr int FINE = 0, FAILED = 1, WRONG_USAGE = 2, ALARM = 3, UNJUDGED = 4;
 
 const char USAGE[] = "usage: inspect_video INPUT OUTPUT [--limit FRACTION] [--log FILE] [--models FOLDER] [--threads N]\n";
 
@@ -83,14 +86,22 @@ double seconds_since(Clock::time_point begin) { return std::chrono::duration<dou
 
 /// What a whole video took.
 struct Tally {
-    int frames = 0, alarms = 0;
+    int frames = 0, alarms = 0, unjudged = 0;
     double analysing = 0; ///< seconds
 };
 
 /// Finds the rust in one frame and colours it there; writes its line.
 void inspect(const derust::engine &engine, cv::Mat &frame, double video_seconds, double limit, Tally &tally, std::ostream &log) {
     const auto begin = Clock::now();
-    const auto analysis = derust::opencv::analyse_segment(engine, frame);
+    const auto judged = derust::attempt([&] { return derust::opencv::analyse_segment(engine, frame); });
+    if (!judged && judged.error().status() == DERUST_ERROR_UNJUDGEABLE) {
+        log << "{\"frame\": " << tally.frames << ", \"seconds\": " << video_seconds << ", \"unjudged\": \""
+            << judged.error().what() << "\"}" << std::endl;
+        ++tally.frames;
+        ++tally.unjudged;
+        return;
+    }
+    const auto &analysis = judged.value();
     tally.analysing += seconds_since(begin);
     const auto found = derust::opencv::report_of(analysis, frame).summary();
     derust::compose_options overlay;
@@ -133,7 +144,9 @@ int run(const Settings &settings) {
     cv::Mat frame;
     // The first call loads ONNX Runtime and the network; that is no part of a frame's time.
     if (!input.read(frame)) throw std::runtime_error(settings.input + " has no frame");
-    derust::opencv::analyse_segment(engine, frame);
+    derust::segment_options anyway;
+    anyway.judge_anyway = true;
+    derust::opencv::analyse_segment(engine, frame, anyway);
 
     const auto begin = Clock::now();
     do {
@@ -143,11 +156,13 @@ int run(const Settings &settings) {
     const double all = seconds_since(begin);
 
     std::cerr << std::fixed << std::setprecision(1) << tally.frames << " frames, " << tally.alarms << " with more than "
-              << settings.limit * 100 << " % rust; " << tally.frames / all << " frames per second\n"
-              << "The analysis alone (reducing a frame and running the network) does " << tally.frames / tally.analysing
-              << " frames per second; reading, report, overlay and writing take the rest (" << (1 - tally.analysing / all) * 100
+              << settings.limit * 100 << " % rust; " << tally.frames / all << " frames per second\n";
+    if (tally.unjudged > 0) std::cerr << tally.unjudged << " frames could not be judged.\n";
+    if (tally.unjudged == tally.frames) return UNJUDGED;
+    std::cerr << "The analysis alone (reducing a frame and running the network) does "
+              << (tally.frames - tally.unjudged) / tally.analysing << " frames per second; reading, report, overlay and writing take the rest (" << (1 - tally.analysing / all) * 100
               << " % of the time).\n";
-    return tally.alarms > 0 ? ALARM : FINE;
+    return tally.alarms > 0 ? ALARM : tally.unjudged > 0 ? UNJUDGED : FINE;
 }
 
 } // namespace

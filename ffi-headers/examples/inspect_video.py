@@ -7,7 +7,10 @@ OUTPUT becomes a Motion JPEG video (name it .avi) with the rust coloured. Lines 
 frames per second go to standard error at the end. With the Python package `onnxruntime` and the ONNX file of the
 network (--network, or a model out of --models) the bare network is timed as well.
 
-Exit codes: 0 no frame has more rust than FRACTION (0.02), 1 something failed, 2 wrong usage, 3 alarm.
+A frame that cannot be judged, such as one at night, has a line that says why.
+
+Exit codes: 0 no frame has more rust than FRACTION (0.02), 1 something failed, 2 wrong usage, 3 alarm, 4 no alarm, but some
+frames could not be judged.
 """
 
 from __future__ import annotations
@@ -27,7 +30,7 @@ import numpy as np
 
 import derust
 
-FINE, FAILED, ALARM = 0, 1, 3
+FINE, FAILED, ALARM, UNJUDGED = 0, 1, 3, 4
 
 
 class Failure(Exception):
@@ -40,6 +43,7 @@ class Tally:
 
     frames: int = 0
     alarms: int = 0
+    unjudged: int = 0
     # Seconds: reading to writing, the analysis in it, and the bare network beside it.
     all: float = 0.0
     analysing: float = 0.0
@@ -53,11 +57,11 @@ def main() -> int:
     except (derust.Error, Failure, OSError) as error:
         print(f"inspect_video: {error}", file=sys.stderr)
         return FAILED
-    return ALARM if tally.alarms else FINE
+    return ALARM if tally.alarms else UNJUDGED if tally.unjudged else FINE
 
 
 def arguments() -> argparse.Namespace:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__.splitlines()[-1])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0], epilog=__doc__.split("\n\n")[-1])
     parser.add_argument("input", type=Path, help="a video")
     parser.add_argument("output", type=Path, help="the video to write (.avi)")
     parser.add_argument("--limit", type=fraction, default=0.02, help="rusted fraction that a frame may have (0.02)")
@@ -89,7 +93,7 @@ def run(settings: argparse.Namespace) -> Tally:
         log = stack.enter_context(open(settings.log, "w")) if settings.log else sys.stdout
 
         # The first call loads ONNX Runtime and the network; that is no part of a frame's time.
-        engine.analyse(np.zeros((height, width, 3), np.uint8)).close()
+        engine.analyse(np.zeros((height, width, 3), np.uint8), judge_anyway=True).close()
         network = settings.network or serving_file(engine)
         run_bare, about_bare = bare_network(network, (width, height), settings.threads)
         tally = Tally()
@@ -129,7 +133,14 @@ def frames(capture: cv2.VideoCapture) -> Iterator[np.ndarray]:
 def inspect(engine: derust.Engine, frame: np.ndarray, seconds: float, limit: float, tally: Tally, log: TextIO) -> None:
     """Finds the rust in one frame and colours it there; writes its line."""
     begin = time.perf_counter()
-    with engine.analyse(frame) as analysis:
+    try:
+        analysis = engine.analyse(frame)
+    except derust.UnjudgeableError as reason:
+        print(json.dumps({"frame": tally.frames, "seconds": seconds, "unjudged": str(reason)}), file=log, flush=True)
+        tally.frames += 1
+        tally.unjudged += 1
+        return
+    with analysis:
         tally.analysing += time.perf_counter() - begin
         report = analysis.report()
         analysis.overlay(out=frame)
@@ -154,8 +165,14 @@ def summary(tally: Tally, limit: float, about_bare: str) -> str:
     text = (
         f"{tally.frames} frames, {tally.alarms} with more than {limit:.1%} rust; "
         f"{tally.frames / tally.all:.1f} frames per second\n"
+    )
+    if tally.unjudged:
+        text += f"{tally.unjudged} frames could not be judged.\n"
+    if tally.unjudged == tally.frames:
+        return text
+    text += (
         "The analysis alone (reducing a frame and running the network) does "
-        f"{tally.frames / tally.analysing:.1f} frames per second; reading, report, overlay and writing take the rest "
+        f"{(tally.frames - tally.unjudged) / tally.analysing:.1f} frames per second; reading, report, overlay and writing take the rest "
         f"({1 - tally.analysing / tally.all:.1%} of the time).\n"
     )
     if tally.bare:

@@ -80,6 +80,30 @@
 /** Values are proportional to light. */
 #define DERUST_TRANSFER_LINEAR 1
 
+/** Values are encoded with the curve of BT.709 and BT.601, as cameras' raw video is (ITU-T H.273, 1). */
+#define DERUST_TRANSFER_BT709 2
+
+/** Light is the value to the power of 2.2 (H.273, 4). */
+#define DERUST_TRANSFER_GAMMA_22 3
+
+/** Light is the value to the power of 2.8 (H.273, 5). */
+#define DERUST_TRANSFER_GAMMA_28 4
+
+/** Values are encoded with PQ (SMPTE ST 2084; H.273, 16); white is at 203 cd/m2. */
+#define DERUST_TRANSFER_PQ 5
+
+/** Values are encoded with HLG (ARIB STD-B67; H.273, 18); white is at 75 % of the signal. */
+#define DERUST_TRANSFER_HLG 6
+
+/** Red, green and blue are those of sRGB and BT.709. */
+#define DERUST_PRIMARIES_BT709 0
+
+/** They are those of Display P3 (SMPTE EG 432-1; H.273, 12). */
+#define DERUST_PRIMARIES_P3 1
+
+/** They are those of BT.2020 and BT.2100 (H.273, 9). */
+#define DERUST_PRIMARIES_BT2020 2
+
 /** Colours are independent of alpha. */
 #define DERUST_ALPHA_STRAIGHT 0
 
@@ -139,6 +163,12 @@
 
 /** Of an analysis for segmentation: the picture with the rust coloured. */
 #define DERUST_OUTPUT_OVERLAY 3
+
+/** Nothing makes the judgement less sure. */
+#define DERUST_CAUTION_NONE 0
+
+/** The picture is dark; rust in it is easily missed. */
+#define DERUST_CAUTION_DARK 1
 
 /**
  * What a network found in a picture. It needs neither the engine nor the model any more, and any number of threads
@@ -310,7 +340,9 @@ typedef struct derust_runtime {
 
 /**
  * Pixels in the caller's memory. The library borrows them for the call and keeps nothing; an image that is read
- * may be read by others meanwhile, the bytes from the first to the last pixel of an output may not be touched.
+ * may be read by others meanwhile, the bytes from the first to the last pixel of each row of an output may not be touched.
+ * Rows of images of one call may lie between one another, as those of the halves of a stereo frame do, so that one half
+ * can be the result of the other.
  * Every field is checked against data_size before a byte is read. Begin with DERUST_IMAGE_INIT.
  */
 typedef struct derust_image {
@@ -346,6 +378,22 @@ typedef struct derust_image {
     uint32_t region_height;
     /** 0. */
     uint32_t reserved;
+    /**
+     * Which pixels count: gray, of the size of the region of interest, 0: not, anything else: they do. What does not count
+     * is in no number of a report, is never rust and does not change. NULL: all.
+     */
+    const struct derust_image *region_mask;
+    /** An ICC profile that says what the values mean, in place of transfer and primaries, which are 0 then; NULL: none. */
+    const void *icc_profile;
+    /** Its bytes. */
+    uint64_t icc_profile_size;
+    /**
+     * The value that is white, such as 4095 for cameras that put 12 bits into 16; 0: the greatest of the format, 1 for
+     * floats.
+     */
+    float white_level;
+    /** A DERUST_PRIMARIES_ constant. */
+    int32_t primaries;
 } derust_image;
 
 /**
@@ -353,6 +401,14 @@ typedef struct derust_image {
  * 0 stops the call. It must not throw or jump out; it may use everything but the engine that is calling it.
  */
 typedef int32_t (*derust_progress_callback)(void *user_data, float done);
+
+/** What a call says of itself. Begin with DERUST_CALL_INFO_INIT. */
+typedef struct derust_call_info {
+    /** sizeof(derust_call_info), set by the caller. */
+    uint32_t struct_size;
+    /** A DERUST_CAUTION_ constant: what makes the judgement less sure. Later versions may add some. */
+    int32_t caution;
+} derust_call_info;
 
 /** How to look for rust. Begin with DERUST_SEGMENT_OPTIONS_INIT. */
 typedef struct derust_segment_options {
@@ -372,6 +428,21 @@ typedef struct derust_segment_options {
     void *progress_user_data;
     /** Stops the call; may be NULL. */
     const derust_cancel *cancel;
+    /**
+     * 1: a picture that cannot be judged is looked at all the same, and what is said of it may mean nothing. 0: it is
+     * refused with DERUST_ERROR_UNJUDGEABLE.
+     */
+    uint32_t judge_anyway;
+    /**
+     * Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+     * waits for; 0: it has no limit. A batch has it as a whole.
+     */
+    uint32_t timeout_ms;
+    /**
+     * Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
+     * there are images, one behind the other and all of one size.
+     */
+    derust_call_info *info;
 } derust_segment_options;
 
 /** How to remove rust. Begin with DERUST_REMOVE_OPTIONS_INIT. */
@@ -398,6 +469,21 @@ typedef struct derust_remove_options {
     uint32_t plain_fill;
     /** 0. */
     uint32_t reserved;
+    /**
+     * 1: a picture that cannot be judged is looked at all the same. 0: it is refused with DERUST_ERROR_UNJUDGEABLE, unless
+     * a mask stands in for what the network finds.
+     */
+    uint32_t judge_anyway;
+    /**
+     * Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+     * waits for; 0: it has no limit. A batch has it as a whole.
+     */
+    uint32_t timeout_ms;
+    /**
+     * Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
+     * there are images, one behind the other and all of one size.
+     */
+    derust_call_info *info;
 } derust_remove_options;
 
 /** What to make of an analysis. Begin with DERUST_COMPOSE_OPTIONS_INIT. */
@@ -421,6 +507,10 @@ typedef struct derust_compose_options {
     void *progress_user_data;
     /** Stops the call; may be NULL. */
     const derust_cancel *cancel;
+    /** Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT; 0: it has no limit. */
+    uint32_t timeout_ms;
+    /** 0. */
+    uint32_t reserved;
 } derust_compose_options;
 
 /** The picture as a whole. Begin with DERUST_SUMMARY_INIT. */
@@ -445,6 +535,10 @@ typedef struct derust_summary {
     float threshold;
     /** 0. */
     uint32_t reserved_2;
+    /** A DERUST_CAUTION_ constant: what makes the judgement less sure. */
+    int32_t caution;
+    /** 0. */
+    uint32_t reserved_3;
 } derust_summary;
 
 /** A connected region of rust. Begin with DERUST_REGION_INIT. */
@@ -506,6 +600,18 @@ typedef struct derust_region {
 
 /** A bug in derust. The engine works on. */
 #define DERUST_ERROR_INTERNAL 12
+
+/**
+ * The picture cannot be judged: it is gray or next to black, its numbers are not what they are said to be, or nothing in
+ * it counts. That is not the same as a picture without rust. options.judge_anyway looks at it all the same.
+ */
+#define DERUST_ERROR_UNJUDGEABLE 13
+
+/**
+ * The time that the call was given, options.timeout_ms, is over. What is in the outputs is unspecified; the engine works
+ * on.
+ */
+#define DERUST_ERROR_TIMEOUT 14
 
 #ifdef __cplusplus
 extern "C" {
@@ -713,7 +819,8 @@ void derust_cancel_free(derust_cancel *cancel);
  * one another. `report` gets a report, freed with derust_report_free(). Each of the three may be NULL; with all of
  * them NULL the network runs, which warms it up.
  *
- * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, and those of every call.
+ * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
+ * call.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed; `options` is NULL (every default) or a struct that says its
@@ -735,7 +842,8 @@ derust_status derust_segment(derust_engine *engine,
  * own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
  * it. Where nothing is removed, pixels are bit for bit those of the image.
  *
- * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, and those of every call.
+ * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
+ * call.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed; `options` is NULL (every default) or a struct that says its
@@ -836,8 +944,8 @@ derust_status derust_compose(const derust_analysis *analysis,
                              derust_error **error);
 
 /**
- * Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress and
- * cancel count.
+ * Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress,
+ * cancel, timeout_ms and info count.
  *
  * The caller sees to it:
  * `analysis` is NULL or an analysis that was not freed; `image` is NULL or describes memory of the caller; `options`
@@ -857,6 +965,12 @@ derust_status derust_analysis_report(const derust_analysis *analysis,
  * `analysis` is NULL or an analysis that was not freed.
  */
 void derust_analysis_free(derust_analysis *analysis);
+
+/**
+ * What a caution means, in a line: "the picture is dark; rust in it is easily missed"; "" for DERUST_CAUTION_NONE and for
+ * numbers that this version does not know. Static, never NULL.
+ */
+const char *derust_caution_text(int32_t caution);
 
 /**
  * Reads what a report says about the picture as a whole.
@@ -910,16 +1024,17 @@ void derust_report_free(derust_report *report);
 
 /* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */
 
-#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0 }
+#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
 #define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
-#define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL }
-#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0 }
-#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL }
-#define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0 }
+#define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
+#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
+#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
+#define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
+#define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0 }
 
 /* A compiler that lays structs out in another way than the library is found out here. */
 #if defined(__cplusplus)
@@ -928,16 +1043,17 @@ void derust_report_free(derust_report *report);
 #define DERUST_SAME_SIZE(type, size) _Static_assert(sizeof(type) == size, #type " has another layout")
 #endif
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
-DERUST_SAME_SIZE(derust_image, 80);
+DERUST_SAME_SIZE(derust_image, 112);
 DERUST_SAME_SIZE(derust_engine_options, 104);
 DERUST_SAME_SIZE(derust_model, 64);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
-DERUST_SAME_SIZE(derust_segment_options, 48);
-DERUST_SAME_SIZE(derust_remove_options, 64);
-DERUST_SAME_SIZE(derust_compose_options, 48);
-DERUST_SAME_SIZE(derust_summary, 56);
+DERUST_SAME_SIZE(derust_segment_options, 64);
+DERUST_SAME_SIZE(derust_remove_options, 80);
+DERUST_SAME_SIZE(derust_compose_options, 56);
+DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
+DERUST_SAME_SIZE(derust_call_info, 8);
 #endif
 #undef DERUST_SAME_SIZE
 

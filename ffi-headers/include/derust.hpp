@@ -50,6 +50,13 @@ private:
     derust_status status_;
 };
 
+/// A picture that cannot be judged, which is not one without rust; status() is DERUST_ERROR_UNJUDGEABLE.
+/// segment_options::judge_anyway and remove_options::judge_anyway look at it all the same.
+class unjudgeable : public error {
+public:
+    using error::error;
+};
+
 /// What a call gave, or why it failed.
 template <class T> class result {
 public:
@@ -120,7 +127,22 @@ enum class format : std::int32_t {
 };
 
 /// How the values encode light; gray and colour alike. Masks and probabilities are never encoded.
-enum class transfer : std::int32_t { srgb = DERUST_TRANSFER_SRGB, linear = DERUST_TRANSFER_LINEAR };
+enum class transfer : std::int32_t {
+    srgb = DERUST_TRANSFER_SRGB,
+    linear = DERUST_TRANSFER_LINEAR,
+    bt709 = DERUST_TRANSFER_BT709,       ///< cameras' raw video
+    gamma_22 = DERUST_TRANSFER_GAMMA_22,
+    gamma_28 = DERUST_TRANSFER_GAMMA_28,
+    pq = DERUST_TRANSFER_PQ,             ///< white at 203 cd/m2
+    hlg = DERUST_TRANSFER_HLG,           ///< white at 75 % of the signal
+};
+
+/// What red, green and blue are.
+enum class primaries : std::int32_t {
+    bt709 = DERUST_PRIMARIES_BT709, ///< those of sRGB
+    p3 = DERUST_PRIMARIES_P3,
+    bt2020 = DERUST_PRIMARIES_BT2020,
+};
 
 /// Whether colours are multiplied by the alpha channel.
 enum class alpha : std::int32_t { straight = DERUST_ALPHA_STRAIGHT, premultiplied = DERUST_ALPHA_PREMULTIPLIED };
@@ -144,6 +166,12 @@ enum class output : std::int32_t {
     mask = DERUST_OUTPUT_MASK,               ///< of analyse_segment: white where rust is
     probability = DERUST_OUTPUT_PROBABILITY, ///< of analyse_segment: black is 0, white is 1
     overlay = DERUST_OUTPUT_OVERLAY,         ///< of analyse_segment: the picture with the rust coloured
+};
+
+/// What makes a judgement less sure. Later versions may know more.
+enum class caution : std::int32_t {
+    none = DERUST_CAUTION_NONE,
+    dark = DERUST_CAUTION_DARK, ///< the picture is dark; rust in it is easily missed
 };
 
 enum class log_level : std::int32_t { error = DERUST_LOG_ERROR, warning = DERUST_LOG_WARNING, info = DERUST_LOG_INFO };
@@ -178,20 +206,28 @@ template <class Data> struct basic_image {
     derust::transfer transfer = transfer::srgb;
     derust::alpha alpha = alpha::straight;
     rectangle region; ///< the part to work on; width and height 0: all
+    derust::primaries primaries = primaries::bt709;
+    float white_level = 0; ///< the value that is white, such as 4095; 0: the format's greatest, 1 for floats
+    const void *icc_profile = nullptr; ///< what the values mean, in place of transfer and primaries
+    std::uint64_t icc_profile_size = 0; ///< bytes
+    /// Which pixels count: gray, of the region's size, 0: not. It has to live for the calls, and so has what it describes:
+    /// `const auto mask = view.c(); picture.region_mask = &mask;`
+    const derust_image *region_mask = nullptr;
 
     basic_image() = default;
 
     /// Rows that follow each other without gaps; the buffer holds height times width pixels.
-    basic_image(Data *data, std::uint32_t width, std::uint32_t height, derust::format format)
-        : data(data), data_size(std::uint64_t{width} * bytes_per_pixel(format) * height), width(width), height(height),
-          row_stride(std::int64_t{width} * bytes_per_pixel(format)), format(format) {}
+    basic_image(Data *start, std::uint32_t columns, std::uint32_t rows, derust::format pixels)
+        : data(start), data_size(std::uint64_t{columns} * bytes_per_pixel(pixels) * rows), width(columns), height(rows),
+          row_stride(std::int64_t{columns} * bytes_per_pixel(pixels)), format(pixels) {}
 
     /// What may be written may be read.
     template <class Other, class = std::enable_if_t<std::is_const_v<Data> && std::is_same_v<Other, void>>>
     basic_image(const basic_image<Other> &image)
         : data(image.data), data_size(image.data_size), offset(image.offset), width(image.width), height(image.height),
           row_stride(image.row_stride), pixel_stride(image.pixel_stride), format(image.format), transfer(image.transfer),
-          alpha(image.alpha), region(image.region) {}
+          alpha(image.alpha), region(image.region), primaries(image.primaries), white_level(image.white_level),
+          icc_profile(image.icc_profile), icc_profile_size(image.icc_profile_size), region_mask(image.region_mask) {}
 
     /// The C description. Its `data` can be written through even where `Data` is const; the library never does that
     /// to an input.
@@ -212,6 +248,11 @@ template <class Data> struct basic_image {
         image.region_y = region.y;
         image.region_width = region.width;
         image.region_height = region.height;
+        image.region_mask = region_mask;
+        image.icc_profile = icc_profile;
+        image.icc_profile_size = icc_profile_size;
+        image.white_level = white_level;
+        image.primaries = static_cast<std::int32_t>(primaries);
         return image;
     }
 };
@@ -253,6 +294,11 @@ struct engine_options {
     std::uint64_t gpu_memory_limit = 0; ///< bytes of a GPU's memory for each network and session; 0: no limit
 };
 
+/// What a call says of itself when it succeeds.
+struct call_info {
+    derust::caution caution = caution::none;
+};
+
 struct segment_options {
     derust::scale scale = scale::model;
     std::string model;     ///< name; empty: the one that serves
@@ -260,6 +306,9 @@ struct segment_options {
     bool contours = false; ///< whether the report holds the contour of every region
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never. Of a batch: as a whole
+    call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
 struct remove_options {
@@ -271,6 +320,9 @@ struct remove_options {
     bool plain_fill = false; ///< whether the fill is left without texture from clean parts of the image
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never. Of a batch: as a whole
+    call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
 };
 
 struct compose_options {
@@ -280,6 +332,7 @@ struct compose_options {
     std::optional<const_image> mask; ///< of a removal: the mask of the analysis or another of its size
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
+    std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never
 };
 
 /// Where segment() writes, where anywhere. Gray of any depth, with the size of the image's region.
@@ -310,6 +363,7 @@ public:
         return {status, error_ ? derust_error_message(error_) : derust_status_name(status)};
     }
     void check(derust_status status) const {
+        if (status == DERUST_ERROR_UNJUDGEABLE) throw unjudgeable(status, take(status).what());
         if (status != DERUST_OK) throw take(status);
     }
 
@@ -372,6 +426,28 @@ template <class Struct> Struct sized() noexcept {
     return value;
 }
 
+/// Stands between a caller's call_infos and the library.
+class info_call {
+public:
+    info_call(call_info *infos, std::size_t count)
+        : infos_(infos), told_(infos ? count : 0, sized<derust_call_info>()) {}
+
+    template <class Options> void put_into(Options &options) noexcept {
+        options.info = told_.empty() ? nullptr : told_.data();
+    }
+
+    /// To be called after the library has returned.
+    void tell() const noexcept {
+        for (std::size_t i = 0; i < told_.size(); ++i) {
+            infos_[i].caution = static_cast<caution>(told_[i].caution);
+        }
+    }
+
+private:
+    call_info *infos_;
+    std::vector<derust_call_info> told_;
+};
+
 /// An image, or NULL.
 template <class Data> class optional_image {
 public:
@@ -411,18 +487,22 @@ private:
 
 namespace detail {
 
-inline derust_segment_options c_options(const segment_options &options, progress_call &call) {
+inline derust_segment_options c_options(const segment_options &options, progress_call &call, info_call &info) {
     auto c = sized<derust_segment_options>();
     c.scale = static_cast<std::int32_t>(options.scale);
     c.model = c_text(options.model);
     c.threshold = options.threshold;
     c.contours = options.contours ? 1 : 0;
+    c.judge_anyway = options.judge_anyway ? 1 : 0;
+    c.timeout_ms = options.timeout_ms;
     call.put_into(c);
+    info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
     return c;
 }
 
-inline derust_remove_options c_options(const remove_options &options, const derust_image *mask, progress_call &call) {
+inline derust_remove_options c_options(const remove_options &options, const derust_image *mask, progress_call &call,
+                                       info_call &info) {
     auto c = sized<derust_remove_options>();
     c.scale = static_cast<std::int32_t>(options.scale);
     c.model = c_text(options.model);
@@ -430,7 +510,10 @@ inline derust_remove_options c_options(const remove_options &options, const deru
     c.mask_mode = static_cast<std::int32_t>(options.mask_mode);
     c.strength = options.strength;
     c.plain_fill = options.plain_fill ? 1 : 0;
+    c.judge_anyway = options.judge_anyway ? 1 : 0;
+    c.timeout_ms = options.timeout_ms;
     call.put_into(c);
+    info.put_into(c);
     c.cancel = options.cancel ? options.cancel->c() : nullptr;
     return c;
 }
@@ -447,6 +530,7 @@ struct summary {
     float threshold = 0;          ///< that was used
     std::uint32_t iso_4628_3 = 0; ///< Ri 0 to 5
     std::uint32_t astm_d610 = 10; ///< 10 to 0
+    derust::caution caution = caution::none; ///< what makes the judgement less sure
 };
 
 /// A connected region of rust.
@@ -478,6 +562,7 @@ public:
         summary.threshold = c.threshold;
         summary.iso_4628_3 = c.iso_4628_3;
         summary.astm_d610 = c.astm_d610;
+        summary.caution = static_cast<caution>(c.caution);
         return summary;
     }
 
@@ -532,9 +617,9 @@ class analysis {
 public:
     explicit analysis(derust_analysis *owned) noexcept : handle_(owned) {}
 
-    /// Writes into `target` what `options.output` says. `image` is the picture that was analysed, unchanged. Results
-    /// and overlays have its size and format, and `target` may be the image itself.
-    void compose(const const_image &image, const derust::image &target, const compose_options &options = {}) const {
+    /// Writes into `target` what `options.output` says. `picture` is what was analysed, unchanged. Results
+    /// and overlays have its size and format, and `target` may be the picture itself.
+    void compose(const const_image &picture, const derust::image &target, const compose_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
         auto c = detail::sized<derust_compose_options>();
@@ -542,9 +627,10 @@ public:
         c.strength = options.strength;
         c.threshold = options.threshold;
         c.mask = mask.get();
+        c.timeout_ms = options.timeout_ms;
         call.put_into(c);
         c.cancel = options.cancel ? options.cancel->c() : nullptr;
-        const auto c_image = image.c(), c_target = target.c();
+        const auto c_image = picture.c(), c_target = target.c();
         detail::failure failure;
         const auto status = derust_compose(handle_.get(), &c_image, &c, &c_target, failure.out());
         call.rethrow();
@@ -552,16 +638,18 @@ public:
     }
 
     /// The report of a segmentation. Of the options, threshold, contours, progress and cancel count.
-    derust::report report(const const_image &image, const segment_options &options = {}) const {
+    derust::report report(const const_image &picture, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
-        const auto c_image = image.c();
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
+        const auto c_image = picture.c();
         derust_report *made = nullptr;
         detail::failure failure;
         const auto status = derust_analysis_report(handle_.get(), &c_image, &c, &made, failure.out());
         derust::report report(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return report;
     }
 
@@ -661,10 +749,11 @@ public:
     }
 
     /// Finds the rust in a picture, and writes where it is into `outputs`.
-    derust::report segment(const const_image &image, const segment_outputs &outputs = {}, const segment_options &options = {}) const {
+    derust::report segment(const const_image &picture, const segment_outputs &outputs = {}, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
-        const auto c_image = image.c();
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
+        const auto c_image = picture.c();
         const detail::optional_image<void> mask(outputs.mask), probability(outputs.probability);
         derust_report *made = nullptr;
         detail::failure failure;
@@ -672,19 +761,22 @@ public:
         derust::report report(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return report;
     }
 
-    /// Takes the rust away. `output` has the size and the format of `image` and may be the image itself.
-    void remove(const const_image &image, const derust::image &output, const remove_options &options = {}) const {
+    /// Takes the rust away. `output` has the size and the format of `picture` and may be the picture itself.
+    void remove(const const_image &picture, const derust::image &output, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
-        const auto c_image = image.c(), c_output = output.c();
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, mask.get(), call, info);
+        const auto c_image = picture.c(), c_output = output.c();
         detail::failure failure;
         const auto status = derust_remove(handle_.get(), &c_image, &c, &c_output, failure.out());
         call.rethrow();
         failure.check(status);
+        info.tell();
     }
 
     /// segment() for many pictures, engine_options::sessions of them at a time. `reports`, where given, gets one per
@@ -692,7 +784,8 @@ public:
     batch_outcome segment_batch(const std::vector<segment_job> &jobs, std::vector<derust::report> *reports = nullptr,
                                 const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
+        detail::info_call info(options.info, jobs.size());
+        const auto c = detail::c_options(options, call, info);
         std::vector<derust_image> inputs, written;
         inputs.reserve(jobs.size());
         written.reserve(2 * jobs.size());
@@ -721,6 +814,7 @@ public:
             for (auto *owned : made) reports->emplace_back(owned);
         }
         call.rethrow();
+        info.tell();
         if (status != DERUST_OK) outcome.error = failure.take(status);
         return outcome;
     }
@@ -729,7 +823,8 @@ public:
     batch_outcome remove_batch(const std::vector<remove_job> &jobs, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
+        detail::info_call info(options.info, jobs.size());
+        const auto c = detail::c_options(options, mask.get(), call, info);
         std::vector<derust_image> described;
         described.reserve(2 * jobs.size());
         std::vector<const derust_image *> images, outputs;
@@ -743,31 +838,34 @@ public:
         const auto status = derust_remove_batch(handle_.get(), static_cast<std::uint32_t>(jobs.size()), images.data(), &c,
                                                 outputs.data(), outcome.statuses.data(), failure.out());
         call.rethrow();
+        info.tell();
         if (status != DERUST_OK) outcome.error = failure.take(status);
         return outcome;
     }
 
     /// Runs the network that finds rust; what follows from it is asked of the analysis.
-    derust::analysis analyse_segment(const const_image &image, const segment_options &options = {}) const {
+    derust::analysis analyse_segment(const const_image &picture, const segment_options &options = {}) const {
         detail::progress_call call(options.progress);
-        const auto c = detail::c_options(options, call);
-        const auto c_image = image.c();
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, call, info);
+        const auto c_image = picture.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_segment(handle_.get(), &c_image, &c, &made, failure.out());
-        return finish(made, status, failure, call);
+        return finish(made, status, failure, call, info);
     }
 
     /// Runs the network that takes rust away; results are composed from the analysis.
-    derust::analysis analyse_remove(const const_image &image, const remove_options &options = {}) const {
+    derust::analysis analyse_remove(const const_image &picture, const remove_options &options = {}) const {
         detail::progress_call call(options.progress);
         const detail::optional_image<const void> mask(options.mask);
-        const auto c = detail::c_options(options, mask.get(), call);
-        const auto c_image = image.c();
+        detail::info_call info(options.info, 1);
+        const auto c = detail::c_options(options, mask.get(), call, info);
+        const auto c_image = picture.c();
         derust_analysis *made = nullptr;
         detail::failure failure;
         const auto status = derust_analyse_remove(handle_.get(), &c_image, &c, &made, failure.out());
-        return finish(made, status, failure, call);
+        return finish(made, status, failure, call, info);
     }
 
     /// Looks at the model folders again; calls in flight end on the models they began with.
@@ -822,10 +920,11 @@ public:
 
 private:
     static derust::analysis finish(derust_analysis *made, derust_status status, const detail::failure &failure,
-                                   const detail::progress_call &call) {
+                                   const detail::progress_call &call, const detail::info_call &info) {
         derust::analysis analysis(made);
         call.rethrow();
         failure.check(status);
+        info.tell();
         return analysis;
     }
 
@@ -834,6 +933,9 @@ private:
     std::unique_ptr<building> building_;
     detail::handle<derust_engine, derust_engine_free> handle_;
 };
+
+/// What a caution means, in a line; empty for none and for numbers that the library does not know.
+inline std::string text(caution caution) { return derust_caution_text(static_cast<std::int32_t>(caution)); }
 
 /// The library's version, such as "0.1.0".
 inline std::string version() { return derust_version(); }

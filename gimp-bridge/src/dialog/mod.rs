@@ -12,7 +12,7 @@ use derust_client::ModelInfo;
 
 use crate::filter::{Device, Filter, Made, Output, Settings, Work};
 use crate::gimp::{Call, Controls, Entry, Generation, Gimp, Value, View};
-use crate::text::{Problem, tr};
+use crate::text::{Problem, caution_text, tr};
 use preview::Preview;
 use worker::{Answer, Worker};
 
@@ -166,11 +166,15 @@ impl<G: Generation> Dialog<'_, G> {
     }
 
     fn found(&self, made: &Made) -> String {
-        match made.summary {
+        let found = match made.summary {
             Some(summary) => tr("{0} % rust in {1} regions")
                 .replace("{0}", &format!("{:.2}", summary.fraction * 100.0))
                 .replace("{1}", &summary.region_count.to_string()),
             None => tr("The preview shows the result."),
+        };
+        match made.caution {
+            Some(caution) => format!("{found}\n{}", caution_text(caution)),
+            None => found,
         }
     }
 }

@@ -95,7 +95,8 @@ impl Wanted {
                 || (done < ANALYSED
                     && newest.model == settings.model
                     && newest.device == settings.device
-                    && newest.use_visible == settings.use_visible)
+                    && newest.use_visible == settings.use_visible
+                    && newest.judge_anyway == settings.judge_anyway)
         })
     }
 }

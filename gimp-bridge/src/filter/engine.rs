@@ -97,21 +97,23 @@ impl Engine {
         Ok(text.replace("{0}", &names.join(", ")).replace("{1}", &runtime.version))
     }
 
-    /// Looks for rust, and for what takes its place.
+    /// Looks for rust, and for what takes its place; `judge_anyway`: in a picture that cannot be judged, too.
     ///
     /// # Errors
-    /// When no model serves, the network fails, or `progress` says that it is enough.
+    /// When the picture cannot be judged, no model serves, the network fails, or `progress` says that it is enough.
     pub fn analyse_removal(
         &self,
         picture: &Picture,
         model: Option<&str>,
+        judge_anyway: bool,
         progress: Progress<'_>,
     ) -> Result<Removal, Problem> {
-        let options = RemoveOptions { model, progress: Some(progress), ..RemoveOptions::default() };
+        let options =
+            RemoveOptions { model, judge_anyway, progress: Some(progress), ..RemoveOptions::default() };
         Ok(self.engine.analyse_removal(&picture.image(), options)?)
     }
 
-    /// Looks for rust.
+    /// Looks for rust; `judge_anyway`: in a picture that cannot be judged, too.
     ///
     /// # Errors
     /// See [`Engine::analyse_removal`].
@@ -119,9 +121,11 @@ impl Engine {
         &self,
         picture: &Picture,
         model: Option<&str>,
+        judge_anyway: bool,
         progress: Progress<'_>,
     ) -> Result<Analysis, Problem> {
-        let options = SegmentOptions { model, progress: Some(progress), ..SegmentOptions::default() };
+        let options =
+            SegmentOptions { model, judge_anyway, progress: Some(progress), ..SegmentOptions::default() };
         Ok(self.engine.analyse(&picture.image(), options)?)
     }
 
@@ -131,8 +135,8 @@ impl Engine {
         let format = Format { gray: false, alpha: false, linear: false, depth: Depth::U8 };
         let Ok(picture) = Picture::new(format, SIDE, SIDE) else { return };
         let _ = match filter {
-            Filter::Derust => self.analyse_removal(&picture, model, &mut |_| true).map(drop),
-            Filter::SegmentRust => self.analyse(&picture, model, &mut |_| true).map(drop),
+            Filter::Derust => self.analyse_removal(&picture, model, true, &mut |_| true).map(drop),
+            Filter::SegmentRust => self.analyse(&picture, model, true, &mut |_| true).map(drop),
         };
     }
 }
@@ -157,6 +161,9 @@ impl From<derust_client::Error> for Problem {
             ErrorKind::Cancelled => return Problem::cancelled(),
             ErrorKind::Model => {
                 tr("ONNX files with models belong into the folder “models” beside the plug-in.")
+            }
+            ErrorKind::Unjudgeable => {
+                tr("That is not the same as no rust. “Judge anyway” looks all the same.")
             }
             ErrorKind::Runtime => tr("ONNX Runtime comes with the plug-in: install it again."),
             _ => return Problem::new(error.to_string()),

@@ -46,6 +46,14 @@ const USE_VISIBLE: Parameter = Parameter {
     of_layer_filters: true,
 };
 
+const JUDGE_ANYWAY: Parameter = Parameter {
+    name: "judge-anyway",
+    label: "_Judge anyway",
+    about: "Looks for rust in a layer that cannot be judged, too, such as a gray one; what is found there may mean nothing",
+    kind: ParameterKind::Toggle,
+    of_layer_filters: false,
+};
+
 const STRENGTH: Parameter = Parameter {
     name: "strength",
     label: "Stren_gth (%)",
@@ -93,6 +101,7 @@ static DERUST: Procedure = Procedure {
             of_layer_filters: false,
         },
         DEVICE,
+        JUDGE_ANYWAY,
         USE_VISIBLE,
     ],
     returns: &[],
@@ -128,6 +137,7 @@ static SEGMENT_RUST: Procedure = Procedure {
             of_layer_filters: false,
         },
         DEVICE,
+        JUDGE_ANYWAY,
         USE_VISIBLE,
     ],
     returns: &[

@@ -34,6 +34,7 @@ pub fn make(
         None
     };
     let removal = work.removal(settings, progress)?;
+    let caution = removal.info().caution;
     // Behind a layer mask the whole result is kept, so that the mask can be painted on.
     let limit_now = limit.as_ref().filter(|_| !masked);
     let canvas = begin(canvas, Canvas::like(picture)?);
@@ -45,5 +46,5 @@ pub fn make(
     };
     removal.compose_onto(&picture.image(), canvas.target(), options)?;
     let mask = limit.filter(|_| masked).map(Arc::new);
-    Ok(Made { source, picture: None, mask, summary: None })
+    Ok(Made { source, picture: None, mask, summary: None, caution })
 }

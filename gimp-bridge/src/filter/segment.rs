@@ -19,6 +19,7 @@ pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Res
     let model = settings.model.as_deref();
     let rust = work.rust(model, settings, &mut part(progress, 0.0, ANALYSED))?;
     let threshold = settings.threshold;
+    let caution = rust.info().caution;
     let mut mask = mask(rust, picture, threshold, &mut part(progress, ANALYSED, 0.9))?;
     mask.soften(settings.edge_softness);
     let asked = SegmentOptions { threshold, ..SegmentOptions::default() };
@@ -32,7 +33,7 @@ pub fn make(work: &mut Work, settings: &Settings, progress: Progress<'_>) -> Res
     } else {
         None
     };
-    Ok(Made { source, picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary) })
+    Ok(Made { source, picture: coloured, mask: Some(Arc::new(mask)), summary: Some(summary), caution })
 }
 
 /// White where rust is at least as probable as `threshold`, black elsewhere.

@@ -73,6 +73,8 @@ pub struct Settings {
     pub device: Device,
     /// Whether filters on the layer count as part of it.
     pub use_visible: bool,
+    /// Whether a layer that cannot be judged is looked at all the same.
+    pub judge_anyway: bool,
 }
 
 impl Settings {
@@ -89,6 +91,7 @@ impl Settings {
             output: Output::ThisLayer,
             device: Device::Automatic,
             use_visible: false,
+            judge_anyway: false,
         };
         for (parameter, value) in filter.procedure().parameters.iter().zip(values) {
             let out_of_range = |given: String, range: String| {
@@ -118,7 +121,11 @@ impl Settings {
                         _ => {}
                     }
                 }
-                (ParameterKind::Toggle, Value::Toggle(value)) => settings.use_visible = *value,
+                (ParameterKind::Toggle, Value::Toggle(value)) => match parameter.name {
+                    "use-visible" => settings.use_visible = *value,
+                    "judge-anyway" => settings.judge_anyway = *value,
+                    _ => {}
+                },
                 (ParameterKind::Text, Value::Text(name)) => {
                     settings.model = Some(name.trim().to_owned()).filter(|name| !name.is_empty());
                 }
@@ -140,6 +147,7 @@ mod tests {
             let values: Vec<_> =
                 procedure.parameters.iter().map(|parameter| parameter.kind.default()).collect();
             let settings = Settings::new(filter, &values).unwrap();
+            assert!(!settings.use_visible && !settings.judge_anyway);
             assert_eq!((settings.model, settings.threshold, settings.strength), (None, None, 1.0));
             for (index, parameter) in procedure.parameters.iter().enumerate() {
                 let mut values = values.clone();
@@ -168,6 +176,7 @@ mod tests {
             Value::Number(3.0),
             Value::Choice(2),
             Value::Choice(1),
+            Value::Toggle(false),
             Value::Toggle(true),
         ];
         let settings = Settings::new(Filter::SegmentRust, &values).unwrap();
@@ -181,7 +190,11 @@ mod tests {
                 output: Output::Channel,
                 device: Device::Cpu,
                 use_visible: true,
+                judge_anyway: false,
             }
         );
+        let values = [&values[..5], &[Value::Toggle(true)]].concat();
+        let settings = Settings::new(Filter::SegmentRust, &values).unwrap();
+        assert!(settings.judge_anyway && !settings.use_visible);
     }
 }

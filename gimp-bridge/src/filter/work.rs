@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use derust_client::{Analysis, Progress, Removal, Summary};
+use derust_client::{Analysis, Caution, Progress, Removal, Summary};
 
 use super::{Canvas, Device, Engine, Filter, Settings};
 use crate::pixels::{Picture, Plane, Rectangle};
@@ -49,6 +49,7 @@ pub struct Work {
 struct Asked {
     model: Option<String>,
     visible: bool,
+    judge_anyway: bool,
 }
 
 /// What a filter made of a picture.
@@ -62,6 +63,18 @@ pub struct Made {
     pub mask: Option<Arc<Plane>>,
     /// How much rust there is, if that was asked for.
     pub summary: Option<Summary>,
+    /// What makes it less sure, if anything.
+    pub caution: Option<Caution>,
+}
+
+impl Asked {
+    fn new(model: Option<&str>, settings: &Settings) -> Self {
+        Asked {
+            model: model.map(str::to_owned),
+            visible: settings.use_visible,
+            judge_anyway: settings.judge_anyway,
+        }
+    }
 }
 
 impl Work {
@@ -109,14 +122,19 @@ impl Work {
     /// See [`Engine::analyse_removal`].
     pub fn removal(&mut self, settings: &Settings, progress: Progress<'_>) -> Result<&Removal, Problem> {
         self.engine(settings.device)?;
-        let asked = Asked { model: settings.model.clone(), visible: settings.use_visible };
+        let asked = Asked::new(settings.model.as_deref(), settings);
         let known = self.removal.take().filter(|(known, _)| *known == asked);
         let removal = match known {
             Some((_, removal)) => removal,
             None => {
                 let picture = self.source(settings).picture.clone();
                 let engine = self.engine(settings.device)?;
-                engine.analyse_removal(&picture, settings.model.as_deref(), progress)?
+                engine.analyse_removal(
+                    &picture,
+                    settings.model.as_deref(),
+                    settings.judge_anyway,
+                    progress,
+                )?
             }
         };
         Ok(&self.removal.insert((asked, removal)).1)
@@ -133,13 +151,13 @@ impl Work {
         progress: Progress<'_>,
     ) -> Result<&Analysis, Problem> {
         self.engine(settings.device)?;
-        let asked = Asked { model: model.map(str::to_owned), visible: settings.use_visible };
+        let asked = Asked::new(model, settings);
         let known = self.rust.take().filter(|(known, _)| *known == asked);
         let rust = match known {
             Some((_, rust)) => rust,
             None => {
                 let picture = self.source(settings).picture.clone();
-                self.engine(settings.device)?.analyse(&picture, model, progress)?
+                self.engine(settings.device)?.analyse(&picture, model, settings.judge_anyway, progress)?
             }
         };
         Ok(&self.rust.insert((asked, rust)).1)

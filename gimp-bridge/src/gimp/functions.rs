@@ -151,6 +151,7 @@ table! {
         gimp_progress_update(c_double) -> c_int;
         gimp_progress_end() -> c_int;
         gimp_displays_flush() -> c_int;
+        gimp_message(Text) -> c_int;
     }
 }
 

@@ -317,6 +317,12 @@ impl<G: Generation> Gimp<G> {
         unsafe { (self.core.gimp_displays_flush)() };
     }
 
+    /// Shows a message to the user, or writes it to standard error where GIMP has no windows.
+    pub fn tell(&self, text: &str) {
+        // SAFETY: GIMP copies the text.
+        unsafe { (self.core.gimp_message)(c_text(text).as_ptr()) };
+    }
+
     /// Shows a progress bar with a text.
     pub fn begin_progress(&self, text: &str) {
         // SAFETY: GIMP copies the text.

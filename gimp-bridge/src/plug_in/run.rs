@@ -8,7 +8,7 @@ use std::time::Duration;
 use crate::dialog;
 use crate::filter::{self, Device, Engine, Filter, Made, Settings, Source, Sources, Stream, Target, Work};
 use crate::gimp::{Call, Ending, Generation, Gimp};
-use crate::text::{Problem, tr};
+use crate::text::{Problem, caution_text, tr};
 
 /// Runs a filter. The plug-in's other files lie in `folder`.
 ///
@@ -88,6 +88,10 @@ pub fn run<G: Generation>(gimp: &Gimp<G>, folder: &Path, call: &Call<'_, G>) -> 
     };
     filter::put(gimp, filter, &target, settings.output, &made, stream)?;
     gimp.show();
+    // Who had a dialog has read it there.
+    if let Some(caution) = made.caution.filter(|_| call.controls.is_none()) {
+        gimp.tell(&caution_text(caution));
+    }
     let found = made.summary.map(|summary| vec![summary.fraction, summary.region_count as f64]);
     Ok(Ending::Done { values, returns: found.unwrap_or_default() })
 }

@@ -9,9 +9,10 @@ use derust_interface::*;
 use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
-use crate::image::{self, Pixels};
+use crate::image::{self, Lent, Pixels};
+use crate::info::Info;
 use crate::report::FoundRust;
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, remove, segment, sized};
 
 /// What an analysis holds.
@@ -55,13 +56,16 @@ pub unsafe extern "C" fn derust_analyse_segment(
         let asked = unsafe { segment::asked(&options) }?;
         // SAFETY: the caller's promise.
         let image = unsafe { image::pixels(image, "image") }?;
-        let picture = image.picture()?;
+        let lent = image.lend()?;
+        let picture = lent.picture()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let found = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let found = watch::over(callback, limits, |watch| {
             watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         slot.fill(Analysed { found: Outcome::Rust(found), home: entered.home });
         Ok(())
     };
@@ -95,15 +99,19 @@ pub unsafe extern "C" fn derust_analyse_remove(
         if let Some(mask) = &asked.mask {
             mask.must_have_size(image.size(), image.name())?;
         }
-        let picture = image.picture()?;
-        let mask = asked.mask.as_ref().map(Pixels::picture).transpose()?;
+        let lent = image.lend()?;
+        let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
+        let picture = lent.picture()?;
+        let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let found = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let found = watch::over(callback, limits, |watch| {
             let engine = &entered.engine;
             watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         slot.fill(Analysed { found: Outcome::Removal(found), home: entered.home });
         Ok(())
     };
@@ -147,7 +155,7 @@ pub unsafe extern "C" fn derust_compose(
         image.must_have_size(analysed.size(), "the analysed region")?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         match (&analysed.found, options.output) {
             (Outcome::Removal(removal), DERUST_OUTPUT_RESULT) => {
                 if let Some(mask) = &mask {
@@ -160,8 +168,9 @@ pub unsafe extern "C" fn derust_compose(
                 }
                 let job = remove::Job { image, output };
                 job.check(mask.as_ref())?;
-                let mask = mask.as_ref().map(Pixels::picture).transpose()?;
-                watch::over(callback, cancel, |watch| {
+                let lent = mask.as_ref().map(Pixels::lend).transpose()?;
+                let mask = lent.as_ref().map(Lent::picture).transpose()?;
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| {
                         job.compose(|target| Ok(removal.compose(mask.as_ref(), strength, target, control)?))
                     })
@@ -171,7 +180,7 @@ pub unsafe extern "C" fn derust_compose(
                 let found = with_threshold(found, threshold);
                 let job = remove::Job { image, output };
                 job.check(None)?;
-                watch::over(callback, cancel, |watch| {
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| job.compose(|target| Ok(found.write_overlay(target, control)?)))
                 })
             }
@@ -180,10 +189,15 @@ pub unsafe extern "C" fn derust_compose(
                 output.must_be_gray()?;
                 output.must_have_size(image.size(), image.name())?;
                 output.apart(&image)?;
-                let picture = image.picture()?;
+                if let Some(mask) = image.region_mask() {
+                    output.apart(mask)?;
+                }
+                let lent = image.lend()?;
+                let picture = lent.picture()?;
                 // SAFETY: `apart` has seen that it shares nothing with the image, the only other one in use.
-                let mut target = unsafe { output.picture_mut() }?;
-                watch::over(callback, cancel, |watch| {
+                let mut lent_output = unsafe { output.lend_mut() }?;
+                let mut target = lent_output.picture()?;
+                watch::over(callback, limits, |watch| {
                     watch.run(|control| match kind {
                         DERUST_OUTPUT_MASK => found.write_mask(&picture, &mut target, control),
                         _ => found.write_probability(&picture, &mut target, control),
@@ -198,8 +212,8 @@ pub unsafe extern "C" fn derust_compose(
     unsafe { guard::call(error, body) }
 }
 
-/// Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress and
-/// cancel count.
+/// Makes the report of an analysis for segmentation; no network runs. Of the options, threshold, contours, progress,
+/// cancel, timeout_ms and info count.
 ///
 /// # Safety
 /// `analysis` is NULL or an analysis that was not freed; `image` is NULL or describes memory of the caller; `options`
@@ -231,16 +245,19 @@ pub unsafe extern "C" fn derust_analysis_report(
             return Err(Failure::argument(text));
         };
         let found = with_threshold(found, asked.options.threshold);
-        let picture = image.picture()?;
+        let lent = image.lend()?;
+        let picture = lent.picture()?;
         let outputs = Outputs { survey: asked.survey, ..Default::default() };
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let survey = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let survey = watch::over(callback, limits, |watch| {
             watch.run(|control| found.write(&picture, outputs, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
         if let Some(survey) = survey {
-            slot.fill(FoundRust::new(survey, found.threshold()));
+            slot.fill(FoundRust::new(survey, &found));
         }
         Ok(())
     };

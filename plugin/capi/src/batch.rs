@@ -1,5 +1,6 @@
 //! Many pictures in one call.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError, mpsc};
 
@@ -11,8 +12,9 @@ use crate::failure::Failure;
 use crate::guard::{self, Home};
 use crate::handle::Slot;
 use crate::image::{self, Pixels};
+use crate::info::Info;
 use crate::report::FoundRust;
-use crate::watch::{self, Callback, Watch};
+use crate::watch::{self, Callback, Limits, Watch};
 use crate::{remove, segment, sized};
 
 /// derust_segment() for `count` images; as many are worked on at a time as the engine has sessions.
@@ -68,21 +70,24 @@ pub unsafe extern "C" fn derust_segment_batch(
         all_apart(
             jobs.iter()
                 .flatten()
-                .flat_map(|job| job.outputs().map(Use::Writes).chain([Use::Reads(&job.image)])),
+                .flat_map(|job| job.outputs().map(Use::Writes).chain([Use::Reads(&job.image)]))
+                .chain(jobs.iter().flatten().filter_map(|job| job.image.region_mask()).map(Use::Reads)),
         )?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         let results =
-            work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control));
-        let fill = |(slot, result): (Option<Slot<Report>>, Result<Option<FoundRust>, Failure>)| {
-            result.map(|found| {
-                if let (Some(slot), Some(found)) = (slot, found) {
-                    slot.fill(found);
-                }
-            })
+            work(&entered, callback, limits, jobs, |job, control| job.run(&entered.engine, &asked, control));
+        let fill = |(i, (slot, result)): (usize, (Option<Slot<Report>>, Result<_, Failure>))| {
+            let (found, info): (Option<FoundRust>, Info) = result?;
+            // SAFETY: the caller's promise; `i` is less than `count`.
+            unsafe { asked.info.tell(i, info) }?;
+            if let (Some(slot), Some(found)) = (slot, found) {
+                slot.fill(found);
+            }
+            Ok(())
         };
-        Ok(slots.into_iter().zip(results).map(fill).collect())
+        Ok(slots.into_iter().zip(results).enumerate().map(fill).collect())
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, || tell(guard::caught(prepare), count, statuses)) }
@@ -133,11 +138,18 @@ pub unsafe extern "C" fn derust_remove_batch(
             let image = (!job.output.is(&job.image)).then_some(Use::Reads(&job.image));
             image.into_iter().chain([Use::Writes(&job.output)])
         });
-        all_apart(uses.chain(asked.mask.iter().map(Use::Reads)))?;
+        let region_masks = jobs.iter().flatten().filter_map(|job| job.image.region_mask());
+        all_apart(uses.chain(asked.mask.iter().chain(region_masks).map(Use::Reads)))?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        Ok(work(&entered, callback, cancel, jobs, |job, control| job.run(&entered.engine, &asked, control)))
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let results =
+            work(&entered, callback, limits, jobs, |job, control| job.run(&entered.engine, &asked, control));
+        let tell = |(i, result): (usize, Result<Info, Failure>)| {
+            // SAFETY: the caller's promise; `i` is less than `count`.
+            result.and_then(|info| unsafe { asked.info.tell(i, info) })
+        };
+        Ok(results.into_iter().enumerate().map(tell).collect())
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, || tell(guard::caught(prepare), count, statuses)) }
@@ -216,42 +228,55 @@ fn all_apart<'a>(uses: impl Iterator<Item = Use<'a>>) -> Result<(), Failure> {
         })
         .collect();
     uses.sort_by_key(|(pixels, _)| pixels.span().start);
-    // In the order of their starts, whatever an image shares bytes with before it reaches furthest.
-    let [mut furthest, mut furthest_written]: [Option<&Pixels>; 2] = [None; 2];
+    if clash(uses.iter().map(|(pixels, writes)| (pixels.span(), *pixels, *writes))).is_none() {
+        return Ok(());
+    }
+    // Images lie among one another: row by row it shows whether they share anything.
+    let mut rows = Vec::new();
     for (pixels, writes) in uses {
+        image::reserve(&mut rows, pixels.size().1 as usize)?;
+        rows.extend(pixels.ascending_rows().map(|row| (row, pixels, writes)));
+    }
+    rows.sort_unstable_by_key(|(row, ..)| row.start);
+    clash(rows.into_iter()).map_or(Ok(()), |(written, other)| written.apart(other))
+}
+
+/// Two images of which one is written and whose bytes overlap. The ranges of bytes come in the order of their starts.
+fn clash<'a>(
+    ranges: impl Iterator<Item = (Range<usize>, &'a Pixels, bool)>,
+) -> Option<(&'a Pixels, &'a Pixels)> {
+    // Whatever a range overlaps with before it reaches furthest.
+    let [mut furthest, mut furthest_written]: [Option<(usize, &Pixels)>; 2] = [None; 2];
+    for (range, pixels, writes) in ranges {
         let before = if writes { furthest } else { furthest_written };
-        if let Some(before) = before {
-            if writes {
-                pixels.apart(before)?
-            } else {
-                before.apart(pixels)?
-            };
+        if let Some((_, before)) = before.filter(|(end, _)| *end > range.start) {
+            return Some(if writes { (pixels, before) } else { (before, pixels) });
         }
-        let further = |known: Option<&Pixels>| known.is_none_or(|known| pixels.span().end > known.span().end);
+        let further = |known: Option<(usize, _)>| known.is_none_or(|(end, _)| range.end > end);
         if further(furthest) {
-            furthest = Some(pixels);
+            furthest = Some((range.end, pixels));
         }
         if writes && further(furthest_written) {
-            furthest_written = Some(pixels);
+            furthest_written = Some((range.end, pixels));
         }
     }
-    Ok(())
+    None
 }
 
 /// Runs `run` for every job, as many at a time as the engine has sessions; the answers are in the order of the jobs.
 fn work<J: Send + Sync, T: Send>(
     engine: &EngineHandle,
     callback: Option<Callback>,
-    cancel: Option<&AtomicBool>,
+    limits: Limits<'_>,
     jobs: Vec<Result<J, Failure>>,
     run: impl Fn(&J, Control<'_>) -> Result<T, Failure> + Sync,
 ) -> Vec<Result<T, Failure>> {
     let threads = engine.sessions.min(jobs.len());
     if threads > 1 {
-        return at_once(threads, engine.home, callback, cancel, jobs, run);
+        return at_once(threads, engine.home, callback, limits, jobs, run);
     }
     let count = jobs.len() as f32;
-    watch::over(callback, cancel, |watch| {
+    watch::over(callback, limits, |watch| {
         let one = |(i, job): (usize, Result<J, Failure>)| {
             let job = job?;
             let (start, end) = (i as f32 / count, (i + 1) as f32 / count);
@@ -266,7 +291,7 @@ fn at_once<J: Send + Sync, T: Send>(
     threads: usize,
     home: Home,
     callback: Option<Callback>,
-    cancel: Option<&AtomicBool>,
+    limits: Limits<'_>,
     jobs: Vec<Result<J, Failure>>,
     run: impl Fn(&J, Control<'_>) -> Result<T, Failure> + Sync,
 ) -> Vec<Result<T, Failure>> {
@@ -294,7 +319,7 @@ fn at_once<J: Send + Sync, T: Send>(
                 false
             };
             if let Some(job) = job {
-                let watch = Watch::new(Some(&tell), cancel, &stop);
+                let watch = Watch::new(Some(&tell), limits, &stop);
                 let result = guard::caught(|| {
                     let _working = home.enter()?;
                     watch.run(|control| run(job, control))

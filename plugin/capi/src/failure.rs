@@ -26,13 +26,15 @@ impl From<derust_engine::Error> for Failure {
         use derust_engine::runtime::RuntimeError;
         let status = match &error {
             Error::Pixels(PixelsError::Size { .. } | PixelsError::Format { .. }) => DERUST_ERROR_FORMAT,
-            Error::Pixels(_) | Error::Unjudgeable(_) => DERUST_ERROR_IMAGE,
+            Error::Pixels(_) => DERUST_ERROR_IMAGE,
+            Error::Unjudgeable(_) => DERUST_ERROR_UNJUDGEABLE,
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
             Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } | Error::NoMemory { .. } => {
                 DERUST_ERROR_MEMORY
             }
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
-            Error::Cancelled | Error::DeadlinePassed => DERUST_ERROR_CANCELLED,
+            Error::Cancelled => DERUST_ERROR_CANCELLED,
+            Error::DeadlinePassed => DERUST_ERROR_TIMEOUT,
             Error::NoModel { .. } | Error::Answer { .. } => DERUST_ERROR_MODEL,
             Error::Option(_) => DERUST_ERROR_ARGUMENT,
         };

@@ -4,7 +4,9 @@ use std::fmt;
 use std::ops::Range;
 use std::slice;
 
-use derust_engine::pixels::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut, Region, Transfer};
+use derust_engine::pixels::{
+    AlphaKind, Channels, Depth, Layout, Meaning, Picture, PictureMut, Profile, Region, Transfer,
+};
 use derust_interface::*;
 
 use crate::failure::Failure;
@@ -21,7 +23,75 @@ pub(crate) struct Pixels {
     length: usize,
     /// Where the pixels are, counted from `start`.
     layout: Layout,
+    said: Said,
 }
+
+/// What the caller says of pixels beside where they are.
+#[derive(Clone, Debug, Default)]
+struct Said {
+    /// DERUST_TRANSFER_ and DERUST_PRIMARIES_.
+    encoding: (i32, i32),
+    icc: Option<Vec<u8>>,
+    white_level: f32,
+    /// What follows from these, unless that is what the layout says.
+    meaning: Option<Meaning>,
+    region_mask: Option<Box<Pixels>>,
+}
+
+/// Pixels that the engine reads.
+pub(crate) struct Lent<'a> {
+    rows: Vec<&'a [u8]>,
+    layout: Layout,
+    meaning: Option<&'a Meaning>,
+    /// What of it counts.
+    within: Option<(Vec<&'a [u8]>, Layout)>,
+}
+
+/// Pixels that the engine writes.
+pub(crate) struct LentMut<'a> {
+    rows: Vec<&'a mut [u8]>,
+    layout: Layout,
+    meaning: Option<&'a Meaning>,
+    /// What of it counts.
+    within: Option<(Vec<&'a [u8]>, Layout)>,
+}
+
+impl Lent<'_> {
+    pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
+        let mut picture = Picture::from_rows(&self.rows, self.layout)?;
+        if let Some(meaning) = self.meaning {
+            picture = picture.meaning(meaning);
+        }
+        if let Some((rows, layout)) = &self.within {
+            picture = picture.within_any(&Picture::from_rows(rows, *layout)?)?;
+        }
+        Ok(picture)
+    }
+}
+
+impl<'a> LentMut<'a> {
+    pub(crate) fn picture(&'a mut self) -> Result<PictureMut<'a>, Failure> {
+        let mut picture = PictureMut::from_rows(&mut self.rows, self.layout)?;
+        if let Some(meaning) = self.meaning {
+            picture = picture.meaning(meaning);
+        }
+        if let Some((rows, layout)) = &self.within {
+            picture = picture.within_any(&Picture::from_rows(rows, *layout)?)?;
+        }
+        Ok(picture)
+    }
+}
+
+/// Makes room for more, or says that there is none.
+pub(crate) fn reserve<T>(list: &mut Vec<T>, more: usize) -> Result<(), Failure> {
+    list.try_reserve_exact(more).map_err(|_| {
+        let bytes = more.saturating_mul(size_of::<T>());
+        Failure::new(DERUST_ERROR_MEMORY, format!("the system gives no {bytes} bytes to work with an image"))
+    })
+}
+
+/// Bytes of a profile at the most: those of real ones are far fewer.
+const LARGEST_PROFILE: u64 = 64 << 20;
 
 // SAFETY: the caller lends the pixels to the whole call, which may use threads of its own; who reads and who writes
 // is checked with `apart` before.
@@ -65,8 +135,31 @@ fn format(number: i32) -> Option<(Channels, Depth)> {
 pub(crate) unsafe fn pixels(image: *const Image, name: &str) -> Result<Pixels, Failure> {
     // SAFETY: the caller's promise.
     let image = unsafe { sized::read(image, name) }?;
-    check(&image, name)
+    let mut pixels = check(&image, name)?;
+    // SAFETY: the caller's promise.
+    unsafe { pixels.read_meaning(&image)? };
+    if !image.region_mask.is_null() {
+        let name = format!("{name}.region_mask");
+        // SAFETY: the caller's promise.
+        let mask = unsafe { sized::read(image.region_mask, &name) }?;
+        let mask_pixels = check(&mask, &name)?;
+        if !mask.region_mask.is_null() || !mask.icc_profile.is_null() || mask.white_level != 0.0 {
+            let text = format!("{name} has a region_mask, an icc_profile or a white_level; masks have none");
+            return Err(Failure::argument(text));
+        }
+        mask_pixels.must_be_gray()?;
+        mask_pixels.must_have_size(pixels.size(), &pixels.name)?;
+        pixels.said.region_mask = Some(Box::new(mask_pixels));
+    }
+    Ok(pixels)
 }
+
+/// Transfers by their numbers: what error texts call them, and the code points of ITU-T H.273.
+const TRANSFERS: [(&str, u8); 7] =
+    [("Srgb", 13), ("Linear", 8), ("Bt709", 1), ("Gamma22", 4), ("Gamma28", 5), ("Pq", 16), ("Hlg", 18)];
+
+/// The primaries' code points.
+const PRIMARIES: [u8; 3] = [1, 12, 9];
 
 /// [`pixels`] where NULL means that there is none.
 ///
@@ -86,11 +179,16 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
     let (channels, depth) = format(image.format).ok_or_else(|| {
         argument(format!("format is {}, which is no DERUST_FORMAT_ constant", image.format))
     })?;
-    let transfer = match image.transfer {
-        DERUST_TRANSFER_SRGB => Transfer::Srgb,
-        DERUST_TRANSFER_LINEAR => Transfer::Linear,
-        other => return Err(argument(format!("transfer is {other}, which is no DERUST_TRANSFER_ constant"))),
-    };
+    let named = usize::try_from(image.transfer).ok().filter(|transfer| *transfer < TRANSFERS.len());
+    if named.is_none() {
+        let text = format!("transfer is {}, which is no DERUST_TRANSFER_ constant", image.transfer);
+        return Err(argument(text));
+    }
+    if !(DERUST_PRIMARIES_BT709..=DERUST_PRIMARIES_BT2020).contains(&image.primaries) {
+        let text = format!("primaries is {}, which is no DERUST_PRIMARIES_ constant", image.primaries);
+        return Err(argument(text));
+    }
+    let transfer = if image.transfer == DERUST_TRANSFER_LINEAR { Transfer::Linear } else { Transfer::Srgb };
     let alpha = match image.alpha {
         DERUST_ALPHA_STRAIGHT => AlphaKind::Straight,
         DERUST_ALPHA_PREMULTIPLIED => AlphaKind::Premultiplied,
@@ -150,8 +248,14 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
         alpha: if channels.count() == 4 { alpha } else { AlphaKind::Straight },
         region: Some(region),
     };
+    let said = Said {
+        encoding: (image.transfer, image.primaries),
+        white_level: image.white_level,
+        ..Said::default()
+    };
     Ok(Pixels {
         name: name.into(),
+        said,
         // Within the buffer, as was just checked.
         start: image.data.cast::<u8>().wrapping_add(start as usize),
         length: (end - start) as usize,
@@ -181,33 +285,170 @@ fn region(image: &Image) -> Result<Region, String> {
 }
 
 impl Pixels {
+    /// Reads what the values mean.
+    ///
+    /// # Safety
+    /// The profile, where there is one, has as many bytes as it says.
+    unsafe fn read_meaning(&mut self, image: &Image) -> Result<(), Failure> {
+        let white = image.white_level;
+        if !(white.is_finite() && white >= 0.0) {
+            let text =
+                format!("{}.white_level is {white}; it is above 0, or 0 for the format's own", self.name);
+            return Err(Failure::argument(text));
+        }
+        let gray = self.layout.channels == Channels::Gray;
+        let (transfer, primaries) = self.said.encoding;
+        let profile = match (image.icc_profile.is_null(), image.icc_profile_size) {
+            (true, 0) if (0..=1).contains(&transfer) && primaries == 0 => None,
+            (true, 0) => {
+                let points = (PRIMARIES[primaries as usize], TRANSFERS[transfer as usize].1);
+                Profile::from_code_points(points.0, points.1)
+                    .map_err(|error| Failure::argument(format!("{}: {error}", self.name)))?
+            }
+            (true, size) => {
+                let text = format!("{}.icc_profile is NULL, but icc_profile_size is {size}", self.name);
+                return Err(Failure::argument(text));
+            }
+            (false, _) if (transfer, primaries) != (0, 0) => {
+                let text = format!(
+                    "{0}.icc_profile is set, and so is {0}.transfer or primaries; leave them at 0, the profile says both",
+                    self.name
+                );
+                return Err(Failure::argument(text));
+            }
+            (false, size @ 1..=LARGEST_PROFILE) => {
+                let mut bytes = Vec::new();
+                reserve(&mut bytes, size as usize)?;
+                // SAFETY: this function's promise.
+                bytes.extend_from_slice(unsafe {
+                    slice::from_raw_parts(image.icc_profile.cast::<u8>(), size as usize)
+                });
+                let profile = Profile::from_icc(&bytes, gray).map_err(|error| {
+                    Failure::new(DERUST_ERROR_IMAGE, format!("{}.icc_profile: {error}", self.name))
+                })?;
+                self.said.icc = Some(bytes);
+                profile
+            }
+            (false, size) => {
+                let text = format!(
+                    "{}.icc_profile_size is {size}; 1 to {LARGEST_PROFILE} bytes are possible",
+                    self.name
+                );
+                return Err(Failure::argument(text));
+            }
+        };
+        if profile.is_some() || white > 0.0 {
+            self.said.meaning = Some(Meaning { white_level: (white > 0.0).then_some(white), profile });
+        }
+        Ok(())
+    }
+
     /// Width and height of the region.
     pub(crate) fn size(&self) -> (u32, u32) {
         self.layout.region.map_or((self.layout.width, self.layout.height), |r| (r.width, r.height))
     }
 
-    /// The bytes that the picture spans, as addresses.
+    /// The bytes of the region's rows, counted from `start`, each from the first pixel to the end of the last one; from the
+    /// top of the picture to its bottom.
+    fn rows(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + '_ {
+        let layout = &self.layout;
+        let (x, y) = layout.region.map_or((0, 0), |region| (region.x, region.y));
+        let (width, height) = self.size();
+        let first = layout.offset + x as usize * layout.pixel_stride;
+        let length =
+            (width as usize - 1) * layout.pixel_stride + layout.channels.count() * layout.depth.bytes();
+        // Within the buffer, as `check` has seen.
+        (y..y + height).map(move |y| {
+            let start = (first as isize + y as isize * layout.row_stride) as usize;
+            start..start + length
+        })
+    }
+
+    /// The same as addresses, from the lowest to the highest.
+    pub(crate) fn ascending_rows(&self) -> impl Iterator<Item = Range<usize>> + '_ {
+        let start = self.start.addr();
+        let (mut rows, from_above) = (self.rows(), self.layout.row_stride >= 0);
+        std::iter::from_fn(move || {
+            let row = if from_above { rows.next() } else { rows.next_back() }?;
+            Some(start + row.start..start + row.end)
+        })
+    }
+
+    /// The bytes from the first to the last pixel of the region, as addresses.
     pub(crate) fn span(&self) -> Range<usize> {
-        self.start.addr()..self.start.addr() + self.length
+        let start = self.start.addr();
+        let ends = [self.rows().next(), self.rows().next_back()];
+        let of = |choose: fn(usize, usize) -> usize, ends: [Option<usize>; 2]| {
+            ends.into_iter().flatten().reduce(choose).unwrap_or(0)
+        };
+        let first = of(usize::min, ends.clone().map(|row| row.map(|row| row.start)));
+        let last = of(usize::max, ends.map(|row| row.map(|row| row.end)));
+        start + first..start + last
     }
 
     /// The pixels, to read.
-    pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
+    pub(crate) fn lend(&self) -> Result<Lent<'_>, Failure> {
         // SAFETY: the caller lends `data_size` bytes for the call, in which these lie; nothing writes to them while
         // they are read, which `apart` has checked for the call's own outputs and the caller promises for the rest.
-        let bytes = unsafe { slice::from_raw_parts(self.start, self.length) };
-        Ok(Picture::new(bytes, self.layout)?)
+        let row = |row: Range<usize>| unsafe { slice::from_raw_parts(self.start.add(row.start), row.len()) };
+        let rows = self.collect(row)?;
+        Ok(Lent { rows, layout: self.layout, meaning: self.said.meaning.as_ref(), within: self.within()? })
     }
 
-    /// The pixels, to write.
+    /// What of the pixels counts.
+    fn within(&self) -> Result<Option<(Vec<&[u8]>, Layout)>, Failure> {
+        let Some(mask) = &self.said.region_mask else { return Ok(None) };
+        let Lent { rows, layout, .. } = mask.lend()?;
+        Ok(Some((rows, layout)))
+    }
+
+    /// The pixels, to write values that mean themselves.
     ///
     /// # Safety
-    /// Nothing else of this call uses these bytes as long as the answer lives.
-    #[allow(clippy::mut_from_ref, reason = "the pixels are the caller's, not this description's")]
-    pub(crate) unsafe fn picture_mut(&self) -> Result<PictureMut<'_>, Failure> {
-        // SAFETY: the caller lends `data_size` bytes for the call, in which these lie, and this function's promise.
-        let bytes = unsafe { slice::from_raw_parts_mut(self.start, self.length) };
-        Ok(PictureMut::new(bytes, self.layout)?)
+    /// Nothing else of this call uses the bytes of the region's rows as long as the answer lives.
+    pub(crate) unsafe fn lend_mut(&self) -> Result<LentMut<'_>, Failure> {
+        // SAFETY: the caller lends `data_size` bytes for the call, in which these lie, and this function's promise. Rows of
+        // one picture share nothing with one another.
+        let row =
+            |row: Range<usize>| unsafe { slice::from_raw_parts_mut(self.start.add(row.start), row.len()) };
+        Ok(LentMut { rows: self.collect(row)?, layout: self.layout, meaning: None, within: None })
+    }
+
+    /// The pixels, to write values that mean what those of `image` do, where those of `image` count.
+    ///
+    /// # Safety
+    /// See [`Pixels::lend_mut`].
+    pub(crate) unsafe fn lend_mut_as<'a>(&'a self, image: &'a Pixels) -> Result<LentMut<'a>, Failure> {
+        // SAFETY: this function's promise.
+        let lent = unsafe { self.lend_mut() }?;
+        Ok(LentMut { meaning: image.said.meaning.as_ref(), within: image.within()?, ..lent })
+    }
+
+    /// What says which pixels count.
+    pub(crate) fn region_mask(&self) -> Option<&Pixels> {
+        self.said.region_mask.as_deref()
+    }
+
+    fn collect<T>(&self, row: impl Fn(Range<usize>) -> T) -> Result<Vec<T>, Failure> {
+        let mut rows = Vec::new();
+        reserve(&mut rows, self.size().1 as usize)?;
+        rows.extend(self.rows().map(row));
+        Ok(rows)
+    }
+
+    /// How many bytes of the region's rows belong to both.
+    fn shared(&self, other: &Pixels) -> usize {
+        let (mut rows, mut others) = (self.ascending_rows().peekable(), other.ascending_rows().peekable());
+        let mut shared = 0;
+        while let (Some(a), Some(b)) = (rows.peek(), others.peek()) {
+            shared += a.end.min(b.end).saturating_sub(a.start.max(b.start));
+            if a.end < b.end {
+                rows.next();
+            } else {
+                others.next();
+            }
+        }
+        shared
     }
 
     /// Whether both describe the same pixels.
@@ -215,19 +456,19 @@ impl Pixels {
         self.start == other.start && self.length == other.length && self.layout == other.layout
     }
 
-    /// Refuses an output that shares bytes with another image of the call.
+    /// Refuses an output that shares bytes with another image of the call. Rows of one may lie between those of another,
+    /// as in the halves of a stereo frame.
     pub(crate) fn apart(&self, other: &Pixels) -> Result<(), Failure> {
         let (a, b) = (self.span(), other.span());
-        if a.start >= b.end || b.start >= a.end {
+        let shared = if a.start >= b.end || b.start >= a.end { 0 } else { self.shared(other) };
+        if shared == 0 {
             return Ok(());
         }
         Err(Failure::new(
             DERUST_ERROR_OVERLAP,
             format!(
-                "{} shares {} bytes with {}; give it a buffer of its own",
-                self.name,
-                a.end.min(b.end) - a.start.max(b.start),
-                other.name
+                "{} shares {shared} bytes with {}; give it a buffer of its own, or other rows and columns of one",
+                self.name, other.name
             ),
         ))
     }
@@ -246,10 +487,21 @@ impl Pixels {
         })
     }
 
-    /// Refuses an image that is not gray.
+    /// Refuses an image that is not gray, or whose values mean something else than themselves.
     pub(crate) fn must_be_gray(&self) -> Result<(), Failure> {
         if self.layout.channels == Channels::Gray {
-            return Ok(());
+            let said = &self.said;
+            let what = if said.icc.is_some() {
+                "icc_profile"
+            } else if said.white_level != 0.0 {
+                "white_level"
+            } else if said.region_mask.is_some() {
+                "region_mask"
+            } else {
+                return Ok(());
+            };
+            let text = format!("{}.{what} is set; masks and probabilities have none", self.name);
+            return Err(Failure::new(DERUST_ERROR_FORMAT, text));
         }
         Err(Failure::new(
             DERUST_ERROR_FORMAT,
@@ -287,8 +539,28 @@ impl Pixels {
         };
         let (own, others) = (&self.layout, &image.layout);
         alike("format", self.format().to_string(), image.format().to_string())?;
-        alike("transfer", format!("{:?}", own.transfer), format!("{:?}", others.transfer))?;
-        alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))
+        let name = |said: &Said| TRANSFERS[said.encoding.0 as usize].0.to_owned();
+        alike("transfer", name(&self.said), name(&image.said))?;
+        alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))?;
+        // What is not said again is as the image has it.
+        let (own, others) = (&self.said, &image.said);
+        if own.encoding.1 != 0 {
+            alike("primaries", own.encoding.1.to_string(), others.encoding.1.to_string())?;
+        }
+        if own.white_level != 0.0 {
+            alike("white_level", own.white_level.to_string(), others.white_level.to_string())?;
+        }
+        let size = |icc: &Option<Vec<u8>>| format!("one of {} bytes", icc.as_ref().map_or(0, Vec::len));
+        if own.icc.is_some() && own.icc != others.icc {
+            let other =
+                if size(&own.icc) == size(&others.icc) { "another one".into() } else { size(&others.icc) };
+            alike("icc_profile", size(&own.icc), other)?;
+        }
+        match (&own.region_mask, &others.region_mask) {
+            (None, _) => Ok(()),
+            (Some(own), Some(other)) if own.is(other) => Ok(()),
+            _ => alike("region_mask", "another one".into(), "not".into()),
+        }
     }
 
     pub(crate) fn name(&self) -> &str {
@@ -297,5 +569,69 @@ impl Pixels {
 
     fn format(&self) -> FormatName {
         FormatName(self.layout.channels, self.layout.depth)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    /// A gray picture in a buffer of 400 bytes that nobody reads.
+    fn pixels(rows: (u64, i64), stride: u32, size: (u32, u32), region: [u32; 4]) -> Option<Pixels> {
+        let image = Image {
+            format: DERUST_FORMAT_GRAY_U8,
+            data: std::ptr::without_provenance_mut(0x1000),
+            data_size: 400,
+            offset: rows.0,
+            width: size.0,
+            height: size.1,
+            row_stride: rows.1,
+            pixel_stride: stride,
+            region_x: region[0],
+            region_y: region[1],
+            region_width: region[2],
+            region_height: region[3],
+            ..Image::default()
+        };
+        check(&image, "it").ok()
+    }
+
+    /// The bytes of the region's rows, counted one by one.
+    fn bytes(pixels: &Pixels) -> HashSet<usize> {
+        pixels.rows().flatten().map(|byte| pixels.start.addr() + byte).collect()
+    }
+
+    #[test]
+    fn what_images_share_is_counted_row_by_row() {
+        let mut state = 1_u32;
+        let mut dice = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 16) % below
+        };
+        let mut drawn = Vec::new();
+        while drawn.len() < 150 {
+            let stride = i64::from(dice(30) + 5) * if dice(3) == 0 { -1 } else { 1 };
+            let (width, height) = (dice(6) + 1, dice(6) + 1);
+            let region = match dice(2) {
+                0 => [0; 4],
+                _ => [dice(width), dice(height), dice(3) + 1, dice(3) + 1],
+            };
+            drawn.extend(pixels((dice(200).into(), stride), dice(4), (width, height), region));
+        }
+        let mut among_one_another = 0;
+        for (a, b) in drawn.iter().flat_map(|a| drawn.iter().map(move |b| (a, b))) {
+            let shared = bytes(a).intersection(&bytes(b)).count();
+            assert_eq!(a.shared(b), shared, "{a:?} {b:?}");
+            assert_eq!(a.apart(b).is_ok(), shared == 0);
+            let (first, second) = (a.span(), b.span());
+            among_one_another +=
+                usize::from(shared == 0 && first.start < second.end && second.start < first.end);
+            let rows: Vec<_> = a.ascending_rows().collect();
+            assert!(rows.is_sorted_by_key(|row| row.start) && rows[0].start == first.start);
+            assert_eq!(rows.last().unwrap().end, first.end);
+        }
+        assert!(among_one_another > 100, "{among_one_another}");
     }
 }

@@ -21,6 +21,7 @@ mod failure;
 mod guard;
 mod handle;
 mod image;
+mod info;
 mod models;
 mod own_file;
 mod remove;

@@ -5,17 +5,19 @@ use derust_interface::*;
 
 use crate::failure::Failure;
 use crate::guard;
-use crate::image::{self, Pixels};
+use crate::image::{self, Lent, Pixels};
+use crate::info::{Info, Place};
 use crate::segment::{ANALYSING, scale, selector, switch};
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, sized};
 
 /// The caller's options, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) options: derust_engine::filters::derust::RemoveOptions,
     pub(crate) mask: Option<Pixels>,
     pub(crate) strength: f32,
+    pub(crate) info: Place,
 }
 
 /// A picture and where the one without rust goes.
@@ -26,7 +28,8 @@ pub(crate) struct Job {
 }
 
 /// # Safety
-/// The texts end with a zero byte and the mask describes memory of the caller.
+/// The texts end with a zero byte, the mask describes memory of the caller, and `info` is NULL or structs that say their
+/// size.
 pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
     let mask_mode = match options.mask_mode {
         DERUST_MASK_LIMIT => MaskMode::Limit,
@@ -54,11 +57,12 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             mask_mode,
             scale: scale(options.scale)?,
             plain_fill,
-            // No option says otherwise yet, and programs rely on an answer for every picture.
-            judge_anyway: true,
+            judge_anyway: switch(options.judge_anyway, "options.judge_anyway")?,
         },
         mask,
         strength: strength(options.strength)?,
+        // SAFETY: the caller's promise.
+        info: unsafe { Place::new(options.info) }?,
     })
 }
 
@@ -74,6 +78,9 @@ impl Job {
     pub(crate) fn check(&self, mask: Option<&Pixels>) -> Result<(), Failure> {
         self.output.must_be_like(&self.image)?;
         self.output.same_or_apart(&self.image)?;
+        if let Some(mask) = self.image.region_mask() {
+            self.output.apart(mask)?;
+        }
         if let Some(mask) = mask {
             mask.must_have_size(self.image.size(), self.image.name())?;
             self.output.apart(mask)?;
@@ -87,14 +94,17 @@ impl Job {
         engine: &derust_engine::Engine,
         asked: &Asked,
         control: Control<'_>,
-    ) -> Result<(), Failure> {
-        let mask = asked.mask.as_ref().map(Pixels::picture).transpose()?;
+    ) -> Result<Info, Failure> {
+        let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
+        let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
         let removal = {
-            let picture = self.image.picture()?;
+            let lent = self.image.lend()?;
+            let picture = lent.picture()?;
             engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control.part(0.0, ANALYSING))?
         };
         let compose = control.part(ANALYSING, 1.0);
-        self.compose(|target| Ok(removal.compose(mask.as_ref(), asked.strength, target, compose)?))
+        self.compose(|target| Ok(removal.compose(mask.as_ref(), asked.strength, target, compose)?))?;
+        Ok(Info { caution: removal.caution() })
     }
 
     /// Makes the output hold the image, and composes on it.
@@ -105,9 +115,10 @@ impl Job {
         let in_place = self.output.is(&self.image);
         // SAFETY: nobody reads these bytes meanwhile: where the output is the image itself, the image's own view is
         // not used any more, and else they share nothing with any other image (`check` and the caller of `run`).
-        let mut target = unsafe { self.output.picture_mut() }?;
+        let mut lent = unsafe { self.output.lend_mut_as(&self.image) }?;
+        let mut target = lent.picture()?;
         if !in_place {
-            target.copy_from(&self.image.picture()?)?;
+            target.copy_from(&self.image.lend()?.picture()?)?;
         }
         compose(&mut target)
     }
@@ -119,7 +130,8 @@ impl Job {
 /// own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
 /// it. Where nothing is removed, pixels are bit for bit those of the image.
 ///
-/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, and those of every call.
+/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
+/// call.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed; `options` is NULL (every default) or a struct that says its
@@ -148,8 +160,12 @@ pub unsafe extern "C" fn derust_remove(
         job.check(asked.mask.as_ref())?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        watch::over(callback, cancel, |watch| watch.run(|control| job.run(&entered.engine, &asked, control)))
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let info = watch::over(callback, limits, |watch| {
+            watch.run(|control| job.run(&entered.engine, &asked, control))
+        })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, info) }
     };
     // SAFETY: the caller's promise.
     unsafe { guard::call(error, body) }

@@ -1,5 +1,7 @@
 //! What was found.
 
+use derust_engine::Caution;
+use derust_engine::filters::segment_rust::Segmentation;
 use derust_engine::survey::Survey;
 use derust_interface::*;
 
@@ -7,12 +9,13 @@ use crate::devices::entry;
 use crate::failure::Failure;
 use crate::guard;
 use crate::handle::{self, Handle};
-use crate::sized;
+use crate::{info, sized};
 
 /// What a report holds.
 pub(crate) struct FoundRust {
     pub(crate) survey: Survey,
     pub(crate) threshold: f32,
+    pub(crate) caution: Option<Caution>,
 }
 
 // SAFETY: `derust_report` pointers are made by `handle::give` from this type alone.
@@ -21,8 +24,8 @@ unsafe impl Handle for Report {
 }
 
 impl FoundRust {
-    pub(crate) fn new(survey: Survey, threshold: f32) -> Self {
-        FoundRust { survey, threshold }
+    pub(crate) fn new(survey: Survey, found: &Segmentation) -> Self {
+        FoundRust { survey, threshold: found.threshold(), caution: found.caution() }
     }
 }
 
@@ -49,6 +52,7 @@ pub unsafe extern "C" fn derust_report_summary(
             fraction: survey.fraction(),
             region_count: survey.regions.len() as u64,
             threshold: found.threshold,
+            caution: info::caution(found.caution),
             ..Summary::default()
         };
         // SAFETY: the caller's promise.

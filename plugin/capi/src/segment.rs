@@ -11,19 +11,21 @@ use derust_interface::*;
 use crate::failure::Failure;
 use crate::guard;
 use crate::handle::Slot;
-use crate::image::{self, Pixels};
+use crate::image::{self, LentMut, Pixels};
+use crate::info::{Info, Place};
 use crate::report::FoundRust;
-use crate::watch::{self, Callback};
+use crate::watch::{self, Callback, Limits};
 use crate::{engine, sized, text};
 
 /// The part of a call's progress that the network takes.
 pub(crate) const ANALYSING: f32 = 0.8;
 
 /// The caller's options, checked.
-#[derive(Clone, Debug)]
+#[derive(Clone)]
 pub(crate) struct Asked {
     pub(crate) options: derust_engine::filters::segment_rust::SegmentOptions,
     pub(crate) survey: Surveying,
+    pub(crate) info: Place,
 }
 
 /// A picture and what is wanted of it.
@@ -37,7 +39,7 @@ pub(crate) struct Job {
 }
 
 /// # Safety
-/// The texts end with a zero byte.
+/// The texts end with a zero byte, and `info` is NULL or structs that say their size.
 pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
     let contours = switch(options.contours, "options.contours")?;
     Ok(Asked {
@@ -46,10 +48,11 @@ pub(crate) unsafe fn asked(options: &SegmentOptions) -> Result<Asked, Failure> {
             model: unsafe { selector(options.model) }?,
             threshold: threshold(options.threshold)?,
             scale: scale(options.scale)?,
-            // No option says otherwise yet, and programs rely on an answer for every picture.
-            judge_anyway: true,
+            judge_anyway: switch(options.judge_anyway, "options.judge_anyway")?,
         },
         survey: if contours { Surveying::Contours } else { Surveying::Regions },
+        // SAFETY: the caller's promise.
+        info: unsafe { Place::new(options.info) }?,
     })
 }
 
@@ -103,6 +106,9 @@ impl Job {
             output.must_be_gray()?;
             output.must_have_size(self.image.size(), self.image.name())?;
             output.apart(&self.image)?;
+            if let Some(mask) = self.image.region_mask() {
+                output.apart(mask)?;
+            }
         }
         match (&self.mask, &self.probability) {
             (Some(mask), Some(probability)) => probability.apart(mask),
@@ -120,21 +126,25 @@ impl Job {
         engine: &derust_engine::Engine,
         asked: &Asked,
         control: Control<'_>,
-    ) -> Result<Option<FoundRust>, Failure> {
-        let picture = self.image.picture()?;
+    ) -> Result<(Option<FoundRust>, Info), Failure> {
+        let lent = self.image.lend()?;
+        let picture = lent.picture()?;
         let found = engine.segment(&picture, &asked.options, control.part(0.0, ANALYSING))?;
         // SAFETY: the outputs share nothing with the image or with one another: `check` and the caller of `run`.
-        let mut mask = self.mask.as_ref().map(|mask| unsafe { mask.picture_mut() }).transpose()?;
+        let mut lent_mask = self.mask.as_ref().map(|mask| unsafe { mask.lend_mut() }).transpose()?;
+        let mut mask = lent_mask.as_mut().map(LentMut::picture).transpose()?;
         // SAFETY: as above.
-        let mut probability =
-            self.probability.as_ref().map(|probability| unsafe { probability.picture_mut() }).transpose()?;
+        let mut lent_probability =
+            self.probability.as_ref().map(|probability| unsafe { probability.lend_mut() }).transpose()?;
+        let mut probability = lent_probability.as_mut().map(LentMut::picture).transpose()?;
         let outputs = Outputs {
             mask: mask.as_mut(),
             probability: probability.as_mut(),
             survey: if self.report { asked.survey } else { Surveying::None },
         };
         let survey = found.write(&picture, outputs, control.part(ANALYSING, 1.0))?;
-        Ok(survey.map(|survey| FoundRust::new(survey, found.threshold())))
+        let info = Info { caution: found.caution() };
+        Ok((survey.map(|survey| FoundRust::new(survey, &found)), info))
     }
 }
 
@@ -145,7 +155,8 @@ impl Job {
 /// one another. `report` gets a report, freed with derust_report_free(). Each of the three may be NULL; with all of
 /// them NULL the network runs, which warms it up.
 ///
-/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, and those of every call.
+/// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
+/// call.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed; `options` is NULL (every default) or a struct that says its
@@ -182,10 +193,12 @@ pub unsafe extern "C" fn derust_segment(
         job.check()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
-        let cancel = unsafe { watch::flag(options.cancel) };
-        let found = watch::over(callback, cancel, |watch| {
+        let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
+        let (found, info) = watch::over(callback, limits, |watch| {
             watch.run(|control| job.run(&entered.engine, &asked, control))
         })?;
+        // SAFETY: the caller's promise; there is one image.
+        unsafe { asked.info.tell(0, info) }?;
         if let (Some(slot), Some(found)) = (slot, found) {
             slot.fill(found);
         }

@@ -46,6 +46,7 @@ sized_structs! {
     Device, "derust_device", 32;
     Summary, "derust_summary", 56;
     Region, "derust_region", 32;
+    CallInfo, "derust_call_info", 8;
     Runtime, "derust_runtime", 24;
 }
 
@@ -53,7 +54,7 @@ sized_structs! {
 ///
 /// # Safety
 /// `place` is NULL or may be read for four bytes.
-unsafe fn checked_size<T: SizedStruct>(place: *const T, argument: &str) -> Result<usize, Failure> {
+pub(crate) unsafe fn checked_size<T: SizedStruct>(place: *const T, argument: &str) -> Result<usize, Failure> {
     if place.is_null() {
         return Err(Failure::argument(format!("{argument} is NULL; it has to point to a {}", T::NAME)));
     }

@@ -42,7 +42,9 @@ pub extern "C" fn derust_status_name(status: Status) -> *const c_char {
         DERUST_ERROR_CANCELLED,
         DERUST_ERROR_FORKED,
         DERUST_ERROR_REENTERED,
-        DERUST_ERROR_INTERNAL
+        DERUST_ERROR_INTERNAL,
+        DERUST_ERROR_UNJUDGEABLE,
+        DERUST_ERROR_TIMEOUT
     );
     name.as_ptr().cast()
 }

@@ -9,6 +9,7 @@ use crate::cancel::*;
 use crate::devices::*;
 use crate::engine::*;
 use crate::error::*;
+use crate::info::*;
 use crate::models::*;
 use crate::remove::*;
 use crate::report::*;
@@ -54,6 +55,7 @@ fn table() -> Library {
         report_region: derust_report_region,
         report_contour: derust_report_contour,
         report_free: derust_report_free,
+        caution_text: derust_caution_text,
     }
     .leak_into_prefix()
 }

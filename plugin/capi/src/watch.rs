@@ -2,6 +2,7 @@
 
 use std::ffi::c_void;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
 use derust_engine::Control;
 use derust_interface::*;
@@ -47,48 +48,66 @@ impl Callback {
 pub(crate) struct Watch<'a> {
     /// Told what part is done; answers whether to stop.
     tell: Option<&'a (dyn Fn(f32) -> bool + Sync)>,
-    /// The caller's cancel handle.
-    cancel: Option<&'a AtomicBool>,
+    limits: Limits<'a>,
     /// Whether the caller's callback wants to stop.
     stop: &'a AtomicBool,
 }
 
-/// The flag behind a cancel handle.
-///
-/// # Safety
-/// `cancel` is NULL or a cancel handle that is not freed for `'a`.
-pub(crate) unsafe fn flag<'a>(cancel: *const Cancel) -> Option<&'a AtomicBool> {
-    // SAFETY: the caller's promise.
-    unsafe { handle::borrow(cancel) }
+/// What ends a call before its work is done.
+#[derive(Clone, Copy)]
+pub(crate) struct Limits<'a> {
+    /// The flag behind the caller's cancel handle.
+    cancel: Option<&'a AtomicBool>,
+    deadline: Option<Instant>,
+}
+
+impl<'a> Limits<'a> {
+    /// Those of a call that begins now.
+    ///
+    /// # Safety
+    /// `cancel` is NULL or a cancel handle that is not freed for `'a`.
+    pub(crate) unsafe fn new(cancel: *const Cancel, timeout_ms: u32) -> Self {
+        let timeout = (timeout_ms > 0).then(|| Duration::from_millis(timeout_ms.into()));
+        Limits {
+            // SAFETY: the caller's promise.
+            cancel: unsafe { handle::borrow(cancel) },
+            deadline: timeout.and_then(|timeout| Instant::now().checked_add(timeout)),
+        }
+    }
 }
 
 /// Runs `body` with a watch over the whole call.
 pub(crate) fn over<R>(
     callback: Option<Callback>,
-    cancel: Option<&AtomicBool>,
+    limits: Limits<'_>,
     body: impl FnOnce(&Watch<'_>) -> R,
 ) -> R {
     let stop = AtomicBool::new(false);
     let tell = callback.map(|callback| move |done: f32| callback.tell(done));
     let tell = tell.as_ref().map(|tell| tell as &(dyn Fn(f32) -> bool + Sync));
-    body(&Watch::new(tell, cancel, &stop))
+    body(&Watch::new(tell, limits, &stop))
 }
 
 impl<'a> Watch<'a> {
     pub(crate) fn new(
         tell: Option<&'a (dyn Fn(f32) -> bool + Sync)>,
-        cancel: Option<&'a AtomicBool>,
+        limits: Limits<'a>,
         stop: &'a AtomicBool,
     ) -> Self {
-        Watch { tell, cancel, stop }
+        Watch { tell, limits, stop }
     }
 
     /// Runs `work` under the control of the caller.
     pub(crate) fn run<R>(&self, work: impl FnOnce(Control<'_>) -> R) -> R {
-        let Some(tell) = self.tell else {
-            return work(Control::new(None, self.cancel));
+        let Limits { cancel, deadline } = self.limits;
+        let until = |control: Control<'_>| match deadline {
+            Some(deadline) => work(control.until(deadline)),
+            None => work(control),
         };
-        let asked = || self.cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
+        let Some(tell) = self.tell else {
+            return until(Control::new(None, cancel));
+        };
+        let asked = || cancel.is_some_and(|cancel| cancel.load(Ordering::Relaxed));
         let report = |done: f32| {
             if asked() || tell(done) || asked() {
                 self.stop.store(true, Ordering::Relaxed);
@@ -96,7 +115,7 @@ impl<'a> Watch<'a> {
         };
         // Whoever waits reports nothing, so the handle is looked at, too.
         let control = Control::new(Some(&report), Some(self.stop));
-        work(self.cancel.map_or(control, |cancel| control.or(cancel)))
+        until(cancel.map_or(control, |cancel| control.or(cancel)))
     }
 
     /// A watch over the part of the work that goes from `start` to `end`, each 0 to 1.

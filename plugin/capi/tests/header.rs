@@ -11,9 +11,9 @@ use derust_interface::*;
 
 /// The files that the header is made of, in the order in which a reader wants them.
 const TYPES: [&str; 6] = ["status", "image", "engine", "filters", "analysis", "report"];
-const FUNCTIONS: [&str; 11] = [
+const FUNCTIONS: [&str; 12] = [
     "status", "error", "engine", "models", "devices", "runtime", "cancel", "segment", "remove", "batch",
-    "analysis",
+    "analysis", "info",
 ];
 
 fn source(folder: &str) -> PathBuf {
@@ -24,8 +24,8 @@ fn source(folder: &str) -> PathBuf {
 fn trailer() -> String {
     let mut text =
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
-    let initialisers: [(&str, &str, &str); 10] = [
-        ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0"),
+    let initialisers: [(&str, &str, &str); 11] = [
+        ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0"),
         (
             "ENGINE_OPTIONS",
             "engine_options",
@@ -34,11 +34,12 @@ fn trailer() -> String {
         ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL"),
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
-        ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL"),
-        ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0"),
-        ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL"),
-        ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0"),
+        ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL"),
+        ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL"),
+        ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0"),
+        ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),
+        ("CALL_INFO", "call_info", "0"),
     ];
     for (name, c_type, values) in initialisers {
         writeln!(text, "#define DERUST_{name}_INIT {{ sizeof(derust_{c_type}), {values} }}").unwrap();
@@ -63,6 +64,7 @@ fn trailer() -> String {
         ("compose_options", size_of::<ComposeOptions>()),
         ("summary", size_of::<Summary>()),
         ("region", size_of::<Region>()),
+        ("call_info", size_of::<CallInfo>()),
     ] {
         writeln!(text, "DERUST_SAME_SIZE(derust_{c_type}, {size});").unwrap();
     }
@@ -88,6 +90,9 @@ fn generated() -> String {
 /// Types by their short names, comments of one line on one line, no more than one empty line.
 fn tidy(text: &str) -> String {
     let text = text.replace("struct derust_", "derust_").replace("typedef derust_", "typedef struct derust_");
+    // Inside of a struct its short name is not known yet.
+    let text =
+        text.replace("    const derust_image *region_mask;", "    const struct derust_image *region_mask;");
     // What Rust calls safety is what C expects of every caller.
     let text = text.replace("# Safety\n", "The caller sees to it:\n");
     let mut lines: Vec<String> = Vec::new();

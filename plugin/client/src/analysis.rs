@@ -9,6 +9,7 @@ use crate::canvas::Canvas;
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::image::{Image, ImageMut};
+use crate::info::{CallInfo, Told};
 use crate::library::Library;
 use crate::options::{ComposeOptions, SegmentOptions};
 use crate::report::Report;
@@ -30,14 +31,15 @@ pub struct Removal(Analysed);
 struct Analysed {
     library: Library,
     handle: Handle<c::Analysis>,
+    info: CallInfo,
 }
 
 impl Analysed {
     /// # Safety
     /// `made` is an analysis of the library's that nobody else frees.
-    unsafe fn new(library: Library, made: *mut c::Analysis) -> Self {
+    unsafe fn new(library: Library, made: *mut c::Analysis, info: CallInfo) -> Self {
         // SAFETY: the caller's promise.
-        Analysed { library, handle: unsafe { Handle::new(made, library.functions().analysis_free()) } }
+        Analysed { library, handle: unsafe { Handle::new(made, library.functions().analysis_free()) }, info }
     }
 
     /// # Safety
@@ -63,9 +65,14 @@ impl Analysed {
 impl Analysis {
     /// # Safety
     /// `made` is an analysis for segmentation of the library's that nobody else frees.
-    pub(crate) unsafe fn new(library: Library, made: *mut c::Analysis) -> Self {
+    pub(crate) unsafe fn new(library: Library, made: *mut c::Analysis, info: CallInfo) -> Self {
         // SAFETY: the caller's promise.
-        Analysis(unsafe { Analysed::new(library, made) })
+        Analysis(unsafe { Analysed::new(library, made, info) })
+    }
+
+    /// What the call that made it says of itself.
+    pub fn info(&self) -> CallInfo {
+        self.0.info
     }
 
     /// Makes `output` white where rust is at least as probable as the threshold, black elsewhere. It is gray, of the size of
@@ -131,17 +138,19 @@ impl Analysis {
     /// See [`Analysis::mask`].
     #[doc(alias = "derust_analysis_report")]
     pub fn report(&self, image: &Image<'_>, mut options: SegmentOptions<'_>) -> Result<Report, Error> {
-        let Analysed { library, handle } = &self.0;
+        let Analysed { library, handle, .. } = &self.0;
         let image = image.c("image")?;
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(*library, 1);
+        lent.c.info = told.pointer();
         let mut made = null_mut();
         // SAFETY: the analysis lives; the pixels, the options and what they point to live until the call is over.
         let called = library.call(|functions, error| unsafe {
             functions.analysis_report()(handle.pointer(), &image, &lent.c, &mut made, error)
         });
         // SAFETY: made by this call, and nobody else's.
-        let report = called.and_then(|()| unsafe { Report::new(*library, made) });
+        let report = called.and_then(|()| unsafe { Report::new(*library, made, told.info(0)) });
         watch.end();
         report
     }
@@ -162,9 +171,14 @@ impl Analysis {
 impl Removal {
     /// # Safety
     /// `made` is an analysis for removal of the library's that nobody else frees.
-    pub(crate) unsafe fn new(library: Library, made: *mut c::Analysis) -> Self {
+    pub(crate) unsafe fn new(library: Library, made: *mut c::Analysis, info: CallInfo) -> Self {
         // SAFETY: the caller's promise.
-        Removal(unsafe { Analysed::new(library, made) })
+        Removal(unsafe { Analysed::new(library, made, info) })
+    }
+
+    /// What the call that made it says of itself.
+    pub fn info(&self) -> CallInfo {
+        self.0.info
     }
 
     /// Makes `output`, of the size and format of `image`, the picture without rust. `image` is the picture that was analysed,
@@ -209,13 +223,14 @@ impl Removal {
         options: ComposeOptions<'_>,
     ) -> Result<(), Error> {
         let (image, output) = (image.c("image")?, canvas.claim()?);
-        let ComposeOptions { strength, threshold, mask, mut progress, cancel } = options;
+        let ComposeOptions { strength, threshold, mask, mut progress, cancel, timeout } = options;
         let mut tell = |done| {
             // SAFETY: when the library tells of a result, that part of its rows is final (derust.h).
             unsafe { canvas.finish(done) };
             progress.as_mut().is_none_or(|progress| progress(done))
         };
-        let options = ComposeOptions { strength, threshold, mask, progress: Some(&mut tell), cancel };
+        let options =
+            ComposeOptions { strength, threshold, mask, progress: Some(&mut tell), cancel, timeout };
         // SAFETY: the image's pixels are borrowed for this call. Of the canvas's, only rows that are finished are read, and
         // no other call writes any.
         unsafe { self.0.compose(&image, &output, c::DERUST_OUTPUT_RESULT, options) }?;

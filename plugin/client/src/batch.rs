@@ -8,6 +8,7 @@ use crate::callbacks::Watch;
 use crate::engine::{Engine, SegmentOutputs, pointer};
 use crate::error::{Error, ErrorKind};
 use crate::image::{Image, ImageMut};
+use crate::info::{CallInfo, Told};
 use crate::options::{RemoveOptions, SegmentOptions};
 use crate::report::Report;
 
@@ -63,7 +64,9 @@ impl Engine {
         let mut reports = vec![null_mut(); jobs.len()];
         let mut statuses = vec![c::DERUST_OK; jobs.len()];
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library(), jobs.len());
+        lent.c.info = told.pointer();
         // SAFETY: the engine lives; the arrays have `count` entries; the pixels are borrowed, and the options and what they
         // point to live, until the call is over.
         let called = self.library().call(|functions, error| unsafe {
@@ -79,9 +82,11 @@ impl Engine {
                 error,
             )
         });
-        let made = reports.into_iter().zip(statuses).map(|(report, status)| match status {
+        let made = reports.into_iter().zip(statuses).enumerate().map(|(i, (report, status))| match status {
             // SAFETY: made by this call, and nobody else's.
-            c::DERUST_OK => unsafe { Report::new(self.library(), report) }.map_err(|error| error.kind()),
+            c::DERUST_OK => {
+                unsafe { Report::new(self.library(), report, told.info(i)) }.map_err(|error| error.kind())
+            }
             other => Err(ErrorKind::from_status(other)),
         });
         let results = made.collect();
@@ -99,7 +104,7 @@ impl Engine {
         &self,
         jobs: &mut [RemoveJob<'_>],
         mut options: RemoveOptions<'_>,
-    ) -> Result<Batch<()>, Error> {
+    ) -> Result<Batch<CallInfo>, Error> {
         let count = count(jobs.len())?;
         let mut images = Vec::with_capacity(jobs.len());
         let mut outputs = Vec::with_capacity(jobs.len());
@@ -111,7 +116,9 @@ impl Engine {
         let outputs: Vec<_> = outputs.iter().map(from_ref).collect();
         let mut statuses = vec![c::DERUST_OK; jobs.len()];
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library(), jobs.len());
+        lent.c.info = told.pointer();
         // SAFETY: see `segment_batch`.
         let called = self.library().call(|functions, error| unsafe {
             functions.remove_batch()(
@@ -125,9 +132,11 @@ impl Engine {
             )
         });
         watch.end();
-        let result =
-            |status| if status == c::DERUST_OK { Ok(()) } else { Err(ErrorKind::from_status(status)) };
-        Ok(Batch { results: statuses.into_iter().map(result).collect(), error: called.err() })
+        let result = |(i, status)| match status {
+            c::DERUST_OK => Ok(told.info(i)),
+            other => Err(ErrorKind::from_status(other)),
+        };
+        Ok(Batch { results: statuses.into_iter().enumerate().map(result).collect(), error: called.err() })
     }
 }
 

@@ -11,6 +11,7 @@ use crate::callbacks::{Callbacks, Watch};
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::image::{Image, ImageMut};
+use crate::info::{CallInfo, Told};
 use crate::inventory::{self, DeviceInfo, ModelInfo, RuntimeInfo};
 use crate::library::{self, Library};
 use crate::options::{EngineOptions, RemoveOptions, SegmentOptions};
@@ -72,7 +73,8 @@ impl Engine {
     /// Finds the rust in a picture, writes where it is into the outputs, and says how much there is.
     ///
     /// # Errors
-    /// When no model serves, the network fails, the images do not go together, memory is short, or the call is stopped.
+    /// When the picture cannot be judged, no model serves, the network fails, the images do not go together, memory is short,
+    /// or the call is stopped.
     #[doc(alias = "derust_segment")]
     pub fn segment(
         &self,
@@ -83,7 +85,9 @@ impl Engine {
         let image = image.c("image")?;
         let [mask, probability] = outputs.c("")?;
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library, 1);
+        lent.c.info = told.pointer();
         let mut made = null_mut();
         // SAFETY: the engine lives; the pixels are borrowed, and the options and what they point to live, until the call is
         // over.
@@ -92,7 +96,7 @@ impl Engine {
             functions.segment()(self.c(), &image, &lent.c, mask, probability, &mut made, error)
         });
         // SAFETY: made by this call, and nobody else's.
-        let report = called.and_then(|()| unsafe { Report::new(self.library, made) });
+        let report = called.and_then(|()| unsafe { Report::new(self.library, made, told.info(0)) });
         watch.end();
         report
     }
@@ -108,7 +112,7 @@ impl Engine {
         image: &Image<'_>,
         output: &mut ImageMut<'_>,
         options: RemoveOptions<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<CallInfo, Error> {
         let (image, output) = (image.c("image")?, output.c("output")?);
         // SAFETY: the pixels are borrowed for this call, those of the output to be written.
         unsafe { self.remove_from(&image, &output, options) }
@@ -118,7 +122,11 @@ impl Engine {
     ///
     /// # Errors
     /// See [`Engine::segment`].
-    pub fn remove_in_place(&self, image: &mut ImageMut<'_>, options: RemoveOptions<'_>) -> Result<(), Error> {
+    pub fn remove_in_place(
+        &self,
+        image: &mut ImageMut<'_>,
+        options: RemoveOptions<'_>,
+    ) -> Result<CallInfo, Error> {
         let image = image.c("image")?;
         // SAFETY: the pixels are borrowed for this call, to be written.
         unsafe { self.remove_from(&image, &image, options) }
@@ -131,15 +139,17 @@ impl Engine {
         image: &c::Image,
         output: &c::Image,
         mut options: RemoveOptions<'_>,
-    ) -> Result<(), Error> {
+    ) -> Result<CallInfo, Error> {
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library, 1);
+        lent.c.info = told.pointer();
         // SAFETY: the engine lives; options and what they point to live until the call is over, and the caller's promise.
         let removed = self
             .library
             .call(|functions, error| unsafe { functions.remove()(self.c(), image, &lent.c, output, error) });
         watch.end();
-        removed
+        removed.map(|()| told.info(0))
     }
 
     /// Runs the network that finds rust; what follows from it is asked of the analysis.
@@ -150,7 +160,9 @@ impl Engine {
     pub fn analyse(&self, image: &Image<'_>, mut options: SegmentOptions<'_>) -> Result<Analysis, Error> {
         let image = image.c("image")?;
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library, 1);
+        lent.c.info = told.pointer();
         let mut made = null_mut();
         // SAFETY: the engine lives; the pixels are borrowed, and the options and what they point to live, until the call is
         // over.
@@ -158,7 +170,7 @@ impl Engine {
             functions.analyse_segment()(self.c(), &image, &lent.c, &mut made, error)
         });
         // SAFETY: made by this call, and nobody else's.
-        let analysis = called.map(|()| unsafe { Analysis::new(self.library, made) });
+        let analysis = called.map(|()| unsafe { Analysis::new(self.library, made, told.info(0)) });
         watch.end();
         analysis
     }
@@ -176,7 +188,9 @@ impl Engine {
     ) -> Result<Removal, Error> {
         let image = image.c("image")?;
         let mut watch = Watch::new(options.progress.take());
-        let lent = options.lend(watch.callback())?;
+        let mut lent = options.lend(watch.callback())?;
+        let mut told = Told::new(self.library, 1);
+        lent.c.info = told.pointer();
         let mut made = null_mut();
         // SAFETY: the engine lives; the pixels are borrowed, and the options and what they point to live, until the call is
         // over.
@@ -184,7 +198,7 @@ impl Engine {
             functions.analyse_remove()(self.c(), &image, &lent.c, &mut made, error)
         });
         // SAFETY: made by this call, and nobody else's.
-        let removal = called.map(|()| unsafe { Removal::new(self.library, made) });
+        let removal = called.map(|()| unsafe { Removal::new(self.library, made, told.info(0)) });
         watch.end();
         removal
     }

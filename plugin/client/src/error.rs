@@ -46,6 +46,11 @@ pub enum ErrorKind {
     Reentered,
     /// A bug in derust; the engine works on.
     Internal,
+    /// The picture cannot be judged: it is gray or next to black, its numbers are not what they are said to be, or nothing in
+    /// it counts. That is not the same as a picture without rust. `judge_anyway` of the options looks at it all the same.
+    Unjudgeable,
+    /// The time that the call was given is over. What is in its outputs is unspecified; the engine works on.
+    Timeout,
     /// A kind that only a later library knows, by its number in `derust.h`.
     Other(i32),
 }
@@ -145,6 +150,8 @@ impl ErrorKind {
             c::DERUST_ERROR_FORKED => ErrorKind::Forked,
             c::DERUST_ERROR_REENTERED => ErrorKind::Reentered,
             c::DERUST_ERROR_INTERNAL => ErrorKind::Internal,
+            c::DERUST_ERROR_UNJUDGEABLE => ErrorKind::Unjudgeable,
+            c::DERUST_ERROR_TIMEOUT => ErrorKind::Timeout,
             other => ErrorKind::Other(other),
         }
     }

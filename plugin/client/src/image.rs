@@ -38,6 +38,29 @@ pub enum Transfer {
     Srgb = c::DERUST_TRANSFER_SRGB,
     /// In proportion to light.
     Linear = c::DERUST_TRANSFER_LINEAR,
+    /// With the curve of BT.709 and BT.601, as cameras' raw video.
+    Bt709 = c::DERUST_TRANSFER_BT709,
+    /// Light is the value to the power of 2.2.
+    Gamma22 = c::DERUST_TRANSFER_GAMMA_22,
+    /// Light is the value to the power of 2.8.
+    Gamma28 = c::DERUST_TRANSFER_GAMMA_28,
+    /// With PQ (SMPTE ST 2084); white is at 203 cd/m².
+    Pq = c::DERUST_TRANSFER_PQ,
+    /// With HLG (ARIB STD-B67); white is at 75 % of the signal.
+    Hlg = c::DERUST_TRANSFER_HLG,
+}
+
+/// What red, green and blue are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum Primaries {
+    /// Those of sRGB and BT.709.
+    #[default]
+    Bt709 = c::DERUST_PRIMARIES_BT709,
+    /// Those of Display P3.
+    P3 = c::DERUST_PRIMARIES_P3,
+    /// Those of BT.2020 and BT.2100.
+    Bt2020 = c::DERUST_PRIMARIES_BT2020,
 }
 
 /// Whether colours are multiplied by the alpha channel.
@@ -66,7 +89,7 @@ pub struct Rectangle {
 
 /// Where the pixels of an image lie in a buffer, and what they mean. Every call checks it against the buffer before a pixel
 /// is touched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Layout {
     /// Pixels per row, at least 1.
     pub width: u32,
@@ -86,6 +109,11 @@ pub struct Layout {
     pub alpha: Alpha,
     /// The part to work on; the rest is neither looked at nor changed. `None`: all of it.
     pub region: Option<Rectangle>,
+    /// What red, green and blue are.
+    pub primaries: Primaries,
+    /// The value that is white, such as 4095 for cameras that put 12 bits into 16; `None`: the greatest of the format, 1 for
+    /// floats.
+    pub white_level: Option<f32>,
 }
 
 /// A type of values that pixels can have: `u8`, `u16`, `f32`. Bytes can hold every format.
@@ -118,6 +146,7 @@ pub struct Image<'a> {
     depth: (&'static str, Option<i32>),
     /// Where its pixels lie.
     pub layout: Layout,
+    said: Said<'a>,
 }
 
 /// A picture that is written.
@@ -127,6 +156,43 @@ pub struct ImageMut<'a> {
     depth: (&'static str, Option<i32>),
     /// Where its pixels lie.
     pub layout: Layout,
+    said: Said<'a>,
+}
+
+/// What is said of pixels beside where they lie.
+#[derive(Clone, Copy, Debug, Default)]
+struct Said<'a> {
+    icc: Option<&'a [u8]>,
+    /// Which pixels count: what the library is told, and whose pixels are borrowed.
+    region_mask: Option<Counted<'a>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Counted<'a> {
+    mask: c::Image,
+    _borrowed: std::marker::PhantomData<&'a [u8]>,
+}
+
+// SAFETY: it stands for a shared borrow of the mask's pixels, which are only read.
+unsafe impl Send for Counted<'_> {}
+// SAFETY: as above.
+unsafe impl Sync for Counted<'_> {}
+
+impl<'a> Said<'a> {
+    fn within(self, mask: &Image<'a>) -> Result<Self, Error> {
+        let mask = Counted { mask: mask.c("region_mask")?, _borrowed: std::marker::PhantomData };
+        Ok(Said { region_mask: Some(mask), ..self })
+    }
+
+    /// Adds it to what the library is told, for as long as this stays where it is.
+    fn add(&self, image: &mut c::Image) {
+        if let Some(icc) = self.icc {
+            (image.icc_profile, image.icc_profile_size) = (icc.as_ptr().cast(), icc.len() as u64);
+        }
+        if let Some(region) = &self.region_mask {
+            image.region_mask = &region.mask;
+        }
+    }
 }
 
 impl Format {
@@ -162,6 +228,8 @@ impl Layout {
             transfer: Transfer::Srgb,
             alpha: Alpha::Straight,
             region: None,
+            primaries: Primaries::Bt709,
+            white_level: None,
         }
     }
 
@@ -188,6 +256,8 @@ impl Layout {
             region_y: region.y,
             region_width: region.width,
             region_height: region.height,
+            primaries: self.primaries as i32,
+            white_level: self.white_level.unwrap_or(0.0),
             ..c::Image::default()
         }
     }
@@ -202,6 +272,9 @@ impl Layout {
         }
         if self.pixel_stride == 0 {
             return Err(Error::image(format!("{what}.pixel_stride is 0 bytes; pixels have a size")));
+        }
+        if self.white_level == Some(0.0) {
+            return Err(Error::image(format!("{what}.white_level is 0; white is above black")));
         }
         if let Some(Rectangle { width, height, .. }) = self.region
             && (width == 0 || height == 0)
@@ -219,13 +292,29 @@ impl<'a> Image<'a> {
     pub fn new<S: Sample>(data: &'a [S], layout: Layout) -> Self {
         // SAFETY: the slice's own bytes; a `Sample` is a number without padding.
         let bytes = unsafe { std::slice::from_raw_parts(data.as_ptr().cast(), size_of_val(data)) };
-        Image { bytes, depth: S::DEPTH, layout }
+        Image { bytes, depth: S::DEPTH, layout, said: Said::default() }
     }
 
-    /// What the library is told; it is read only.
+    /// The same pixels, of which only those count that are not 0 in `mask`, which is gray and of the size of the region. The
+    /// others are in no number of a report, are never rust and do not change.
+    ///
+    /// # Errors
+    /// When the mask cannot be handed over.
+    pub fn within(self, mask: &Image<'a>) -> Result<Self, Error> {
+        Ok(Image { said: self.said.within(mask)?, ..self })
+    }
+
+    /// The same pixels, whose values mean what an ICC profile says, in place of the layout's transfer and primaries.
+    pub fn with_profile(self, icc: &'a [u8]) -> Self {
+        Image { said: Said { icc: Some(icc), ..self.said }, ..self }
+    }
+
+    /// What the library is told, for as long as this stays where it is; it is read only.
     pub(crate) fn c(&self, what: &str) -> Result<c::Image, Error> {
         self.layout.check(self.depth, what)?;
-        Ok(self.layout.describe(self.bytes.as_ptr().cast_mut(), self.bytes.len()))
+        let mut image = self.layout.describe(self.bytes.as_ptr().cast_mut(), self.bytes.len());
+        self.said.add(&mut image);
+        Ok(image)
     }
 }
 
@@ -234,18 +323,34 @@ impl<'a> ImageMut<'a> {
     pub fn new<S: Sample>(data: &'a mut [S], layout: Layout) -> Self {
         // SAFETY: the slice's own bytes; a `Sample` is a number, and any bytes make one.
         let bytes = unsafe { std::slice::from_raw_parts_mut(data.as_mut_ptr().cast(), size_of_val(data)) };
-        ImageMut { bytes, depth: S::DEPTH, layout }
+        ImageMut { bytes, depth: S::DEPTH, layout, said: Said::default() }
+    }
+
+    /// See [`Image::within`].
+    ///
+    /// # Errors
+    /// When the mask cannot be handed over.
+    pub fn within(self, mask: &Image<'a>) -> Result<Self, Error> {
+        Ok(ImageMut { said: self.said.within(mask)?, ..self })
+    }
+
+    /// See [`Image::with_profile`].
+    pub fn with_profile(self, icc: &'a [u8]) -> Self {
+        ImageMut { said: Said { icc: Some(icc), ..self.said }, ..self }
     }
 
     /// The same pixels, to be read.
     pub fn as_image(&self) -> Image<'_> {
-        Image { bytes: self.bytes, depth: self.depth, layout: self.layout }
+        Image { bytes: self.bytes, depth: self.depth, layout: self.layout, said: self.said }
     }
 
-    /// What the library is told; nothing else touches the pixels as long as the call goes on.
+    /// What the library is told, for as long as this stays where it is; nothing else touches the pixels as long as the call
+    /// goes on.
     pub(crate) fn c(&mut self, what: &str) -> Result<c::Image, Error> {
         self.layout.check(self.depth, what)?;
-        Ok(self.layout.describe(self.bytes.as_mut_ptr(), self.bytes.len()))
+        let mut image = self.layout.describe(self.bytes.as_mut_ptr(), self.bytes.len());
+        self.said.add(&mut image);
+        Ok(image)
     }
 }
 

@@ -25,7 +25,7 @@
 //! the caller. After a fork the child needs an engine of its own; an inherited one answers with [`ErrorKind::Forked`].
 //!
 //! The modules, each of which knows those before it: `error`, `library` (finding and loading), `handle`, `image` (pixels),
-//! `callbacks`, `cancel`, `options`, `inventory` (models, devices, the runtime), `report`, `canvas`, `analysis`, `engine`,
+//! `callbacks`, `cancel`, `options`, `inventory` (models, devices, the runtime), `info` (of calls), `report`, `canvas`, `analysis`, `engine`,
 //! `batch`.
 
 mod analysis;
@@ -37,6 +37,7 @@ mod engine;
 mod error;
 mod handle;
 mod image;
+mod info;
 mod inventory;
 mod library;
 mod options;
@@ -49,7 +50,8 @@ pub use cancel::Cancel;
 pub use canvas::Canvas;
 pub use engine::{Engine, SegmentOutputs};
 pub use error::{Error, ErrorKind, LibraryError};
-pub use image::{Alpha, Format, Image, ImageMut, Layout, Rectangle, Sample, Transfer};
+pub use image::{Alpha, Format, Image, ImageMut, Layout, Primaries, Rectangle, Sample, Transfer};
+pub use info::{CallInfo, Caution};
 pub use inventory::{DeviceInfo, Filter, ModelInfo, RuntimeInfo};
 pub use library::{file_names, load, load_from, path, version};
 pub use options::{ComposeOptions, Device, EngineOptions, MaskMode, RemoveOptions, Scale, SegmentOptions};

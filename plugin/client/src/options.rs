@@ -118,6 +118,12 @@ pub struct SegmentOptions<'a> {
     pub progress: Option<Progress<'a>>,
     /// Stops the call.
     pub cancel: Option<&'a Cancel>,
+    /// Whether a picture that cannot be judged is looked at all the same; what is said of it may mean nothing. It is refused as
+    /// [`Unjudgeable`](crate::ErrorKind::Unjudgeable) otherwise.
+    pub judge_anyway: bool,
+    /// How long the call may take, with what it waits for, before it ends as [`Timeout`](crate::ErrorKind::Timeout) within one
+    /// tile; a batch as a whole.
+    pub timeout: Option<Duration>,
 }
 
 /// How to remove rust.
@@ -138,6 +144,12 @@ pub struct RemoveOptions<'a> {
     pub progress: Option<Progress<'a>>,
     /// Stops the call.
     pub cancel: Option<&'a Cancel>,
+    /// Whether a picture that cannot be judged is looked at all the same. It is refused as
+    /// [`Unjudgeable`](crate::ErrorKind::Unjudgeable) otherwise, unless a mask stands in for what the network finds.
+    pub judge_anyway: bool,
+    /// How long the call may take, with what it waits for, before it ends as [`Timeout`](crate::ErrorKind::Timeout) within one
+    /// tile; a batch as a whole.
+    pub timeout: Option<Duration>,
 }
 
 impl Default for RemoveOptions<'_> {
@@ -151,6 +163,8 @@ impl Default for RemoveOptions<'_> {
             plain_fill: false,
             progress: None,
             cancel: None,
+            judge_anyway: false,
+            timeout: None,
         }
     }
 }
@@ -168,11 +182,20 @@ pub struct ComposeOptions<'a> {
     pub progress: Option<Progress<'a>>,
     /// Stops the call.
     pub cancel: Option<&'a Cancel>,
+    /// How long the call may take before it ends as [`Timeout`](crate::ErrorKind::Timeout).
+    pub timeout: Option<Duration>,
 }
 
 impl Default for ComposeOptions<'_> {
     fn default() -> Self {
-        ComposeOptions { strength: 1.0, threshold: None, mask: None, progress: None, cancel: None }
+        ComposeOptions {
+            strength: 1.0,
+            threshold: None,
+            mask: None,
+            progress: None,
+            cancel: None,
+            timeout: None,
+        }
     }
 }
 
@@ -230,6 +253,8 @@ impl SegmentOptions<'_> {
             progress,
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
+            judge_anyway: self.judge_anyway.into(),
+            timeout_ms: self.timeout.map_or(0, milliseconds),
             ..c::SegmentOptions::default()
         };
         Ok(Lent { c, _texts: model, _mask: None })
@@ -252,6 +277,8 @@ impl RemoveOptions<'_> {
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
             plain_fill: self.plain_fill.into(),
+            judge_anyway: self.judge_anyway.into(),
+            timeout_ms: self.timeout.map_or(0, milliseconds),
             ..c::RemoveOptions::default()
         };
         Ok(Lent { c, _texts: model, _mask: mask })
@@ -273,6 +300,7 @@ impl ComposeOptions<'_> {
             progress,
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
+            timeout_ms: self.timeout.map_or(0, milliseconds),
             ..c::ComposeOptions::default()
         };
         Ok(Lent { c, _texts: vec![], _mask: mask })

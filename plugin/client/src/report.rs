@@ -7,6 +7,7 @@ use derust_interface as c;
 use crate::error::Error;
 use crate::handle::Handle;
 use crate::image::Rectangle;
+use crate::info::{CallInfo, Caution};
 use crate::library::Library;
 
 /// The picture, or its region of interest, as a whole.
@@ -26,6 +27,8 @@ pub struct Summary {
     pub iso_4628_3: u32,
     /// Rust grade after ASTM D610, 10 (none) to 0.
     pub astm_d610: u32,
+    /// What makes the judgement less sure, if anything.
+    pub caution: Option<Caution>,
 }
 
 /// A connected region of rust: pixels that touch at a side or a corner belong together.
@@ -55,12 +58,13 @@ pub struct Report {
     library: Library,
     handle: Handle<c::Report>,
     summary: Summary,
+    info: CallInfo,
 }
 
 impl Report {
     /// # Safety
     /// `made` is a report of the library's that nobody else frees.
-    pub(crate) unsafe fn new(library: Library, made: *mut c::Report) -> Result<Self, Error> {
+    pub(crate) unsafe fn new(library: Library, made: *mut c::Report, info: CallInfo) -> Result<Self, Error> {
         // SAFETY: the caller's promise.
         let handle = unsafe { Handle::new(made, library.functions().report_free()) };
         let mut summary = c::Summary::default();
@@ -74,14 +78,20 @@ impl Report {
             threshold: summary.threshold,
             iso_4628_3: summary.iso_4628_3,
             astm_d610: summary.astm_d610,
+            caution: Caution::from_number(summary.caution),
         };
-        Ok(Report { library, handle, summary })
+        Ok(Report { library, handle, summary, info })
     }
 
     /// The picture as a whole.
     #[doc(alias = "derust_report_summary")]
     pub fn summary(&self) -> &Summary {
         &self.summary
+    }
+
+    /// What the call that made it says of itself.
+    pub fn info(&self) -> CallInfo {
+        self.info
     }
 
     /// One of the regions; the first one is the largest.

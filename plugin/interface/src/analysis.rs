@@ -42,6 +42,10 @@ pub struct ComposeOptions {
     pub progress_user_data: *mut c_void,
     /// Stops the call; may be NULL.
     pub cancel: *const Cancel,
+    /// Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT; 0: it has no limit.
+    pub timeout_ms: u32,
+    /// 0.
+    pub reserved: u32,
 }
 
 impl Default for ComposeOptions {
@@ -56,6 +60,8 @@ impl Default for ComposeOptions {
             progress: None,
             progress_user_data: null_mut(),
             cancel: null(),
+            timeout_ms: 0,
+            reserved: 0,
         }
     }
 }

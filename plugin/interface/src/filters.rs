@@ -3,7 +3,7 @@
 use std::ffi::{c_char, c_void};
 use std::ptr::{null, null_mut};
 
-use crate::{Cancel, Image, ProgressCallback};
+use crate::{CallInfo, Cancel, Image, ProgressCallback};
 
 /// Analyse at the scale that the network knows: larger pictures are reduced, results enlarged along the picture's
 /// own edges.
@@ -35,6 +35,15 @@ pub struct SegmentOptions {
     pub progress_user_data: *mut c_void,
     /// Stops the call; may be NULL.
     pub cancel: *const Cancel,
+    /// 1: a picture that cannot be judged is looked at all the same, and what is said of it may mean nothing. 0: it is
+    /// refused with DERUST_ERROR_UNJUDGEABLE.
+    pub judge_anyway: u32,
+    /// Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+    /// waits for; 0: it has no limit. A batch has it as a whole.
+    pub timeout_ms: u32,
+    /// Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
+    /// there are images, one behind the other and all of one size.
+    pub info: *mut CallInfo,
 }
 
 impl Default for SegmentOptions {
@@ -49,6 +58,9 @@ impl Default for SegmentOptions {
             progress: None,
             progress_user_data: null_mut(),
             cancel: null(),
+            judge_anyway: 0,
+            timeout_ms: 0,
+            info: null_mut(),
         }
     }
 }
@@ -79,6 +91,15 @@ pub struct RemoveOptions {
     pub plain_fill: u32,
     /// 0.
     pub reserved: u32,
+    /// 1: a picture that cannot be judged is looked at all the same. 0: it is refused with DERUST_ERROR_UNJUDGEABLE, unless
+    /// a mask stands in for what the network finds.
+    pub judge_anyway: u32,
+    /// Milliseconds after which the call ends with DERUST_ERROR_TIMEOUT, within one tile: from its begin on, with what it
+    /// waits for; 0: it has no limit. A batch has it as a whole.
+    pub timeout_ms: u32,
+    /// Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
+    /// there are images, one behind the other and all of one size.
+    pub info: *mut CallInfo,
 }
 
 impl Default for RemoveOptions {
@@ -96,6 +117,9 @@ impl Default for RemoveOptions {
             cancel: null(),
             plain_fill: 0,
             reserved: 0,
+            judge_anyway: 0,
+            timeout_ms: 0,
+            info: null_mut(),
         }
     }
 }

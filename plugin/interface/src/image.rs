@@ -37,13 +37,31 @@ pub const DERUST_FORMAT_BGRA_F32: i32 = 15;
 pub const DERUST_TRANSFER_SRGB: i32 = 0;
 /// Values are proportional to light.
 pub const DERUST_TRANSFER_LINEAR: i32 = 1;
+/// Values are encoded with the curve of BT.709 and BT.601, as cameras' raw video is (ITU-T H.273, 1).
+pub const DERUST_TRANSFER_BT709: i32 = 2;
+/// Light is the value to the power of 2.2 (H.273, 4).
+pub const DERUST_TRANSFER_GAMMA_22: i32 = 3;
+/// Light is the value to the power of 2.8 (H.273, 5).
+pub const DERUST_TRANSFER_GAMMA_28: i32 = 4;
+/// Values are encoded with PQ (SMPTE ST 2084; H.273, 16); white is at 203 cd/m2.
+pub const DERUST_TRANSFER_PQ: i32 = 5;
+/// Values are encoded with HLG (ARIB STD-B67; H.273, 18); white is at 75 % of the signal.
+pub const DERUST_TRANSFER_HLG: i32 = 6;
+/// Red, green and blue are those of sRGB and BT.709.
+pub const DERUST_PRIMARIES_BT709: i32 = 0;
+/// They are those of Display P3 (SMPTE EG 432-1; H.273, 12).
+pub const DERUST_PRIMARIES_P3: i32 = 1;
+/// They are those of BT.2020 and BT.2100 (H.273, 9).
+pub const DERUST_PRIMARIES_BT2020: i32 = 2;
 /// Colours are independent of alpha.
 pub const DERUST_ALPHA_STRAIGHT: i32 = 0;
 /// Colours are multiplied by alpha, in the encoding in which they are stored.
 pub const DERUST_ALPHA_PREMULTIPLIED: i32 = 1;
 
 /// Pixels in the caller's memory. The library borrows them for the call and keeps nothing; an image that is read
-/// may be read by others meanwhile, the bytes from the first to the last pixel of an output may not be touched.
+/// may be read by others meanwhile, the bytes from the first to the last pixel of each row of an output may not be touched.
+/// Rows of images of one call may lie between one another, as those of the halves of a stereo frame do, so that one half
+/// can be the result of the other.
 /// Every field is checked against data_size before a byte is read. Begin with DERUST_IMAGE_INIT.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -80,6 +98,18 @@ pub struct Image {
     pub region_height: u32,
     /// 0.
     pub reserved: u32,
+    /// Which pixels count: gray, of the size of the region of interest, 0: not, anything else: they do. What does not count
+    /// is in no number of a report, is never rust and does not change. NULL: all.
+    pub region_mask: *const Image,
+    /// An ICC profile that says what the values mean, in place of transfer and primaries, which are 0 then; NULL: none.
+    pub icc_profile: *const c_void,
+    /// Its bytes.
+    pub icc_profile_size: u64,
+    /// The value that is white, such as 4095 for cameras that put 12 bits into 16; 0: the greatest of the format, 1 for
+    /// floats.
+    pub white_level: f32,
+    /// A DERUST_PRIMARIES_ constant.
+    pub primaries: i32,
 }
 
 impl Default for Image {
@@ -102,6 +132,11 @@ impl Default for Image {
             region_width: 0,
             region_height: 0,
             reserved: 0,
+            region_mask: std::ptr::null(),
+            icc_profile: std::ptr::null(),
+            icc_profile_size: 0,
+            white_level: 0.0,
+            primaries: DERUST_PRIMARIES_BT709,
         }
     }
 }

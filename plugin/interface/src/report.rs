@@ -7,6 +7,28 @@ pub struct Report {
     _opaque: [u8; 0],
 }
 
+/// Nothing makes the judgement less sure.
+pub const DERUST_CAUTION_NONE: i32 = 0;
+/// The picture is dark; rust in it is easily missed.
+pub const DERUST_CAUTION_DARK: i32 = 1;
+
+/// What a call says of itself. Begin with DERUST_CALL_INFO_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct CallInfo {
+    /// sizeof(derust_call_info), set by the caller.
+    pub struct_size: u32,
+    /// A DERUST_CAUTION_ constant: what makes the judgement less sure. Later versions may add some.
+    pub caution: i32,
+}
+
+impl Default for CallInfo {
+    /// `DERUST_CALL_INFO_INIT`
+    fn default() -> Self {
+        CallInfo { struct_size: crate::size::<Self>(), caution: DERUST_CAUTION_NONE }
+    }
+}
+
 /// The picture as a whole. Begin with DERUST_SUMMARY_INIT.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -31,6 +53,10 @@ pub struct Summary {
     pub threshold: f32,
     /// 0.
     pub reserved_2: u32,
+    /// A DERUST_CAUTION_ constant: what makes the judgement less sure.
+    pub caution: i32,
+    /// 0.
+    pub reserved_3: u32,
 }
 
 impl Default for Summary {
@@ -47,6 +73,8 @@ impl Default for Summary {
             region_count: 0,
             threshold: 0.0,
             reserved_2: 0,
+            caution: DERUST_CAUTION_NONE,
+            reserved_3: 0,
         }
     }
 }

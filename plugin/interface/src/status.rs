@@ -35,6 +35,12 @@ pub const DERUST_ERROR_FORKED: Status = 10;
 pub const DERUST_ERROR_REENTERED: Status = 11;
 /// A bug in derust. The engine works on.
 pub const DERUST_ERROR_INTERNAL: Status = 12;
+/// The picture cannot be judged: it is gray or next to black, its numbers are not what they are said to be, or nothing in
+/// it counts. That is not the same as a picture without rust. options.judge_anyway looks at it all the same.
+pub const DERUST_ERROR_UNJUDGEABLE: Status = 13;
+/// The time that the call was given, options.timeout_ms, is over. What is in the outputs is unspecified; the engine works
+/// on.
+pub const DERUST_ERROR_TIMEOUT: Status = 14;
 
 /// Why a call failed: a status and a text. Owned by the caller, freed with derust_error_free().
 #[derive(Debug)]

@@ -13,15 +13,16 @@ use crate::*;
 
 /// Functions that were appended to the table since it was published. A program can use a library with fewer of them, as
 /// long as it does not need the new ones.
-pub const TABLE_REVISION: u32 = 0;
+pub const TABLE_REVISION: u32 = 1;
 
 /// `DERUST_ABI`, [`TABLE_REVISION`] and a zero, as abi_stable writes and compares versions.
-const VERSION: &str = "1.0.0";
+const VERSION: &str = "1.1.0";
 
 macro_rules! table {
     (
         first { $($name:ident($($argument:ident: $type:ty),* $(,)?) $(-> $answer:ty)?;)* }
         last $last:ident($($last_argument:ident: $last_type:ty),*) $(-> $last_answer:ty)?;
+        appended { $($new:ident($($new_argument:ident: $new_type:ty),* $(,)?) $(-> $new_answer:ty)?;)* }
     ) => {
         /// The functions of `derust.h`, without the `derust_` before their names; what they do stands there.
         ///
@@ -37,6 +38,7 @@ macro_rules! table {
             $(pub $name: unsafe extern "C" fn($($argument: $type),*) $(-> $answer)?,)*
             #[sabi(last_prefix_field)]
             pub $last: unsafe extern "C" fn($($last_argument: $last_type),*) $(-> $last_answer)?,
+            $(pub $new: unsafe extern "C" fn($($new_argument: $new_type),*) $(-> $new_answer)?,)*
         }
     };
 }
@@ -141,6 +143,9 @@ table! {
         ) -> Status;
     }
     last report_free(report: *mut Report);
+    appended {
+        caution_text(caution: i32) -> *const c_char;
+    }
 }
 
 impl RootModule for Library {

@@ -87,6 +87,8 @@ int main(int argc, char **argv) {
     NEED(mask_data[0] == 255);
     WORKS_AND_IS_REFUSED(segment, "options", derust_segment(engine, &image, &segment, NULL, NULL, NULL, &error));
     removal.mask = &mask;
+    /* The picture is worked on in place, and black from the first time on. */
+    removal.judge_anyway = 1;
     WORKS_AND_IS_REFUSED(removal, "options", derust_remove(engine, &image, &removal, &image, &error));
     WORKS_AND_IS_REFUSED(mask, "options.mask", derust_remove(engine, &image, &removal, &image, &error));
     NEED(derust_analyse_remove(engine, &image, &removal, &analysis, &error) == DERUST_OK);

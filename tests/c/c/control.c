@@ -4,6 +4,7 @@
 #include <pthread.h>
 #include <sys/types.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 enum { SIDE = 300 };
@@ -164,6 +165,65 @@ static int32_t free_engine(void *user_data, float done) {
     derust_engine_free(engine);
     engine = NULL;
     return 0;
+}
+
+/* Takes longer than the call may. */
+static int32_t dawdle(void *user_data, float done) {
+    const struct timespec pause = {0, 30 * 1000 * 1000};
+    (void)user_data;
+    (void)done;
+    nanosleep(&pause, NULL);
+    return 0;
+}
+
+void deadlines(void) {
+    for (uint32_t sessions = 1; sessions <= 3; sessions += 2) {
+        begin(sessions);
+        derust_segment_options segment = DERUST_SEGMENT_OPTIONS_INIT;
+        derust_remove_options removal = DERUST_REMOVE_OPTIONS_INIT;
+        derust_compose_options compose = DERUST_COMPOSE_OPTIONS_INIT;
+        derust_analysis *analysis = NULL;
+        derust_report *report = NULL;
+        derust_status statuses[2];
+        unsigned char *other = rusty(SIDE, SIDE, 100);
+        derust_image second = picture(other, SIDE, SIDE, DERUST_FORMAT_RGB_U8, 3);
+        const derust_image *images[2] = {&image, &second};
+        const derust_status status = DERUST_ERROR_TIMEOUT;
+        const char *text = "the time that the call was given is over";
+        CHECK(strcmp(derust_status_name(status), "DERUST_ERROR_TIMEOUT") == 0);
+        /* Time enough. */
+        segment.timeout_ms = removal.timeout_ms = compose.timeout_ms = 600 * 1000;
+        OK(derust_segment(engine, &image, &segment, NULL, NULL, &report, &error));
+        derust_report_free(report);
+        OK(derust_analyse_segment(engine, &image, &segment, &analysis, &error));
+        compose.output = DERUST_OUTPUT_OVERLAY;
+        OK(derust_compose(analysis, &image, &compose, &second, &error));
+        /* Not enough. */
+        segment.timeout_ms = removal.timeout_ms = compose.timeout_ms = 10;
+        segment.progress = removal.progress = compose.progress = dawdle;
+        REFUSED(derust_compose(analysis, &image, &compose, &second, &error), status, text);
+        REFUSED(derust_analysis_report(analysis, &image, &segment, &report, &error), status, text);
+        derust_analysis_free(analysis);
+        analysis = NULL;
+        REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, &report, &error), status, text);
+        REFUSED(derust_remove(engine, &image, &removal, &second, &error), status, text);
+        REFUSED(derust_analyse_segment(engine, &image, &segment, &analysis, &error), status, text);
+        REFUSED(derust_analyse_remove(engine, &image, &removal, &analysis, &error), status, text);
+        CHECK(report == NULL && analysis == NULL);
+        /* A batch has its time as a whole. */
+        segment.timeout_ms = removal.timeout_ms = 1;
+        REFUSED(derust_segment_batch(engine, 2, images, &segment, NULL, NULL, NULL, statuses, &error), status, text);
+        CHECK(statuses[1] == status);
+        REFUSED(derust_remove_batch(engine, 2, images, &removal, images, statuses, &error), status, text);
+        CHECK(statuses[1] == status);
+        free(other);
+        free(data);
+        data = rusty(SIDE, SIDE, 100);
+        image.data = data;
+        OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+        free(data);
+        derust_engine_free(engine);
+    }
 }
 
 void coming_back(void) {

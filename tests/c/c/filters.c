@@ -91,6 +91,9 @@ void formats(void) {
         unsigned char *data = zeros(size + 1), *output_data = zeros(size), *mask_data = zeros(PIXELS * 4);
         /* At an odd address: no format asks for more. */
         derust_image image = picture(data + 1, WIDTH, HEIGHT, format, channels * bytes);
+        derust_segment_options segment = DERUST_SEGMENT_OPTIONS_INIT;
+        derust_remove_options removal = DERUST_REMOVE_OPTIONS_INIT;
+        segment.judge_anyway = removal.judge_anyway = channels == 1;
         derust_image output = picture(output_data, WIDTH, HEIGHT, format, channels * bytes);
         for (int i = 0; i < PIXELS; i++) {
             for (uint32_t c = 0; c < channels; c++) {
@@ -104,12 +107,12 @@ void formats(void) {
             unsigned char white[4];
             derust_image mask = picture(mask_data, WIDTH, HEIGHT, mask_format, mask_bytes);
             put(white, mask_format, 1.0f);
-            OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+            OK(derust_segment(engine, &image, &segment, &mask, NULL, NULL, &error));
             /* There is no red in gray. */
             CHECK((memcmp(mask_data, white, mask_bytes) == 0) == (channels > 1));
             CHECK(memcmp(mask_data + (WIDTH - 1) * mask_bytes, "\0\0\0\0", mask_bytes) == 0);
         }
-        OK(derust_remove(engine, &image, NULL, &output, &error));
+        OK(derust_remove(engine, &image, &removal, &output, &error));
         CHECK((memcmp(data + 1, output_data, size) != 0) == (channels > 1));
         const size_t last = size - channels * bytes;
         CHECK(memcmp(data + 1 + last, output_data + last, channels * bytes) == 0);
@@ -121,6 +124,111 @@ void formats(void) {
         free(mask_data);
     }
     derust_engine_free(engine);
+}
+
+/* A picture that cannot be judged is not one without rust. */
+void judging(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = zeros(PIXELS * 3), *output_data = zeros(PIXELS * 3), *mask_data = zeros(PIXELS);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(output_data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_segment_options segment = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_remove_options removal = DERUST_REMOVE_OPTIONS_INIT;
+    derust_report *report = NULL;
+    derust_analysis *analysis = NULL;
+    derust_call_info info = DERUST_CALL_INFO_INIT;
+    const derust_status unjudgeable = DERUST_ERROR_UNJUDGEABLE;
+    CHECK(strcmp(derust_status_name(unjudgeable), "DERUST_ERROR_UNJUDGEABLE") == 0);
+    for (int gray = 0; gray <= 120; gray += 120) {
+        const char *reason = gray == 0 ? "cannot be judged, because there is next to nothing above black in it"
+                                       : "cannot be judged, because it is gray, and the networks know rust by its colours";
+        memset(data, gray, PIXELS * 3);
+        memset(mask_data, 7, PIXELS);
+        REFUSED(derust_segment(engine, &image, NULL, &mask, NULL, &report, &error), unjudgeable, reason);
+        REFUSED(derust_remove(engine, &image, NULL, &output, &error), unjudgeable, reason);
+        REFUSED(derust_analyse_segment(engine, &image, NULL, &analysis, &error), unjudgeable, reason);
+        REFUSED(derust_analyse_remove(engine, &image, NULL, &analysis, &error), unjudgeable, reason);
+        CHECK(report == NULL && analysis == NULL && mask_data[0] == 7 && output_data[0] == 0);
+        /* A struct of a program that does not know the option says no. */
+        segment.judge_anyway = removal.judge_anyway = 1;
+        segment.struct_size = 48;
+        removal.struct_size = 64;
+        REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, NULL, &error), unjudgeable, reason);
+        REFUSED(derust_remove(engine, &image, &removal, &output, &error), unjudgeable, reason);
+        segment.struct_size = sizeof segment;
+        removal.struct_size = sizeof removal;
+        OK(derust_segment(engine, &image, &segment, &mask, NULL, &report, &error));
+        OK(derust_remove(engine, &image, &removal, &output, &error));
+        CHECK(mask_data[0] == 0 && memcmp(data, output_data, PIXELS * 3) == 0);
+        derust_report_free(report);
+        /* A mask that stands in for what is found needs no judgement. */
+        memset(mask_data, 255, PIXELS);
+        removal.judge_anyway = 0;
+        removal.mask = &mask;
+        removal.mask_mode = DERUST_MASK_REPLACE;
+        OK(derust_remove(engine, &image, &removal, &output, &error));
+        removal.mask = NULL;
+        removal.mask_mode = DERUST_MASK_LIMIT;
+        memset(output_data, 0, PIXELS * 3);
+    }
+    segment.judge_anyway = 2;
+    REFUSED(derust_segment(engine, &image, &segment, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT,
+            "options.judge_anyway is 2; it is 0 or 1");
+    /* Of the pictures of a batch only those are refused, and what is said of the others is theirs. */
+    unsigned char *dark = rusty(WIDTH, HEIGHT, RED), *bright = rusty(WIDTH, HEIGHT, RED);
+    for (int i = 0; i < PIXELS * 3; i++) {
+        dark[i] = (unsigned char)(dark[i] / 4);
+    }
+    derust_image images_of[3] = {image, image, image};
+    images_of[0].data = bright;
+    images_of[2].data = dark;
+    const derust_image *images[3] = {&images_of[0], &images_of[1], &images_of[2]};
+    derust_call_info infos[3] = {DERUST_CALL_INFO_INIT, DERUST_CALL_INFO_INIT, DERUST_CALL_INFO_INIT};
+    derust_report *reports[3];
+    derust_status statuses[3];
+    segment.judge_anyway = 0;
+    segment.info = removal.info = infos;
+    REFUSED(derust_segment_batch(engine, 3, images, &segment, NULL, NULL, reports, statuses, &error), unjudgeable,
+            "images[1]: the picture cannot be judged");
+    CHECK(statuses[0] == DERUST_OK && statuses[1] == unjudgeable && statuses[2] == DERUST_OK);
+    CHECK(infos[0].caution == DERUST_CAUTION_NONE && infos[2].caution == DERUST_CAUTION_DARK);
+    derust_summary summary = DERUST_SUMMARY_INIT;
+    OK(derust_report_summary(reports[2], &summary, &error));
+    CHECK(summary.caution == DERUST_CAUTION_DARK);
+    OK(derust_report_summary(reports[0], &summary, &error));
+    CHECK(summary.caution == DERUST_CAUTION_NONE && reports[1] == NULL);
+    infos[2].caution = DERUST_CAUTION_NONE;
+    REFUSED(derust_remove_batch(engine, 3, images, &removal, images, NULL, &error), unjudgeable, "images[1]");
+    CHECK(infos[0].caution == DERUST_CAUTION_NONE && infos[2].caution == DERUST_CAUTION_DARK);
+    /* One call, and what is asked of its analysis. */
+    for (int i = 0; i < PIXELS * 3; i++) {
+        dark[i] = (unsigned char)(bright[i] / 5);
+    }
+    segment.info = removal.info = &info;
+    OK(derust_remove(engine, images[2], &removal, &output, &error));
+    CHECK(info.caution == DERUST_CAUTION_DARK && strstr(derust_caution_text(info.caution), "is dark") != NULL);
+    OK(derust_segment(engine, images[0], &segment, NULL, NULL, NULL, &error));
+    CHECK(info.caution == DERUST_CAUTION_NONE && strcmp(derust_caution_text(info.caution), "") == 0);
+    OK(derust_analyse_segment(engine, images[2], &segment, &analysis, &error));
+    CHECK(info.caution == DERUST_CAUTION_DARK);
+    info.caution = DERUST_CAUTION_NONE;
+    OK(derust_analysis_report(analysis, images[2], &segment, &report, &error));
+    OK(derust_report_summary(report, &summary, &error));
+    CHECK(info.caution == DERUST_CAUTION_DARK && summary.caution == DERUST_CAUTION_DARK);
+    derust_report_free(report);
+    derust_analysis_free(analysis);
+    info.struct_size = 4;
+    REFUSED(derust_segment(engine, images[0], &segment, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT,
+            "options.info.struct_size is 4; set it to sizeof(derust_call_info)");
+    derust_report_free(reports[0]);
+    derust_report_free(reports[2]);
+    derust_engine_free(engine);
+    free(data);
+    free(output_data);
+    free(mask_data);
+    free(dark);
+    free(bright);
 }
 
 void removing(void) {
@@ -177,6 +285,181 @@ void removing(void) {
     free(output_data);
     free(mask_data);
     derust_engine_free(engine);
+}
+
+/* What pictures say of themselves: which pixels count, which number is white, what curve the values have. */
+void meanings(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED), *before = rusty(WIDTH, HEIGHT, RED);
+    unsigned char *region_data = zeros(PIXELS), *mask_data = zeros(PIXELS), *output_data = zeros(PIXELS * 3);
+    uint16_t *wide = (uint16_t *)zeros(PIXELS * 6), *wide_output = (uint16_t *)zeros(PIXELS * 6);
+    float *floats = (float *)zeros(PIXELS * 12);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(output_data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image region = picture(region_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_report *report = NULL;
+    derust_analysis *analysis = NULL;
+    derust_summary summary = DERUST_SUMMARY_INIT;
+    derust_compose_options compose = DERUST_COMPOSE_OPTIONS_INIT;
+    derust_status unjudgeable = DERUST_ERROR_UNJUDGEABLE;
+    /* Only the right part counts; anything but 0 says so. */
+    enum { FIRST = 20 };
+    for (int i = 0; i < PIXELS; i++) {
+        region_data[i] = i % WIDTH >= FIRST;
+    }
+    image.region_mask = &region;
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, &report, &error));
+    OK(derust_report_summary(report, &summary, &error));
+    CHECK(summary.pixels == (WIDTH - FIRST) * HEIGHT && summary.rust_pixels == (RED - FIRST) * HEIGHT);
+    derust_report_free(report);
+    for (int i = 0; i < PIXELS; i++) {
+        CHECK(mask_data[i] == (i % WIDTH >= FIRST && i % WIDTH < RED ? 255 : 0));
+    }
+    OK(derust_remove(engine, &image, NULL, &output, &error));
+    OK(derust_analyse_remove(engine, &image, NULL, &analysis, &error));
+    OK(derust_remove(engine, &image, NULL, &image, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        const int changes = i % WIDTH >= FIRST && i % WIDTH < RED - EDGE;
+        CHECK(!changes || output_data[3 * i] < 100);
+        CHECK(i % WIDTH >= FIRST || memcmp(output_data + 3 * i, before + 3 * i, 3) == 0);
+    }
+    CHECK(memcmp(data, output_data, PIXELS * 3) == 0);
+    memcpy(data, before, PIXELS * 3);
+    OK(derust_compose(analysis, &image, &compose, &image, &error));
+    CHECK(memcmp(data, output_data, PIXELS * 3) == 0);
+    derust_analysis_free(analysis);
+    memcpy(data, before, PIXELS * 3);
+    /* Nothing counts. */
+    memset(region_data, 0, PIXELS);
+    REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error), unjudgeable, "outside of the region");
+
+    /* 12 bits in 16. */
+    for (int i = 0; i < PIXELS * 3; i++) {
+        wide[i] = (uint16_t)(before[i] * 4095 / 255);
+        floats[i] = before[i];
+    }
+    image = picture(wide, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U16, 6);
+    output = picture(wide_output, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U16, 6);
+    REFUSED(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error), unjudgeable, "cameras with 12 bits do");
+    image.white_level = 4095;
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    OK(derust_remove(engine, &image, NULL, &output, &error));
+    for (int i = 0; i < PIXELS; i++) {
+        CHECK(mask_data[i] == (i % WIDTH < RED ? 255 : 0));
+        CHECK(i % WIDTH >= RED - EDGE || (wide_output[3 * i] < 1600 && wide_output[3 * i] > 0));
+    }
+    image = picture(floats, WIDTH, HEIGHT, DERUST_FORMAT_RGB_F32, 12);
+    REFUSED(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error), unjudgeable, "beyond black and white");
+    image.white_level = 255;
+    memset(mask_data, 0, PIXELS);
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    CHECK(mask_data[0] == 255 && mask_data[WIDTH - 1] == 0);
+
+    /* Values of other curves are other light: 0.5 seems brighter where the curve is flatter. */
+    const int32_t transfers[6] = {DERUST_TRANSFER_GAMMA_28, DERUST_TRANSFER_SRGB, DERUST_TRANSFER_GAMMA_22,
+                                  DERUST_TRANSFER_BT709, DERUST_TRANSFER_LINEAR, DERUST_TRANSFER_PQ};
+    float *probability_data = (float *)zeros(PIXELS * sizeof(float));
+    derust_image probability = picture(probability_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_F32, 4);
+    float last = 0;
+    for (int i = 0; i < PIXELS; i++) {
+        floats[3 * i] = 0.5f;
+        floats[3 * i + 1] = floats[3 * i + 2] = 0;
+    }
+    image.white_level = 0;
+    for (int i = 0; i < 6; i++) {
+        image.transfer = transfers[i];
+        OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+        const float now = probability_data[WIDTH * HEIGHT / 2 + WIDTH / 2];
+        CHECK(transfers[i] == DERUST_TRANSFER_PQ ? now < last : now > last);
+        CHECK(transfers[i] != DERUST_TRANSFER_SRGB || (now > 0.499f && now < 0.501f));
+        last = now;
+    }
+    /* A red of other primaries is more than sRGB's. */
+    image.transfer = DERUST_TRANSFER_LINEAR;
+    OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+    last = probability_data[PIXELS / 2];
+    for (int32_t primaries = DERUST_PRIMARIES_P3; primaries <= DERUST_PRIMARIES_BT2020; primaries++) {
+        image.primaries = primaries;
+        OK(derust_segment(engine, &image, NULL, NULL, &probability, NULL, &error));
+        CHECK(probability_data[PIXELS / 2] > last);
+        last = probability_data[PIXELS / 2];
+    }
+    free(data);
+    free(before);
+    free(region_data);
+    free(mask_data);
+    free(output_data);
+    free(wide);
+    free(wide_output);
+    free(floats);
+    free(probability_data);
+    derust_engine_free(engine);
+}
+
+/* The halves of a stereo frame lie among one another in memory and share no pixel. */
+void halves(void) {
+    for (uint32_t sessions = 1; sessions <= 3; sessions += 2) {
+        derust_engine *engine = make_engine(sessions);
+        unsigned char *frame = rusty(2 * WIDTH, HEIGHT, RED), *before = rusty(2 * WIDTH, HEIGHT, RED);
+        unsigned char *mask_data = zeros(2 * PIXELS), *expected = zeros(PIXELS * 3);
+        for (int i = 0; i < 2 * PIXELS; i++) {
+            /* Rust in the right half, too, and less of it. */
+            const int x = i % (2 * WIDTH) - WIDTH;
+            if (x >= 0 && x < RED / 2) {
+                memcpy(frame + 3 * i, before, 3);
+                memcpy(before + 3 * i, before, 3);
+            }
+        }
+        derust_image left = picture(frame, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3), right;
+        derust_image left_mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1), right_mask;
+        derust_image apart = picture(expected, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+        left.data_size = 2 * PIXELS * 3;
+        left.row_stride = 2 * WIDTH * 3;
+        left_mask.data_size = 2 * PIXELS;
+        left_mask.row_stride = 2 * WIDTH;
+        right = left;
+        right.offset = WIDTH * 3;
+        /* A region of interest of the whole frame is as good as an offset. */
+        right_mask = left_mask;
+        right_mask.width = 2 * WIDTH;
+        right_mask.region_x = WIDTH;
+        right_mask.region_width = WIDTH;
+        right_mask.region_height = HEIGHT;
+        const derust_image *images[2] = {&left, &right}, *masks[2] = {&left_mask, &right_mask};
+        OK(derust_segment_batch(engine, 2, images, NULL, masks, NULL, NULL, NULL, &error));
+        for (int i = 0; i < 2 * PIXELS; i++) {
+            const int x = i % (2 * WIDTH);
+            CHECK(mask_data[i] == (x < RED || (x >= WIDTH && x < WIDTH + RED / 2) ? 255 : 0));
+        }
+        /* One half is the result of the other, and nothing else changes. */
+        OK(derust_remove(engine, &left, NULL, &apart, &error));
+        OK(derust_remove(engine, &left, NULL, &right, &error));
+        for (int y = 0; y < HEIGHT; y++) {
+            const unsigned char *row = frame + 2 * WIDTH * 3 * y;
+            CHECK(memcmp(row, before + 2 * WIDTH * 3 * y, WIDTH * 3) == 0);
+            CHECK(memcmp(row + WIDTH * 3, expected + WIDTH * 3 * y, WIDTH * 3) == 0);
+        }
+        memcpy(frame, before, 2 * PIXELS * 3);
+        OK(derust_remove_batch(engine, 2, images, NULL, images, NULL, &error));
+        for (int y = 0; y < HEIGHT; y++) {
+            CHECK(memcmp(frame + 2 * WIDTH * 3 * y, expected + WIDTH * 3 * y, WIDTH * 3) == 0);
+        }
+        /* One column in common is one too many. */
+        right.offset -= 3;
+        REFUSED(derust_remove(engine, &left, NULL, &right, &error), DERUST_ERROR_OVERLAP, "output shares 360 bytes with image");
+        REFUSED(derust_remove_batch(engine, 2, images, NULL, images, NULL, &error), DERUST_ERROR_OVERLAP, "shares 360 bytes");
+        right_mask.region_x -= 1;
+        right_mask.row_stride = -2 * WIDTH;
+        right_mask.offset = 2 * WIDTH * (HEIGHT - 1);
+        REFUSED(derust_segment_batch(engine, 2, images, NULL, masks, NULL, NULL, NULL, &error), DERUST_ERROR_OVERLAP,
+                "shares 120 bytes");
+        free(frame);
+        free(before);
+        free(mask_data);
+        free(expected);
+        derust_engine_free(engine);
+    }
 }
 
 void composing(void) {

@@ -7,10 +7,19 @@ static derust_engine *engine;
 static unsigned char *data;
 static derust_image image;
 
-/* A 64 x 48 BGR picture for calls with one thing wrong. */
+/* The pixels of a 64 x 48 BGR picture that can be judged and has no rust: it is blue. */
+static unsigned char *blue(void) {
+    unsigned char *pixels = zeros(64 * 48 * 3);
+    for (int i = 0; i < 64 * 48; i++) {
+        pixels[3 * i] = 200;
+    }
+    return pixels;
+}
+
+/* A picture for calls with one thing wrong. */
 static void begin(void) {
     engine = make_engine(1);
-    data = zeros(64 * 48 * 3);
+    data = blue();
     image = picture(data, 64, 48, DERUST_FORMAT_BGR_U8, 3);
 }
 
@@ -70,18 +79,56 @@ void wrong_images(void) {
     unsigned char *mask_data = zeros(64 * 48 * 3);
     derust_image mask = picture(mask_data, 64, 48, DERUST_FORMAT_GRAY_U8, 1);
     REFUSED(derust_segment(engine, NULL, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "image is NULL");
+#define WRONG_MASK(status, text)                                                        \
+    image.region_mask = &bad;                                                           \
+    REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error), status, text); \
+    image.region_mask = NULL
 #define WRONG(field, value, status, text)                                                                 \
     bad = image;                                                                                          \
     bad.field = value;                                                                                    \
     REFUSED(derust_segment(engine, &bad, NULL, NULL, NULL, NULL, &error), status, text);                  \
     CHECK(derust_segment(engine, &bad, NULL, NULL, NULL, NULL, NULL) == status)
-    WRONG(struct_size, 0, DERUST_ERROR_ARGUMENT, "image.struct_size is 0; set it to sizeof(derust_image), which is 80");
+    WRONG(struct_size, 0, DERUST_ERROR_ARGUMENT, "image.struct_size is 0; set it to sizeof(derust_image), which is 112");
     WRONG(struct_size, 79, DERUST_ERROR_ARGUMENT, "image.struct_size is 79");
     WRONG(struct_size, 4097, DERUST_ERROR_ARGUMENT, "image.struct_size is 4097");
     WRONG(format, 0, DERUST_ERROR_ARGUMENT, "image.format is 0, which is no DERUST_FORMAT_ constant");
     WRONG(format, 16, DERUST_ERROR_ARGUMENT, "image.format is 16");
     WRONG(format, INT32_MIN, DERUST_ERROR_ARGUMENT, "image.format is -2147483648");
-    WRONG(transfer, 2, DERUST_ERROR_ARGUMENT, "image.transfer is 2");
+    WRONG(transfer, 7, DERUST_ERROR_ARGUMENT, "image.transfer is 7");
+    WRONG(transfer, -1, DERUST_ERROR_ARGUMENT, "image.transfer is -1");
+    WRONG(primaries, 3, DERUST_ERROR_ARGUMENT, "image.primaries is 3, which is no DERUST_PRIMARIES_ constant");
+    WRONG(white_level, -1.0f, DERUST_ERROR_ARGUMENT, "image.white_level is -1; it is above 0, or 0 for");
+    WRONG(white_level, NAN, DERUST_ERROR_ARGUMENT, "image.white_level is NaN");
+    WRONG(icc_profile_size, 9, DERUST_ERROR_ARGUMENT, "image.icc_profile is NULL, but icc_profile_size is 9");
+    WRONG(icc_profile, "", DERUST_ERROR_ARGUMENT, "image.icc_profile_size is 0; 1 to 67108864 bytes");
+    image.icc_profile_size = 9;
+    WRONG(icc_profile, "no profile", DERUST_ERROR_IMAGE, "image.icc_profile: the colour profile is broken");
+    image.transfer = DERUST_TRANSFER_LINEAR;
+    WRONG(icc_profile, "no profile", DERUST_ERROR_ARGUMENT, "leave them at 0, the profile says both");
+    image.transfer = image.icc_profile_size = 0;
+    bad = mask;
+    bad.height = 47;
+    WRONG_MASK(DERUST_ERROR_FORMAT, "image.region_mask has 64 x 47 pixels; image has 64 x 48");
+    bad = image;
+    WRONG_MASK(DERUST_ERROR_FORMAT, "image.region_mask.format is BGR8");
+    bad = mask;
+    bad.data = NULL;
+    WRONG_MASK(DERUST_ERROR_ARGUMENT, "image.region_mask.data is NULL");
+    bad = mask;
+    bad.region_mask = &mask;
+    WRONG_MASK(DERUST_ERROR_ARGUMENT, "image.region_mask has a region_mask");
+    bad = mask;
+    image.region_mask = &mask;
+    REFUSED(derust_segment(engine, &image, NULL, &bad, NULL, NULL, &error), DERUST_ERROR_OVERLAP,
+            "mask shares 3072 bytes with image.region_mask");
+    image.region_mask = NULL;
+    bad.white_level = 3;
+    REFUSED(derust_segment(engine, &image, NULL, &bad, NULL, NULL, &error), DERUST_ERROR_FORMAT,
+            "mask.white_level is set; masks and probabilities have none");
+    bad = image;
+    bad.white_level = 3;
+    REFUSED(derust_remove(engine, &image, NULL, &bad, &error), DERUST_ERROR_FORMAT,
+            "output.white_level is 3; that of image is 0");
     WRONG(alpha, -1, DERUST_ERROR_ARGUMENT, "image.alpha is -1");
     WRONG(reserved, 1, DERUST_ERROR_ARGUMENT, "image.reserved is 1; it has to be 0");
     WRONG(data, NULL, DERUST_ERROR_ARGUMENT, "image.data is NULL");
@@ -109,6 +156,7 @@ void wrong_images(void) {
     WRONG(region_y, UINT32_MAX, DERUST_ERROR_IMAGE, "image.region is 10 x 10 pixels at 0, 4294967295");
     image.region_width = image.region_height = 0;
 #undef WRONG
+#undef WRONG_MASK
     /* Everything at its largest. */
     memset(&bad, 0xff, sizeof bad);
     bad.struct_size = sizeof bad;
@@ -146,7 +194,7 @@ void wrong_images(void) {
     upper.height = lower.height = 47;
     lower.offset = 192;
     REFUSED(derust_remove(engine, &upper, NULL, &lower, &error), DERUST_ERROR_OVERLAP,
-            "output shares 8832 bytes with image; give it a buffer of its own, or describe it exactly as image");
+            "output shares 8832 bytes with image; give it a buffer of its own, or other rows and columns of one, or describe it exactly as image");
     upper.height = lower.height = 24;
     lower.offset = 24 * 192;
     OK(derust_remove(engine, &upper, NULL, &lower, &error));
@@ -332,7 +380,7 @@ void wrong_handles(void) {
 
 void wrong_batches(void) {
     begin();
-    unsigned char *other_data = zeros(64 * 48 * 3);
+    unsigned char *other_data = blue();
     derust_image other = picture(other_data, 64, 48, DERUST_FORMAT_BGR_U8, 3);
     derust_image broken = other;
     broken.row_stride = 1;
@@ -380,10 +428,10 @@ void structs_of_other_ages(void) {
     OK(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error));
     longer.added[63] = 1;
     REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT,
-            "image comes from a newer version of derust: byte 143 of it is set");
+            "image comes from a newer version of derust: byte 175 of it is set");
     longer.added[63] = 0;
     longer.added[0] = 0x80;
-    REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "byte 80 of it");
+    REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "byte 112 of it");
 
     /* What is behind the known part of an answer is left alone, and so is the size. */
     struct {

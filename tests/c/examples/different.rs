@@ -20,7 +20,7 @@ impl RootModule for Library {
 
     const BASE_NAME: &'static str = "derust";
     const NAME: &'static str = "derust";
-    const VERSION_STRINGS: VersionStrings = VersionStrings::new("1.0.0");
+    const VERSION_STRINGS: VersionStrings = VersionStrings::new("1.1.0");
 }
 
 extern "C" fn greet() -> u32 {

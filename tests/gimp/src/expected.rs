@@ -13,8 +13,8 @@ use derust_engine::{Control, Engine, EngineOptions};
 use crate::gimp::plug_ins;
 use crate::pictures::{Kind, Picture, decoded, encoded};
 
-/// The engine beside GIMP: the same ONNX Runtime, the same models, nothing of the plug-in. Gray pictures are looked at too,
-/// as libderust does.
+/// The engine beside GIMP: the same ONNX Runtime, the same models, nothing of the plug-in. What cannot be judged is looked at
+/// too, as filters do that are told to.
 pub struct Expected {
     engine: Engine,
 }

@@ -7,6 +7,7 @@
 #include <opencv2/core.hpp>
 
 #include <atomic>
+#include <chrono>
 #include <cstring>
 #include <string_view>
 #include <thread>
@@ -153,6 +154,27 @@ CASE(a_cancel_handle_stops_calls_until_it_is_reset) {
           derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), options));
     cancel.reset();
     CHECK(derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), options).summary().pixels == picture.total());
+}
+
+CASE(a_call_that_takes_too_long_says_so) {
+    const cv::Mat picture = noise(6);
+    cv::Mat result;
+    const auto dawdle = [](float) {
+        std::this_thread::sleep_for(std::chrono::milliseconds(30));
+        return true;
+    };
+    derust::segment_options segment;
+    derust::remove_options remove;
+    derust::compose_options compose;
+    const auto analysis = derust::opencv::analyse_segment(engine(), picture);
+    segment.progress = remove.progress = compose.progress = dawdle;
+    segment.timeout_ms = remove.timeout_ms = compose.timeout_ms = 10;
+    compose.output = derust::output::overlay;
+    FAILS(DERUST_ERROR_TIMEOUT, ({"time"}), derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), segment));
+    FAILS(DERUST_ERROR_TIMEOUT, ({"time"}), derust::opencv::remove(engine(), picture, result, cv::noArray(), remove));
+    FAILS(DERUST_ERROR_TIMEOUT, ({"time"}), derust::opencv::compose(analysis, picture, result, compose));
+    segment.timeout_ms = 600000;
+    CHECK(derust::opencv::segment(engine(), picture, cv::noArray(), cv::noArray(), segment).summary().pixels == picture.total());
 }
 
 CASE(a_callback_that_uses_the_engine_is_told_not_to) {

@@ -77,9 +77,73 @@ CASE(segment_finds_the_red_patch_in_every_depth_and_with_alpha) {
 CASE(segment_takes_gray_in_every_depth) {
     for (const int depth : DEPTHS) {
         cv::Mat input = picture(depth, 1), mask;
-        cvx::segment(engine(), input, mask, cv::noArray(), by("bright-is-rust"));
+        auto options = by("bright-is-rust");
+        options.judge_anyway = true;
+        cvx::segment(engine(), input, mask, cv::noArray(), options);
         CHECK(same(mask, mask_of(RED)));
     }
+}
+
+CASE(what_cannot_be_judged_is_not_called_free_of_rust) {
+    const cv::Mat gray = picture(CV_8U, 1), black = cv::Mat::zeros(SIZE, CV_8UC3);
+    const cv::Mat colour = picture(CV_8U, 3);
+    cv::Mat mask, output;
+    const auto refused = [](auto &&call, const std::string &reason) {
+        try {
+            call();
+        } catch (const derust::unjudgeable &problem) {
+            CHECK_EQUAL(problem.status(), DERUST_ERROR_UNJUDGEABLE);
+            CHECK_EQUAL(std::string(problem.name()), std::string("DERUST_ERROR_UNJUDGEABLE"));
+            CHECK(std::string(problem.what()).find("cannot be judged, because " + reason) != std::string::npos);
+            return;
+        }
+        CHECK(!"it was judged");
+    };
+    for (const auto &[mat, reason] : {std::pair{gray, "it is gray"}, {black, "there is next to nothing above black"}}) {
+        const cv::Mat &input = mat;
+        refused([&] { cvx::segment(engine(), input, mask); }, reason);
+        refused([&] { cvx::remove(engine(), input, output); }, reason);
+        refused([&] { cvx::analyse_segment(engine(), input); }, reason);
+        refused([&] { cvx::analyse_remove(engine(), input); }, reason);
+        derust::segment_options segment;
+        derust::remove_options remove;
+        segment.judge_anyway = remove.judge_anyway = true;
+        cvx::analyse_segment(engine(), input, segment);
+        cvx::analyse_remove(engine(), input, cv::noArray(), remove);
+        const auto outcome = engine().segment_batch({{cvx::view(input), {}}, {cvx::view(colour), {}}});
+        CHECK(outcome.error && outcome.error->status() == DERUST_ERROR_UNJUDGEABLE && outcome.statuses[1] == DERUST_OK);
+    }
+}
+
+CASE(a_dark_picture_is_warned_of) {
+    const cv::Mat bright = picture(CV_8U, 3);
+    cv::Mat dark = bright / 5, output;
+    derust::call_info info, infos[2];
+    derust::segment_options segment;
+    derust::remove_options remove;
+    segment.info = remove.info = &info;
+    const auto told = [&](const cv::Mat &input, derust::caution expected) {
+        CHECK(cvx::segment(engine(), input, cv::noArray(), cv::noArray(), segment).summary().caution == expected);
+        CHECK(info.caution == expected);
+        info = {};
+        cvx::remove(engine(), input, output, cv::noArray(), remove);
+        CHECK(info.caution == expected);
+        info = {};
+        const auto analysis = cvx::analyse_segment(engine(), input, segment);
+        CHECK(info.caution == expected && cvx::report_of(analysis, input).summary().caution == expected);
+        info = {};
+        cvx::analyse_remove(engine(), input, cv::noArray(), remove);
+        CHECK(info.caution == expected);
+    };
+    told(dark, derust::caution::dark);
+    told(bright, derust::caution::none);
+    segment.info = remove.info = infos;
+    CHECK(!engine().segment_batch({{cvx::view(bright), {}}, {cvx::view(dark), {}}}, nullptr, segment).error);
+    CHECK(infos[0].caution == derust::caution::none && infos[1].caution == derust::caution::dark);
+    infos[1] = {};
+    CHECK(!engine().remove_batch({{cvx::view(bright), cvx::target(output)}, {cvx::view(dark), cvx::target(dark)}}, remove).error);
+    CHECK(infos[0].caution == derust::caution::none && infos[1].caution == derust::caution::dark);
+    CHECK(derust::text(derust::caution::dark).find("dark") != std::string::npos && derust::text(derust::caution::none).empty());
 }
 
 CASE(masks_and_probabilities_come_in_the_depth_of_a_typed_mat) {
@@ -156,7 +220,9 @@ CASE(remove_keeps_gray_pictures_gray) {
     for (const int depth : DEPTHS) {
         const cv::Mat input = picture(depth, 1);
         cv::Mat output;
-        cvx::remove(engine(), input, output);
+        derust::remove_options options;
+        options.judge_anyway = true;
+        cvx::remove(engine(), input, output, cv::noArray(), options);
         CHECK(same(input, output));
     }
 }
@@ -165,9 +231,11 @@ CASE(remove_works_in_place) {
     for (const int depth : DEPTHS) {
         for (const int channels : {1, 3, 4}) {
             cv::Mat expected, mat = picture(depth, channels);
-            cvx::remove(engine(), mat, expected);
+            derust::remove_options options;
+            options.judge_anyway = channels == 1;
+            cvx::remove(engine(), mat, expected, cv::noArray(), options);
             const auto *data = mat.data;
-            cvx::remove(engine(), mat, mat);
+            cvx::remove(engine(), mat, mat, cv::noArray(), options);
             CHECK(mat.data == data);
             CHECK(same(mat, expected));
             if (channels > 1) CHECK(!same(mat, picture(depth, channels)));
@@ -202,9 +270,11 @@ CASE(regions_of_larger_mats_are_read_and_written_where_they_lie) {
         for (const int channels : {1, 3, 4}) {
             const cv::Mat whole = picture(depth, channels);
             cv::Mat expected_mask, expected;
-            const auto options = by(channels == 1 ? "bright-is-rust" : "");
+            auto options = by(channels == 1 ? "bright-is-rust" : "");
+            derust::remove_options removing;
+            options.judge_anyway = removing.judge_anyway = channels == 1;
             cvx::segment(engine(), whole, expected_mask, cv::noArray(), options);
-            cvx::remove(engine(), whole, expected);
+            cvx::remove(engine(), whole, expected, cv::noArray(), removing);
 
             cv::Mat parent(outer, whole.type(), cv::Scalar::all(white(depth) / 5));
             whole.copyTo(parent(inner));
@@ -213,7 +283,7 @@ CASE(regions_of_larger_mats_are_read_and_written_where_they_lie) {
             CHECK(!input.isContinuous() && !mask.isContinuous());
             const cv::Mat parent_before = parent.clone();
             cvx::segment(engine(), input, mask, cv::noArray(), options);
-            cvx::remove(engine(), input, result);
+            cvx::remove(engine(), input, result, cv::noArray(), removing);
             CHECK(same(mask, expected_mask));
             CHECK(same(result, expected));
             CHECK(same(parent, parent_before));
@@ -225,12 +295,62 @@ CASE(regions_of_larger_mats_are_read_and_written_where_they_lie) {
             CHECK(same(surroundings, cv::Mat(outer, whole.type(), cv::Scalar::all(white(depth) / 3))));
             CHECK(same(parent_mask(inner), expected_mask));
 
-            cvx::remove(engine(), input, input);
+            cvx::remove(engine(), input, input, cv::noArray(), removing);
             CHECK(same(parent(inner), expected));
             expected.copyTo(parent_before(inner));
             CHECK(same(parent, parent_before));
         }
     }
+}
+
+CASE(what_is_said_of_pixels_counts) {
+    const cv::Mat input = picture(CV_8U, 3);
+    cv::Mat counts = mask_of(cv::Rect(RED.x + 5, 0, SIZE.width - RED.x - 5, SIZE.height)) / 255, output = input.clone();
+    const derust_image counting = cvx::view(counts).c();
+    auto described = cvx::view(input);
+    described.region_mask = &counting;
+    CHECK_EQUAL(engine().segment(described).summary().pixels, std::uint64_t(cv::countNonZero(counts)));
+    CHECK_EQUAL(engine().segment(described).summary().rust_pixels, std::uint64_t((RED.width - 5) * RED.height));
+    engine().remove(described, cvx::target(output));
+    CHECK(same(output.colRange(0, RED.x + 5), input.colRange(0, RED.x + 5)) && !same(output, input));
+
+    cv::Mat twelve, mask(SIZE, CV_8U);
+    input.convertTo(twelve, CV_16U, 16);
+    described = cvx::view(twelve);
+    FAILS(DERUST_ERROR_UNJUDGEABLE, ({"12 bits"}), engine().segment(described));
+    described.white_level = 4095;
+    engine().segment(described, {cvx::target(mask), {}});
+    CHECK(same(mask, mask_of(RED)));
+
+    described = cvx::view(input);
+    cv::Mat plain(SIZE, CV_32F), stronger(SIZE, CV_32F);
+    engine().segment(described, {{}, cvx::target(plain)});
+    described.primaries = derust::primaries::bt2020;
+    engine().segment(described, {{}, cvx::target(stronger)});
+    CHECK(stronger.at<float>(RED.y + 2, RED.x + 2) > plain.at<float>(RED.y + 2, RED.x + 2));
+    described.icc_profile = "no profile";
+    described.icc_profile_size = 10;
+    FAILS(DERUST_ERROR_ARGUMENT, ({"the profile says both"}), engine().segment(described));
+    described.primaries = derust::primaries::bt709;
+    FAILS(DERUST_ERROR_IMAGE, ({"colour profile is broken"}), engine().segment(described));
+}
+
+CASE(halves_of_a_stereo_frame_are_apart) {
+    cv::Mat frame(SIZE.height, 2 * SIZE.width, CV_8UC3), masks(frame.size(), CV_8U, cv::Scalar(77)), expected;
+    cv::Mat left = frame.colRange(0, SIZE.width), right = frame.colRange(SIZE.width, 2 * SIZE.width);
+    picture(CV_8U, 3).copyTo(left);
+    picture(CV_8U, 3).copyTo(right);
+    cvx::remove(engine(), left, expected);
+    cv::Mat left_mask = masks.colRange(0, SIZE.width), right_mask = masks.colRange(SIZE.width, 2 * SIZE.width);
+    CHECK(!engine().segment_batch({{cvx::view(left), {cvx::target(left_mask), {}}}, {cvx::view(right), {cvx::target(right_mask), {}}}}).error);
+    CHECK(same(left_mask, mask_of(RED)) && same(right_mask, mask_of(RED)));
+    cvx::remove(engine(), left, right);
+    CHECK(same(left, picture(CV_8U, 3)) && same(right, expected));
+    picture(CV_8U, 3).copyTo(right);
+    CHECK(!engine().remove_batch({{cvx::view(left), cvx::target(left)}, {cvx::view(right), cvx::target(right)}}).error);
+    CHECK(same(left, expected) && same(right, expected));
+    cv::Mat shifted = frame.colRange(SIZE.width - 1, 2 * SIZE.width - 1);
+    FAILS(DERUST_ERROR_OVERLAP, ({"shares 129 bytes"}), cvx::remove(engine(), left, shifted));
 }
 
 CASE(a_region_may_end_with_the_last_byte_of_its_buffer) {

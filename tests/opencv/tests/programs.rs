@@ -114,6 +114,25 @@ fn checks_are_built_by_pkg_config_and_clang() {
     }
 }
 
+/// Programs may ask for more warnings than most do; the headers give none.
+#[test]
+fn the_headers_are_clean_with_stricter_warnings() {
+    let folder = tempfile::tempdir().unwrap();
+    let source = folder.path().join("strict.cpp");
+    // Templates are only looked at where they are used.
+    let uses = "#include <derust_opencv.hpp>\ntemplate struct derust::basic_image<void>;\n\
+                template struct derust::basic_image<const void>;\ntemplate class derust::result<int>;\n\
+                int main() { return derust::opencv::view(cv::Mat(2, 2, CV_8UC3)).c().width != 2; }\n";
+    fs::write(&source, uses).unwrap();
+    let flags = run(program("pkg-config").args(["--cflags", "opencv4"])).replace("-I/", "-isystem/");
+    for compiler in ["g++", "clang++"] {
+        let mut command = program(compiler);
+        command.args(["-std=c++17", "-Wall", "-Wextra", "-Wpedantic", "-Wshadow", "-Wconversion", "-Werror"]);
+        command.args(flags.split_whitespace()).arg("-I").arg(prefix().join("include"));
+        run(command.arg("-fsyntax-only").arg(&source));
+    }
+}
+
 /// What the README shows is a program.
 #[test]
 fn the_first_program_of_the_readme_is_built_and_runs() {

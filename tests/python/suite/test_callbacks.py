@@ -49,6 +49,26 @@ def test_false_stops_the_call(engine, big, name):
 
 
 @pytest.mark.parametrize("name", CALLS)
+def test_a_call_that_takes_too_long_says_so(engine, big, name):
+    with pytest.raises(derust.TimedOut, match="the time that the call was given is over") as caught:
+        calls(engine)[name](big, progress=lambda _: time.sleep(0.05), timeout=0.03)
+    assert isinstance(caught.value, TimeoutError)
+    calls(engine)[name](red_squares(), timeout=600)
+    for wrong in (0, -1, float("nan"), 1e9):
+        with pytest.raises(derust.ArgumentError, match="timeout is .* seconds; above 0 and up to 4000000"):
+            calls(engine)[name](big, timeout=wrong)
+
+
+@pytest.mark.parametrize("what", ["mask", "overlay", "report", "compose"])
+def test_composing_has_a_deadline_too(engine, big, what):
+    with engine.analyse(big) as analysis, engine.analyse_removal(big) as removal:
+        ask = getattr(removal if what == "compose" else analysis, what)
+        with pytest.raises(derust.TimedOut):
+            ask(progress=lambda _: time.sleep(0.05), timeout=0.03)
+        ask(timeout=600)
+
+
+@pytest.mark.parametrize("name", CALLS)
 def test_exceptions_come_out_of_the_call(engine, big, name):
     class Special(Exception):
         pass

@@ -21,6 +21,8 @@ STATUSES = {
     "Forked": (10, Exception),
     "Reentered": (11, Exception),
     "InternalError": (12, Exception),
+    "UnjudgeableError": (13, Exception),
+    "TimedOut": (14, TimeoutError),
 }
 
 

@@ -81,6 +81,19 @@ def test_without_an_alarm(video, tmp_path):
     assert not any(json.loads(line)["alarm"] for line in shown.stdout.splitlines())
 
 
+def test_frames_at_night_are_no_frames_without_rust(tmp_path):
+    path = tmp_path / "night.avi"
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter_fourcc(*"MJPG"), 10, SIZE)
+    for colour in ((0, 0, 0), (150, 145, 140), (0, 0, 0)):
+        writer.write(np.full((SIZE[1], SIZE[0], 3), colour, np.uint8))
+    writer.release()
+    shown = run(path, tmp_path / "found.avi", "--threads", "1")
+    assert shown.returncode == 4, shown.stderr
+    lines = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert ["next to nothing above black" in line.get("unjudged", "") for line in lines] == [True, False, True]
+    assert "2 frames could not be judged." in shown.stderr and "fraction" not in lines[0]
+
+
 def test_what_goes_wrong_is_said_in_one_line(video, tmp_path):
     (tmp_path / "text.avi").write_text("no video")
     for arguments, text in (

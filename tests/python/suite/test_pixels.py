@@ -142,12 +142,73 @@ def test_linear_light_is_read_as_such(engine, picture):
     assert np.allclose(engine.segment(linear, linear=True, probability=True).probability, expected, atol=1e-3)
 
 
+@pytest.mark.parametrize("kind", [bool, np.uint8, np.float32])
+def test_what_does_not_count_is_nowhere(engine, picture, kind):
+    counts = np.zeros(picture.shape[:2], kind)
+    counts[:, 50:] = 1
+    found = engine.segment(picture, region=counts)
+    everything = engine.segment(picture)
+    inside = counts > 0
+    assert found.report.pixels == inside.sum()
+    assert np.array_equal(found.mask > 0, (everything.mask > 0) & inside)
+    cleaned, out = engine.remove(picture, region=counts), picture.copy()
+    assert np.array_equal(cleaned[~inside], picture[~inside]) and not np.array_equal(cleaned, picture)
+    assert np.array_equal(engine.remove(out, region=counts, out=out), cleaned)
+    with engine.analyse(picture, region=counts) as analysis:
+        assert np.array_equal(analysis.mask(), found.mask) and analysis.report().pixels == inside.sum()
+    with engine.analyse_removal(picture, region=counts) as removal:
+        assert np.array_equal(removal.compose(), cleaned)
+    with pytest.raises(derust.FormatError, match="region has 3 x 2 pixels; 200 x 150 are needed"):
+        engine.segment(picture, region=np.ones((2, 3), kind))
+    with pytest.raises(derust.UnjudgeableError, match="outside of the region"):
+        engine.segment(picture, region=np.zeros_like(counts))
+
+
+def test_the_value_that_is_white(engine, picture):
+    expected = engine.segment(picture)
+    twelve = picture.astype(np.uint16) * 16
+    with pytest.raises(derust.UnjudgeableError, match="cameras with 12 bits do"):
+        engine.segment(twelve)
+    assert np.array_equal(engine.segment(twelve, white=4095).mask, expected.mask)
+    cleaned = engine.remove(twelve, white=4080)
+    assert np.abs(cleaned.astype(int) - engine.remove(picture).astype(int) * 16).max() <= 16
+    floats = picture.astype(np.float32)
+    with pytest.raises(derust.UnjudgeableError, match="beyond black and white"):
+        engine.segment(floats)
+    assert np.array_equal(engine.segment(floats, white=255).mask, expected.mask)
+    for white, kind in ((0, derust.ArgumentError), (-1, derust.ArgumentError), ("much", TypeError)):
+        with pytest.raises(kind, match="white"):
+            engine.segment(picture, white=white)
+
+
+def test_what_values_mean(engine, picture):
+    def most(**meaning):
+        return engine.segment(picture // 2, probability=True, **meaning).probability.max()
+
+    assert most(transfer="gamma28") < most() < most(transfer="bt709") < most(transfer="linear") == most(linear=True)
+    assert most(primaries="p3") > most() + 0.01
+    for wrong, text in (
+        ({"transfer": "gamma"}, "transfer is 'gamma'; possible are 'srgb', 'linear'"),
+        ({"primaries": "all"}, "primaries is 'all'; possible are 'bt709', 'p3', 'bt2020'"),
+        ({"transfer": "pq", "linear": True}, "linear is set and transfer is 'pq'"),
+        ({"icc": b""}, "icc is empty"),
+    ):
+        with pytest.raises(derust.ArgumentError, match=text):
+            most(**wrong)
+    with pytest.raises(derust.ImageError, match="image.icc_profile: the colour profile is broken"):
+        most(icc=b"no profile")
+    with pytest.raises(derust.ArgumentError, match="the profile says both"):
+        most(icc=b"no profile", transfer="linear")
+    with pytest.raises(TypeError, match="icc must be the bytes of a profile, not str"):
+        most(icc="sRGB.icc")
+
+
 @pytest.mark.parametrize("shape", [(40, 30), (40, 30, 1)])
 def test_gray_has_no_red(engine, shape):
     image = np.full(shape, 200, np.uint8)
-    assert engine.segment(image).fraction == 0
-    assert np.array_equal(engine.remove(image), image)
-    assert engine.remove(image).shape == shape
+    assert engine.segment(image, judge_anyway=True).fraction == 0
+    cleaned = engine.remove(image, judge_anyway=True)
+    assert np.array_equal(cleaned, image) and cleaned.shape == shape
 
 
 @pytest.mark.parametrize("shape", [(1, 1, 3), (1, 90, 3), (90, 1, 3), (2, 3, 3)])

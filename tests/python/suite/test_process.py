@@ -156,8 +156,9 @@ def test_an_engine_that_lives_to_the_end_of_the_process():
     code = (
         "import numpy, derust\n"
         f"engine = derust.Engine({str(MODELS)!r}, only_these_models=True)\n"
-        "analysis = engine.analyse(numpy.zeros((9, 9, 3), numpy.uint8))\n"
-        "report = engine.segment(numpy.zeros((9, 9, 3), numpy.uint8)).report\n"
+        "image = numpy.full((9, 9, 3), (200, 0, 0), numpy.uint8)\n"
+        "analysis = engine.analyse(image)\n"
+        "report = engine.segment(image).report\n"
     )
     shown = python("-c", code)
     assert (shown.returncode, shown.stderr) == (0, "")
@@ -167,7 +168,7 @@ def test_a_daemon_thread_in_a_call_does_not_hold_the_end_up():
     code = (
         "import threading, time, numpy, derust\n"
         f"engine = derust.Engine({str(MODELS)!r}, only_these_models=True, threads=1)\n"
-        "image = numpy.zeros((3000, 3000, 3), numpy.uint8)\n"
+        "image = numpy.full((3000, 3000, 3), (200, 0, 0), numpy.uint8)\n"
         "began = threading.Event()\n"
         "work = lambda: engine.segment(image, progress=lambda done: began.set())\n"
         "threading.Thread(target=work, daemon=True).start()\n"
@@ -185,7 +186,7 @@ def test_the_structs_and_functions_are_those_of_the_header():
     names = {
         "image": "Image", "engine_options": "EngineOptions", "model": "Model", "device": "Device",
         "segment_options": "SegmentOptions", "remove_options": "RemoveOptions", "compose_options": "ComposeOptions",
-        "summary": "Summary", "region": "Region", "runtime": "Runtime",
+        "summary": "Summary", "region": "Region", "runtime": "Runtime", "call_info": "CallInfo",
     }  # fmt: skip
     widths = {"uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8, "float": 4, "double": 8}
     found = {}
@@ -211,6 +212,12 @@ def test_the_structs_and_functions_are_those_of_the_header():
     assert _abi.MASK_MODES == {"limit": constants["MASK_LIMIT"], "replace": constants["MASK_REPLACE"]}
     assert _abi.FILTERS[constants["FILTER_DERUST"]] == "derust"
     assert _abi.FILTERS[constants["FILTER_SEGMENT_RUST"]] == "segment-rust"
+    assert {name: number for name, number in constants.items() if name.startswith("CAUTION_")} == {
+        f"CAUTION_{(word or 'none').upper()}": number for number, word in _abi.CAUTIONS.items()
+    }
+    for ours, group in ((_abi.TRANSFERS, "TRANSFER_"), (_abi.PRIMARIES, "PRIMARIES_")):
+        theirs = {name[len(group) :].replace("_", "").lower(): number for name, number in constants.items() if name.startswith(group)}
+        assert ours == theirs
     words = {1: {"rgb": "GRAY", "bgr": "GRAY"}, 3: {"rgb": "RGB", "bgr": "BGR"}, 4: {"rgb": "RGBA", "bgr": "BGRA"}}
     depths = {"uint8": "U8", "uint16": "U16", "float32": "F32"}
     for (channels, order, depth), number in _abi.FORMAT.items():

@@ -2,6 +2,7 @@
 
 import copy
 import pickle
+import re
 import time
 
 import cv2
@@ -198,7 +199,7 @@ def test_a_removal_composes_without_the_network(engine, picture):
 
 
 def test_batches(engine):
-    images = [red_squares(), red_squares()[:70], np.zeros((40, 30), np.uint8)]
+    images = [red_squares(), red_squares()[:70], np.full((40, 30, 3), (200, 0, 0), np.uint8)]
     found = engine.segment_batch(images, probability=True, contours=True)
     for image, one in zip(images, found):
         alone = engine.segment(image, probability=True)
@@ -208,6 +209,50 @@ def test_batches(engine):
     for image, cleaned in zip(images, engine.remove_batch(images)):
         assert np.array_equal(cleaned, engine.remove(image))
     assert engine.segment_batch([]) == [] and engine.remove_batch([]) == []
+
+
+GRAY, BLACK = np.full((40, 30, 3), 120, np.uint8), np.zeros((40, 30), np.uint8)
+
+
+@pytest.mark.parametrize(("image", "reason"), [(GRAY, "it is gray"), (BLACK, "next to nothing above black")])
+def test_what_cannot_be_judged_is_not_called_free_of_rust(engine, image, reason):
+    for call in (engine.segment, engine.remove, engine.analyse, engine.analyse_removal):
+        with pytest.raises(derust.UnjudgeableError, match=f"the picture cannot be judged, because .*{reason}"):
+            call(image)
+    assert engine.segment(image, judge_anyway=True).fraction == 0
+    assert np.array_equal(engine.remove(image, judge_anyway=True), image)
+    with engine.analyse(image, judge_anyway=True) as analysis:
+        assert analysis.report().rust_pixels == 0
+    with engine.analyse_removal(image, judge_anyway=True) as removal:
+        assert np.array_equal(removal.compose(), image)
+    everywhere = np.ones((40, 30), bool)
+    engine.remove(image, everywhere, mask_mode="replace")
+    for call in (engine.segment_batch, engine.remove_batch):
+        with pytest.raises(derust.UnjudgeableError, match=re.escape("images[1]")) as caught:
+            call([red_squares(), image])
+        assert caught.value.statuses == [0, 13] and caught.value.results[0] is not None
+        assert len(call([red_squares(), image], judge_anyway=True)) == 2
+
+
+def test_a_dark_picture_is_warned_of(engine, picture):
+    dark = picture // 5
+    assert engine.segment(dark).report.caution == "dark" and engine.segment(picture).report.caution is None
+    with engine.analyse(dark) as analysis:
+        assert analysis.report().caution == "dark"
+    for call in (engine.segment, engine.remove, engine.analyse, engine.analyse_removal):
+        info = derust.CallInfo()
+        call(dark, info=info)
+        assert info.caution == "dark"
+        call(picture, info=info)
+        assert info.caution is None
+    for call in (engine.segment_batch, engine.remove_batch):
+        infos = []
+        call([picture, dark], info=infos)
+        assert [info.caution for info in infos] == [None, "dark"]
+        with pytest.raises(TypeError, match="info must be a list, not CallInfo"):
+            call([picture], info=derust.CallInfo())
+    with pytest.raises(TypeError, match="info must be a derust.CallInfo, not list"):
+        engine.segment(picture, info=[])
 
 
 def test_reports_travel_to_other_processes(engine, picture):

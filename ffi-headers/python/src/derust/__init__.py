@@ -32,7 +32,10 @@ from ._errors import (
     OnnxRuntimeError,
     OverlapError,
     Reentered,
+    TimedOut,
+    UnjudgeableError,
 )
+from ._info import CallInfo
 from ._inventory import Device, Model, Runtime
 from ._removal import Removal
 from ._report import Region, Report
@@ -47,6 +50,7 @@ version: str
 __all__ = [
     "Analysis",
     "ArgumentError",
+    "CallInfo",
     "Cancel",
     "Cancelled",
     "Device",
@@ -69,6 +73,8 @@ __all__ = [
     "Report",
     "Runtime",
     "Segmentation",
+    "TimedOut",
+    "UnjudgeableError",
 ]
 
 if not TYPE_CHECKING:

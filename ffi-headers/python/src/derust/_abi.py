@@ -35,6 +35,8 @@ ERROR_CANCELLED = 9
 ERROR_FORKED = 10
 ERROR_REENTERED = 11
 ERROR_INTERNAL = 12
+ERROR_UNJUDGEABLE = 13
+ERROR_TIMEOUT = 14
 
 # FORMAT[channels, "rgb" or "bgr", dtype]; gray pictures have no colour order.
 _DEPTHS = ("uint8", "uint16", "float32")
@@ -51,8 +53,8 @@ FORMAT = {
     for step, depth in enumerate(_DEPTHS)
 }
 
-TRANSFER_SRGB = 0
-TRANSFER_LINEAR = 1
+TRANSFERS = {"srgb": 0, "linear": 1, "bt709": 2, "gamma22": 3, "gamma28": 4, "pq": 5, "hlg": 6}
+PRIMARIES = {"bt709": 0, "p3": 1, "bt2020": 2}
 ALPHA_STRAIGHT = 0
 ALPHA_PREMULTIPLIED = 1
 
@@ -64,6 +66,8 @@ DEVICES = {"auto": 0, "cpu": 1, "cuda": 2, "tensorrt": 3}
 FILTERS = {0: "unknown", 1: "derust", 2: "segment-rust"}
 SCALES = {"model": 0, "native": 1}
 MASK_MODES = {"limit": 0, "replace": 1}
+
+CAUTIONS = {0: None, 1: "dark"}
 
 OUTPUT_RESULT = 0
 OUTPUT_MASK = 1
@@ -84,24 +88,32 @@ class _Sized(ctypes.Structure):
 
 
 class Image(_Sized):
-    _fields_ = [
-        ("struct_size", c_uint32),
-        ("format", c_int32),
-        ("data", c_void_p),
-        ("data_size", c_uint64),
-        ("offset", c_uint64),
-        ("width", c_uint32),
-        ("height", c_uint32),
-        ("row_stride", c_int64),
-        ("pixel_stride", c_uint32),
-        ("transfer", c_int32),
-        ("alpha", c_int32),
-        ("region_x", c_uint32),
-        ("region_y", c_uint32),
-        ("region_width", c_uint32),
-        ("region_height", c_uint32),
-        ("reserved", c_uint32),
-    ]
+    pass
+
+
+Image._fields_ = [
+    ("struct_size", c_uint32),
+    ("format", c_int32),
+    ("data", c_void_p),
+    ("data_size", c_uint64),
+    ("offset", c_uint64),
+    ("width", c_uint32),
+    ("height", c_uint32),
+    ("row_stride", c_int64),
+    ("pixel_stride", c_uint32),
+    ("transfer", c_int32),
+    ("alpha", c_int32),
+    ("region_x", c_uint32),
+    ("region_y", c_uint32),
+    ("region_width", c_uint32),
+    ("region_height", c_uint32),
+    ("reserved", c_uint32),
+    ("region_mask", POINTER(Image)),
+    ("icc_profile", c_char_p),
+    ("icc_profile_size", c_uint64),
+    ("white_level", c_float),
+    ("primaries", c_int32),
+]
 
 
 class EngineOptions(_Sized):
@@ -154,6 +166,13 @@ class Device(_Sized):
     ]
 
 
+class CallInfo(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("caution", c_int32),
+    ]
+
+
 class SegmentOptions(_Sized):
     _fields_ = [
         ("struct_size", c_uint32),
@@ -164,6 +183,9 @@ class SegmentOptions(_Sized):
         ("progress", ProgressCallback),
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
+        ("judge_anyway", c_uint32),
+        ("timeout_ms", c_uint32),
+        ("info", POINTER(CallInfo)),
     ]
 
 
@@ -180,6 +202,9 @@ class RemoveOptions(_Sized):
         ("cancel", c_void_p),
         ("plain_fill", c_uint32),
         ("reserved", c_uint32),
+        ("judge_anyway", c_uint32),
+        ("timeout_ms", c_uint32),
+        ("info", POINTER(CallInfo)),
     ]
 
 
@@ -193,6 +218,8 @@ class ComposeOptions(_Sized):
         ("progress", ProgressCallback),
         ("progress_user_data", c_void_p),
         ("cancel", c_void_p),
+        ("timeout_ms", c_uint32),
+        ("reserved", c_uint32),
     ]
 
 
@@ -208,6 +235,8 @@ class Summary(_Sized):
         ("region_count", c_uint64),
         ("threshold", c_float),
         ("reserved_2", c_uint32),
+        ("caution", c_int32),
+        ("reserved_3", c_uint32),
     ]
 
 
@@ -292,4 +321,5 @@ FUNCTIONS = {
         c_int32, [_HANDLE, c_uint64, POINTER(POINTER(c_int32)), POINTER(c_uint64), _HANDLE_OUT]
     ),
     "derust_report_free": (None, [_HANDLE]),
+    "derust_caution_text": (c_char_p, [c_int32]),
 }  # fmt: skip

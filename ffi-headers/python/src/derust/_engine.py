@@ -12,9 +12,10 @@ import numpy as np
 from . import _abi, _inventory, _options
 from ._errors import Error
 from ._handle import Handle, freed_on_failure, refuse_pickling
+from ._info import CallInfo, Told
 from ._inventory import Device, Model, Runtime
 from ._library import call, library, text
-from ._pixels import Pixels, Rectangle, gray_input, gray_output, like_output, pointers
+from ._pixels import Pixels, Region, gray_input, gray_output, like_output, pointers
 from ._removal import Removal
 from ._report import Report
 from ._segmentation import Analysis, Segmentation
@@ -122,12 +123,19 @@ class Engine:
         contours: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[CallInfo] = None,
     ) -> Segmentation:
         """Finds the rust in a picture.
 
@@ -140,28 +148,45 @@ class Engine:
             contours: whether every region of the report has its contour.
             model: name of the model; `None`: the one that serves.
             scale: ``"model"``: look at the picture at the size that the model knows; ``"native"``: as it is, in tiles.
-            region: (x, y, width, height) in pixels: the part to look at. Outputs and regions have its size and origin.
+            region: (x, y, width, height) in pixels: the part to look at; outputs and regions have its size and origin.
+                Or a gray array of the picture's size: pixels that are 0 in it do not count; they are in no number of the
+                report and never rust.
             rgb: colours are in the order red, green, blue.
             linear: values are proportional to light instead of sRGB-encoded.
             premultiplied: colours are multiplied by alpha.
             progress: told what part is done, 0 to 1; stops the call by answering `False` or raising an exception,
                 which then comes out of the call. It must not call this engine.
             cancel: stops the call from another thread.
+            timeout: seconds that the call may take, with what it waits for; a batch as a whole.
+            judge_anyway: look at a picture that cannot be judged all the same; what is said of it may mean nothing.
+            info: gets what the call says of itself.
+            white: the value that is white, such as 4095 for cameras that put 12 bits into 16; `None`: the greatest of the
+                dtype, 1 for floats.
+            icc: an ICC profile, in place of `transfer` and `primaries`.
+            transfer: how values encode light: ``"srgb"``, ``"linear"``, ``"bt709"``, ``"gamma22"``, ``"gamma28"``,
+                ``"pq"`` or ``"hlg"``.
+            primaries: what red, green and blue are: ``"bt709"`` (sRGB's), ``"p3"`` or ``"bt2020"``.
 
         Raises:
+            UnjudgeableError: the picture is gray or next to black, its numbers are not what they are said to be, or
+                nothing in it counts. That is not the same as no rust.
             Cancelled: progress or cancel stopped the call.
+            TimedOut: it took longer than `timeout`.
             Error: see its other subclasses.
         """
-        source = Pixels(image, "image", rgb=rgb, linear=linear, premultiplied=premultiplied, region=region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
+        source = Pixels(image, "image", **layout)
+        told = Told(info)
         mask_pixels = gray_output(mask, "mask", source.size, np.uint8)
         probability_pixels = gray_output(probability, "probability", source.size, np.float32)
         lib = library()
         found = ctypes.c_void_p()
         with freed_on_failure(lib.derust_report_free, found), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.segment(
-                control, model=model, scale=scale, threshold_=threshold, contours=contours
+                control, model=model, scale=scale, threshold_=threshold, contours=contours,
+                judge_anyway=judge_anyway, told=told
             )
             call(
                 lib.derust_segment,
@@ -172,6 +197,7 @@ class Engine:
                 _reference(probability_pixels),
                 ctypes.byref(found) if report else None,
             )
+        told.finish()
         return _segmentation(mask_pixels, probability_pixels, Report(found, contours) if report else None)
 
     def remove(
@@ -185,12 +211,19 @@ class Engine:
         plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[CallInfo] = None,
     ) -> np.ndarray:
         """Takes the rust out of a picture. Where there is none, pixels stay bit for bit the same.
 
@@ -201,21 +234,25 @@ class Engine:
             strength: 0 (the picture as it was) to 1.
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
             plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
-            region: the part to work on; the rest of the result is the picture's.
-            model, scale, rgb, linear, premultiplied, progress, cancel: see `segment`.
+            region: the part to work on, as in `segment`; the rest of the result is the picture's.
+            model, scale, rgb, linear, premultiplied, progress, cancel, timeout, judge_anyway, info, white, icc, transfer,
+                primaries: see `segment`.
 
         Returns:
             `out`, or a new array of the picture's shape and dtype.
 
         Raises:
+            UnjudgeableError: the picture cannot be judged, and no mask stands in for what the network finds.
             Cancelled: progress or cancel stopped the call.
+            TimedOut: it took longer than `timeout`.
             Error: see its other subclasses.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
         target = like_output(out, source, **layout)
-        with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+        with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
             options = _options.remove(
                 control,
                 model=model,
@@ -224,6 +261,8 @@ class Engine:
                 mask_mode=mask_mode,
                 strength=strength,
                 plain_fill=plain_fill,
+                judge_anyway=judge_anyway,
+                told=told,
             )
             call(
                 library().derust_remove,
@@ -233,6 +272,7 @@ class Engine:
                 ctypes.byref(target.image),
             )
         target.finish()
+        told.finish()
         return target.array
 
     def segment_batch(
@@ -250,14 +290,22 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[List[CallInfo]] = None,
     ) -> List[Segmentation]:
-        """`segment` for several pictures of any sizes in one call.
+        """`segment` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
 
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
-        layout = _layout(rgb, linear, premultiplied, None)
+        layout = _layout(rgb, linear, premultiplied, None, white, icc, transfer, primaries)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        told = Told(info, len(sources))
         masks = [gray_output(bool(mask), "mask", source.size, np.uint8) for source in sources]
         probabilities = [
             gray_output(bool(probability), "probability", source.size, np.float32) for source in sources
@@ -276,9 +324,10 @@ class Engine:
             ]
 
         try:
-            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
+            with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
                 options = _options.segment(
-                    control, model=model, scale=scale, threshold_=threshold, contours=contours
+                    control, model=model, scale=scale, threshold_=threshold, contours=contours,
+                    judge_anyway=judge_anyway, told=told
                 )
                 call(
                     lib.derust_segment_batch,
@@ -292,12 +341,14 @@ class Engine:
                     statuses,
                 )
         except Error as error:
+            told.finish()
             error.statuses, error.results = list(statuses), results()
             raise
         except BaseException:
             for report in reports:
                 lib.derust_report_free(report)
             raise
+        told.finish()
         return results()  # type: ignore[return-value]  # every picture has its report
 
     def remove_batch(
@@ -312,20 +363,30 @@ class Engine:
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[List[CallInfo]] = None,
     ) -> List[np.ndarray]:
-        """`remove` for several pictures of any sizes in one call.
+        """`remove` for several pictures of any sizes in one call; `info` becomes a list with one entry for each.
 
         Raises:
             Error: that of the first picture that failed; its ``statuses`` and ``results`` tell of every picture.
         """
-        layout = _layout(rgb, linear, premultiplied, None)
+        layout = _layout(rgb, linear, premultiplied, None, white, icc, transfer, primaries)
         sources = [Pixels(image, f"images[{i}]", **layout) for i, image in enumerate(images)]
+        told = Told(info, len(sources))
         targets = [like_output(None, source, **layout) for source in sources]
         count = len(sources)
         statuses = (ctypes.c_int32 * count)(*[-1] * count)
         try:
-            with self._handle.use() as engine, _options.Control(progress, cancel) as control:
-                options = _options.remove(control, model=model, scale=scale, strength=strength)
+            with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
+                options = _options.remove(
+                    control, model=model, scale=scale, strength=strength, judge_anyway=judge_anyway, told=told
+                )
                 call(
                     library().derust_remove_batch,
                     engine,
@@ -336,9 +397,11 @@ class Engine:
                     statuses,
                 )
         except Error as error:
+            told.finish()
             error.statuses = list(statuses)
             error.results = [t.array if s == _abi.OK else None for t, s in zip(targets, statuses)]
             raise
+        told.finish()
         return [target.array for target in targets]
 
     def analyse(
@@ -348,25 +411,35 @@ class Engine:
         threshold: Optional[float] = None,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[CallInfo] = None,
     ) -> Analysis:
         """Looks for rust once, for masks at several thresholds, overlays and reports that cost no inference.
 
         Arguments and errors as in `segment`.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
-            options = _options.segment(control, model=model, scale=scale, threshold_=threshold)
+            options = _options.segment(
+                control, model=model, scale=scale, threshold_=threshold, judge_anyway=judge_anyway, told=told
+            )
             call(
                 lib.derust_analyse_segment,
                 engine,
@@ -374,6 +447,7 @@ class Engine:
                 ctypes.byref(options),
                 ctypes.byref(pointer),
             )
+        told.finish()
         return Analysis(pointer, image, layout)
 
     def analyse_removal(
@@ -385,24 +459,32 @@ class Engine:
         plain_fill: bool = False,
         model: Optional[str] = None,
         scale: str = "model",
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
+        judge_anyway: bool = False,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
+        info: Optional[CallInfo] = None,
     ) -> Removal:
         """Runs the network once, for results at several strengths that cost no inference.
 
         Arguments and errors as in `remove`.
         """
-        layout = _layout(rgb, linear, premultiplied, region)
+        layout = _layout(rgb, linear, premultiplied, region, white, icc, transfer, primaries)
         source = Pixels(image, "image", **layout)
+        told = Told(info)
         mask_pixels = gray_input(mask, "mask", source.size)
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_analysis_free, pointer), self._handle.use() as engine, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.remove(
                 control,
@@ -411,6 +493,8 @@ class Engine:
                 mask=mask_pixels,
                 mask_mode=mask_mode,
                 plain_fill=plain_fill,
+                judge_anyway=judge_anyway,
+                told=told,
             )
             call(
                 lib.derust_analyse_remove,
@@ -419,6 +503,7 @@ class Engine:
                 ctypes.byref(options),
                 ctypes.byref(pointer),
             )
+        told.finish()
         return Removal(pointer, image, mask_pixels, layout)
 
     def models(self) -> List[Model]:
@@ -461,8 +546,26 @@ class Engine:
     __reduce__ = refuse_pickling
 
 
-def _layout(rgb: bool, linear: bool, premultiplied: bool, region: Optional[Rectangle]) -> Dict[str, Any]:
-    return {"rgb": rgb, "linear": linear, "premultiplied": premultiplied, "region": region}
+def _layout(
+    rgb: bool,
+    linear: bool,
+    premultiplied: bool,
+    region: Optional[Region],
+    white: Optional[float],
+    icc: Optional[bytes],
+    transfer: Optional[str],
+    primaries: str,
+) -> Dict[str, Any]:
+    return {
+        "rgb": rgb,
+        "linear": linear,
+        "premultiplied": premultiplied,
+        "region": region,
+        "white": white,
+        "icc": icc,
+        "transfer": transfer,
+        "primaries": primaries,
+    }
 
 
 def _reference(pixels: Optional[Pixels]) -> Any:

@@ -114,6 +114,24 @@ class InternalError(Error):
     name = "DERUST_ERROR_INTERNAL"
 
 
+class UnjudgeableError(Error):
+    """The picture cannot be judged, which is not the same as a picture without rust.
+
+    It is gray or next to black, its numbers are not what they are said to be (values far out of range, 10 or 12 bits in
+    16), or nothing in it counts; the text says which. ``judge_anyway=True`` looks at it all the same.
+    """
+
+    status = _abi.ERROR_UNJUDGEABLE
+    name = "DERUST_ERROR_UNJUDGEABLE"
+
+
+class TimedOut(Error, TimeoutError):
+    """The time that the call was given is over; its outputs hold nothing useful, the engine is fine."""
+
+    status = _abi.ERROR_TIMEOUT
+    name = "DERUST_ERROR_TIMEOUT"
+
+
 _BY_STATUS: Dict[int, Type[Error]] = {
     kind.status: kind
     for kind in (
@@ -129,6 +147,8 @@ _BY_STATUS: Dict[int, Type[Error]] = {
         Forked,
         Reentered,
         InternalError,
+        UnjudgeableError,
+        TimedOut,
     )
 }
 

@@ -12,6 +12,7 @@ from typing import Any, Dict, Iterable, List, Optional, Tuple
 from . import _abi
 from ._errors import ArgumentError
 from ._handle import Handle
+from ._info import Told
 from ._pixels import Pixels
 from ._watch import Cancel, Progress, Watch
 
@@ -44,6 +45,14 @@ def pace(seconds: Any) -> int:
     if not 0.001 <= given <= 1e6:
         raise ArgumentError(f"watch is {given} seconds; 0.001 to 1000000 is possible, or None for never")
     return round(given * 1000)
+
+
+def seconds(value: Any, name: str) -> int:
+    """Seconds as milliseconds, at least one; `None` is not among them."""
+    given = number(value, name)
+    if not 0 < given <= 4_000_000:
+        raise ArgumentError(f"{name} is {given} seconds; above 0 and up to 4000000 is possible, or None for no limit")
+    return max(1, round(given * 1000))
 
 
 def choice(value: Any, name: str, choices: Dict[str, int]) -> int:
@@ -94,13 +103,14 @@ def device(value: str) -> Tuple[int, int]:
 
 
 class Control:
-    """Progress and cancel of one call, as its options carry them."""
+    """Progress, cancel and timeout of one call, as its options carry them."""
 
-    def __init__(self, progress: Any, cancel: Any) -> None:
+    def __init__(self, progress: Any, cancel: Any, timeout: Any) -> None:
         if cancel is not None and not isinstance(cancel, Cancel):
             raise TypeError(f"cancel must be a derust.Cancel, not {type(cancel).__name__}")
         if progress is not None and not callable(progress):
             raise TypeError(f"progress must be a function of one number, not {type(progress).__name__}")
+        self._timeout_ms = 0 if timeout is None else seconds(timeout, "timeout")
         self._progress: Optional[Progress] = progress
         self._cancel: Optional[Handle] = cancel._handle if cancel is not None else None
         self._cancel_use: Any = None
@@ -125,17 +135,27 @@ class Control:
             "progress": self._watch.callback,
             "progress_user_data": self._watch.user_data,
             "cancel": self._pointer,
+            "timeout_ms": self._timeout_ms,
         }
 
 
 def segment(
-    control: Control, *, model: Any = None, scale: str = "model", threshold_: Any = None, contours: bool = False
+    control: Control,
+    *,
+    model: Any = None,
+    scale: str = "model",
+    threshold_: Any = None,
+    contours: bool = False,
+    judge_anyway: bool = False,
+    told: Optional[Told] = None,
 ) -> _abi.SegmentOptions:
     return _abi.SegmentOptions(
         model=string(model, "model"),
         scale=choice(scale, "scale", _abi.SCALES),
         threshold=threshold(threshold_),
         contours=int(bool(contours)),
+        judge_anyway=int(bool(judge_anyway)),
+        info=None if told is None else told.pointer,
         **control.fields(),
     )
 
@@ -149,6 +169,8 @@ def remove(
     mask_mode: str = "limit",
     strength: Any = 1.0,
     plain_fill: bool = False,
+    judge_anyway: bool = False,
+    told: Optional[Told] = None,
 ) -> _abi.RemoveOptions:
     return _abi.RemoveOptions(
         model=string(model, "model"),
@@ -157,5 +179,7 @@ def remove(
         mask_mode=choice(mask_mode, "mask_mode", _abi.MASK_MODES),
         strength=number(strength, "strength"),
         plain_fill=int(bool(plain_fill)),
+        judge_anyway=int(bool(judge_anyway)),
+        info=None if told is None else told.pointer,
         **control.fields(),
     )

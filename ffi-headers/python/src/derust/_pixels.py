@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Optional, Sequence, Tuple
+from typing import Any, Dict, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
 from . import _abi
-from ._errors import FormatError, ImageError
+from ._errors import ArgumentError, FormatError, ImageError
 
 #: x, y, width, height in pixels.
 Rectangle = Tuple[int, int, int, int]
+#: A part of a picture: a rectangle, or a gray array of the picture's size that is 0 where pixels do not count.
+Region = Union[Rectangle, np.ndarray]
 
 _DTYPES = tuple(np.dtype(name) for name in ("uint8", "uint16", "float32"))
 _MOST = 2**32 - 1
@@ -33,7 +35,11 @@ class Pixels:
         rgb: bool = False,
         linear: bool = False,
         premultiplied: bool = False,
-        region: Optional[Rectangle] = None,
+        region: Optional[Region] = None,
+        white: Optional[float] = None,
+        icc: Optional[bytes] = None,
+        transfer: Optional[str] = None,
+        primaries: str = "bt709",
         output: bool = False,
     ) -> None:
         check(array, what)
@@ -46,11 +52,39 @@ class Pixels:
             self.memory = array.copy()
         self._bring_back = output and not borrowed
         self.image = _describe(self.memory, "rgb" if rgb else "bgr")
-        self.image.transfer = _abi.TRANSFER_LINEAR if linear else _abi.TRANSFER_SRGB
+        if linear and transfer not in (None, "linear"):
+            raise ArgumentError(f"linear is set and transfer is {transfer!r}; one of them says how values encode light")
+        self.image.transfer = _choice(transfer or ("linear" if linear else "srgb"), "transfer", _abi.TRANSFERS)
+        self.image.primaries = _choice(primaries, "primaries", _abi.PRIMARIES)
         self.image.alpha = _abi.ALPHA_PREMULTIPLIED if premultiplied else _abi.ALPHA_STRAIGHT
         self.size = (self.image.width, self.image.height)
-        if region is not None:
+        # An output's values mean what the picture's do, and it changes where the picture's pixels count.
+        self._kept: Any = None
+        if not output:
+            self._set_meaning(white, icc, what)
+        if isinstance(region, np.ndarray):
+            if not output:
+                self._kept = (self._kept, gray_input(region, "region", self.size))
+                self.image.region_mask = ctypes.pointer(self._kept[1].image)
+        elif region is not None:
             self._set_region(region, what)
+
+    def _set_meaning(self, white: Optional[float], icc: Optional[bytes], what: str) -> None:
+        if white is not None:
+            try:
+                self.image.white_level = float(white)
+            except (TypeError, ValueError):
+                raise TypeError(f"white must be a number, not {type(white).__name__}") from None
+            if not self.image.white_level > 0:
+                raise ArgumentError(f"white is {white}; it is above 0")
+        if icc is not None:
+            if not isinstance(icc, (bytes, bytearray, memoryview)):
+                raise TypeError(f"icc must be the bytes of a profile, not {type(icc).__name__}")
+            self._kept = bytes(icc)
+            if not self._kept:
+                raise ArgumentError("icc is empty; None stands for no profile")
+            self.image.icc_profile = self._kept
+            self.image.icc_profile_size = len(self._kept)
 
     def _set_region(self, region: Rectangle, what: str) -> None:
         try:
@@ -70,6 +104,12 @@ class Pixels:
         """After the call: brings what was written into a copy back into the array."""
         if self._bring_back:
             np.copyto(self.array, self.memory)
+
+
+def _choice(word: Any, name: str, choices: Dict[str, int]) -> int:
+    if word not in choices:
+        raise ArgumentError(f"{name} is {word!r}; possible are {', '.join(map(repr, choices))}")
+    return choices[word]
 
 
 def check(array: Any, what: str) -> None:
@@ -159,7 +199,7 @@ def like_output(out: Optional[np.ndarray], source: Pixels, **layout: Any) -> Pix
     region = layout.get("region")
     if out is None:
         out = np.empty(source.array.shape, source.array.dtype.newbyteorder("="))
-        if region is not None:
+        if region is not None and not isinstance(region, np.ndarray):
             np.copyto(out, source.array)
     else:
         check(out, "out")
@@ -169,7 +209,8 @@ def like_output(out: Optional[np.ndarray], source: Pixels, **layout: Any) -> Pix
                 f"{source.array.dtype}, they must be alike"
             )
         # In place there is nothing to copy, and other overlaps are the library's to refuse.
-        if region is not None and not np.shares_memory(out, source.array):
+        rectangle = region is not None and not isinstance(region, np.ndarray)
+        if rectangle and not np.shares_memory(out, source.array):
             np.copyto(out, source.array)
     return Pixels(out, "out", output=True, **layout)
 

@@ -39,6 +39,7 @@ class Removal:
         image: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
     ) -> np.ndarray:
         """The picture without rust; shape, dtype and colour order are the picture's.
 
@@ -50,7 +51,7 @@ class Removal:
             out: array to write into, shape and dtype as the picture; may be the picture itself, which then is no
                 longer the analysed one.
             image: the analysed picture, if the array that was given has changed.
-            progress, cancel: see `Engine.segment`.
+            progress, cancel, timeout: see `Engine.segment`.
 
         Raises:
             Error: see its subclasses.
@@ -58,7 +59,7 @@ class Removal:
         source = Pixels(self._image if image is None else image, "image", **self._layout)
         given = gray_input(mask, "mask", source.size) or self._mask
         target = like_output(out, source, **self._layout)
-        with self._handle.use() as analysis, _options.Control(progress, cancel) as control:
+        with self._handle.use() as analysis, _options.Control(progress, cancel, timeout) as control:
             options = _abi.ComposeOptions(
                 output=_abi.OUTPUT_RESULT,
                 strength=_options.number(strength, "strength"),

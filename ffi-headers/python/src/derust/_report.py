@@ -10,6 +10,7 @@ import numpy as np
 
 from . import _abi
 from ._handle import Handle
+from ._info import caution
 from ._library import call, library
 
 
@@ -46,6 +47,8 @@ class Report:
         astm_d610: rust grade after ASTM D610, 10 (none) to 0.
         threshold: probability from which on a pixel counted as rust.
         region_count: number of `regions`.
+        caution: what makes the judgement less sure: ``"dark"`` (the picture is dark; rust in it is easily missed), or
+            `None`.
     """
 
     pixels: int
@@ -55,6 +58,7 @@ class Report:
     astm_d610: int
     threshold: float
     region_count: int
+    caution: Optional[str]
 
     def __init__(self, pointer: ctypes.c_void_p, contours: bool) -> None:
         lib = library()
@@ -70,6 +74,7 @@ class Report:
         self.astm_d610 = summary.astm_d610
         self.threshold = summary.threshold
         self.region_count = summary.region_count
+        self.caution = caution(summary.caution)
 
     @property
     def regions(self) -> Tuple[Region, ...]:

@@ -80,6 +80,7 @@ class Analysis:
         image: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
     ) -> np.ndarray:
         """0 where there is no rust, the brightest value where there is; shape (height, width), uint8 or like `out`.
 
@@ -87,7 +88,7 @@ class Analysis:
             threshold: probability from which on a pixel is rust, above 0 and below 1; `None`: that of the analysis.
             out: gray array to write into, any of the dtypes.
             image: the analysed picture, if the array that was given has changed.
-            progress, cancel: see `Engine.segment`.
+            progress, cancel, timeout: see `Engine.segment`.
 
         Raises:
             Error: see its subclasses.
@@ -95,7 +96,7 @@ class Analysis:
         source = self._source(image)
         target = gray_output(True if out is None else out, "out", source.size, np.uint8)
         assert target is not None
-        return self._compose(_abi.OUTPUT_MASK, source, target, threshold, progress, cancel)
+        return self._compose(_abi.OUTPUT_MASK, source, target, threshold, progress, cancel, timeout)
 
     def probability(
         self,
@@ -104,6 +105,7 @@ class Analysis:
         image: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
     ) -> np.ndarray:
         """The probability of rust, shape (height, width): float32 from 0 to 1, or `out` with 1 as its brightest value.
 
@@ -112,7 +114,7 @@ class Analysis:
         source = self._source(image)
         target = gray_output(True if out is None else out, "out", source.size, np.float32)
         assert target is not None
-        return self._compose(_abi.OUTPUT_PROBABILITY, source, target, None, progress, cancel)
+        return self._compose(_abi.OUTPUT_PROBABILITY, source, target, None, progress, cancel, timeout)
 
     def overlay(
         self,
@@ -122,6 +124,7 @@ class Analysis:
         out: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
     ) -> np.ndarray:
         """The picture with its rust coloured; shape, dtype and colour order are the picture's.
 
@@ -129,7 +132,7 @@ class Analysis:
         """
         source = self._source(image)
         target = like_output(out, source, **self._layout)
-        return self._compose(_abi.OUTPUT_OVERLAY, source, target, threshold, progress, cancel)
+        return self._compose(_abi.OUTPUT_OVERLAY, source, target, threshold, progress, cancel, timeout)
 
     def report(
         self,
@@ -139,6 +142,7 @@ class Analysis:
         image: Optional[np.ndarray] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
+        timeout: Optional[float] = None,
     ) -> Report:
         """Areas, regions and grades; with `contours` every region has its contour.
 
@@ -148,7 +152,7 @@ class Analysis:
         lib = library()
         pointer = ctypes.c_void_p()
         with freed_on_failure(lib.derust_report_free, pointer), self._handle.use() as analysis, _options.Control(
-            progress, cancel
+            progress, cancel, timeout
         ) as control:
             options = _options.segment(control, threshold_=threshold, contours=contours)
             call(
@@ -171,8 +175,9 @@ class Analysis:
         threshold: Optional[float],
         progress: Optional[Progress],
         cancel: Optional[Cancel],
+        timeout: Optional[float],
     ) -> np.ndarray:
-        with self._handle.use() as analysis, _options.Control(progress, cancel) as control:
+        with self._handle.use() as analysis, _options.Control(progress, cancel, timeout) as control:
             options = _abi.ComposeOptions(
                 output=output, strength=1.0, threshold=_options.threshold(threshold), **control.fields()
             )

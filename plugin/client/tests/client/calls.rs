@@ -180,7 +180,7 @@ fn a_batch_does_what_it_can() {
         .map(|output| RemoveJob { input: image(&pixels), output: ImageMut::new(&mut output[..], layout()) })
         .collect();
     let batch = engine.remove_batch(&mut jobs, RemoveOptions::default()).unwrap();
-    assert_eq!((batch.results, batch.error), (vec![Ok(()), Ok(())], None));
+    assert_eq!((batch.results, batch.error), (vec![Ok(CallInfo::default()); 2], None));
     let mut alone = vec![0u8; pixels.len()];
     engine.remove(&image(&pixels), &mut ImageMut::new(&mut alone, layout()), Default::default()).unwrap();
     assert_eq!(outputs, [alone.clone(), alone]);
@@ -236,6 +236,117 @@ fn refusals_name_what_was_expected_and_what_came() {
     assert_eq!(error.kind(), ErrorKind::Memory);
     let many = Engine::new(EngineOptions { threads: 5000, ..options() }).map(drop).unwrap_err();
     assert!(many.to_string().contains("threads is 5000"), "{many}");
+}
+
+#[test]
+fn what_cannot_be_judged_is_not_called_free_of_rust() {
+    let mut gray = vec![120u8; 3600];
+    let engine = engine();
+    let kind = |refused: Result<(), Error>| {
+        let error = refused.unwrap_err();
+        assert!(error.to_string().contains("cannot be judged, because it is gray"), "{error}");
+        (error.kind(), error.name())
+    };
+    let expected = (ErrorKind::Unjudgeable, "DERUST_ERROR_UNJUDGEABLE");
+    assert_eq!(
+        kind(engine.segment(&image(&gray), Default::default(), Default::default()).map(drop)),
+        expected
+    );
+    assert_eq!(kind(engine.analyse(&image(&gray), Default::default()).map(drop)), expected);
+    assert_eq!(kind(engine.analyse_removal(&image(&gray), Default::default()).map(drop)), expected);
+    let mut target = ImageMut::new(&mut gray, layout());
+    assert_eq!(kind(engine.remove_in_place(&mut target, Default::default()).map(drop)), expected);
+    engine.remove_in_place(&mut target, RemoveOptions { judge_anyway: true, ..Default::default() }).unwrap();
+    let anyway = SegmentOptions { judge_anyway: true, ..Default::default() };
+    let report = engine.segment(&image(&gray), Default::default(), anyway).unwrap();
+    assert_eq!(report.summary().rust_pixels, 0);
+}
+
+#[test]
+fn a_dark_picture_is_warned_of() {
+    let bright = picture();
+    let dark: Vec<u8> = bright.iter().map(|value| value / 5).collect();
+    let engine = engine();
+    for (pixels, caution) in [(&bright, None), (&dark, Some(Caution::Dark))] {
+        let report = engine.segment(&image(pixels), Default::default(), Default::default()).unwrap();
+        assert_eq!((report.summary().caution, report.info().caution), (caution, caution));
+        let analysis = engine.analyse(&image(pixels), Default::default()).unwrap();
+        let again = analysis.report(&image(pixels), Default::default()).unwrap();
+        assert_eq!(
+            (analysis.info().caution, again.summary().caution, again.info().caution),
+            (caution, caution, caution)
+        );
+        let removal = engine.analyse_removal(&image(pixels), Default::default()).unwrap();
+        assert_eq!(removal.info().caution, caution);
+        let mut target = pixels.clone();
+        let info =
+            engine.remove_in_place(&mut ImageMut::new(&mut target, layout()), Default::default()).unwrap();
+        assert_eq!(info.caution, caution);
+        assert_eq!(caution.map(|caution| caution.to_string().contains("dark")), caution.map(|_| true));
+    }
+    let mut jobs = [&bright, &dark]
+        .map(|pixels| SegmentJob { input: image(pixels), outputs: SegmentOutputs::default() });
+    let batch = engine.segment_batch(&mut jobs, Default::default()).unwrap();
+    let cautions: Vec<_> =
+        batch.results.iter().map(|report| report.as_ref().unwrap().info().caution).collect();
+    assert_eq!(cautions, [None, Some(Caution::Dark)]);
+    let mut outputs = [bright.clone(), dark.clone()];
+    let [first, second] = &mut outputs;
+    let mut jobs = [(&bright, first), (&dark, second)]
+        .map(|(pixels, output)| RemoveJob { input: image(pixels), output: ImageMut::new(output, layout()) });
+    let batch = engine.remove_batch(&mut jobs, Default::default()).unwrap();
+    let cautions: Vec<_> = batch.results.iter().map(|info| info.unwrap().caution).collect();
+    assert_eq!(cautions, [None, Some(Caution::Dark)]);
+}
+
+#[test]
+fn what_is_said_of_pixels_counts() {
+    let pixels = picture();
+    let found = |image: Image<'_>| {
+        let report = engine().segment(&image, Default::default(), Default::default());
+        report.map(|report| (report.summary().pixels, report.summary().rust_pixels))
+    };
+    // Only columns from 10 on count.
+    let counts: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| u8::from(i % WIDTH >= 10)).collect();
+    let mask = Image::new(&counts, gray());
+    assert_eq!(found(image(&pixels).within(&mask).unwrap()).unwrap(), (900, 160));
+    let mut output = pixels.clone();
+    let mut target = ImageMut::new(&mut output, layout()).within(&mask).unwrap();
+    engine().remove_in_place(&mut target, Default::default()).unwrap();
+    for (i, (after, before)) in output.chunks(3).zip(pixels.chunks(3)).enumerate() {
+        let (x, y) = (i as u32 % WIDTH, i as u32 / WIDTH);
+        assert_eq!(after != before, is_red(x, y) && x >= 10, "{x}, {y}");
+    }
+    let small = [255u8; 12];
+    let small = Image::new(&small, Layout::new(4, 3, Format::GrayU8));
+    let error = found(image(&pixels).within(&small).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("image.region_mask has 4 x 3 pixels"), "{error}");
+
+    let twelve: Vec<u16> = pixels.iter().map(|value| u16::from(*value) * 16).collect();
+    let deep = Layout::new(WIDTH, HEIGHT, Format::RgbU16);
+    assert_eq!(found(Image::new(&twelve, deep)).unwrap_err().kind(), ErrorKind::Unjudgeable);
+    let said = Layout { white_level: Some(4095.0), ..deep };
+    assert_eq!(found(Image::new(&twelve, said)).unwrap(), (1200, 200));
+    let nothing = found(Image::new(&twelve, Layout { white_level: Some(0.0), ..deep })).unwrap_err();
+    assert_eq!(nothing.kind(), ErrorKind::Image);
+
+    // Adobe RGB's colours are stronger than sRGB's of the same numbers.
+    let adobe = derust_engine::pixels::Profile::adobe_rgb().unwrap();
+    let mut probability = vec![0.0f32; 1200];
+    let mut at = |image: Image<'_>| {
+        let outputs = SegmentOutputs {
+            probability: Some(ImageMut::new(&mut probability, Layout::new(WIDTH, HEIGHT, Format::GrayF32))),
+            ..Default::default()
+        };
+        engine().segment(&image, outputs, Default::default()).unwrap();
+        probability[(RED.1 * WIDTH + RED.0) as usize]
+    };
+    let plain = at(image(&pixels));
+    assert!(at(image(&pixels).with_profile(adobe.icc())) > plain + 0.01);
+    assert!(at(Image::new(&pixels, Layout { primaries: Primaries::Bt2020, ..layout() })) > plain + 0.01);
+    let linear = Layout { transfer: Transfer::Linear, ..layout() };
+    let both = found(Image::new(&pixels, linear).with_profile(adobe.icc())).unwrap_err();
+    assert!(both.to_string().contains("the profile says both"), "{both}");
 }
 
 #[test]

@@ -28,6 +28,29 @@ fn a_progress_function_watches_and_stops_a_call() {
 }
 
 #[test]
+fn a_call_that_takes_too_long_says_so() {
+    let pixels = picture();
+    let mut dawdle = |_: f32| {
+        std::thread::sleep(Duration::from_millis(30));
+        true
+    };
+    let timeout = Some(Duration::from_millis(10));
+    let late = |error: Error| {
+        assert_eq!((error.kind(), error.name()), (ErrorKind::Timeout, "DERUST_ERROR_TIMEOUT"));
+    };
+    let options = SegmentOptions { progress: Some(&mut dawdle), timeout, ..Default::default() };
+    late(engine().segment(&image(&pixels), Default::default(), options).map(drop).unwrap_err());
+    let options = RemoveOptions { progress: Some(&mut dawdle), timeout, ..Default::default() };
+    late(engine().analyse_removal(&image(&pixels), options).map(drop).unwrap_err());
+    let analysis = engine().analyse(&image(&pixels), Default::default()).unwrap();
+    let mut target = pixels.clone();
+    let options = ComposeOptions { progress: Some(&mut dawdle), timeout, ..Default::default() };
+    late(analysis.overlay_in_place(&mut ImageMut::new(&mut target, layout()), options).unwrap_err());
+    let enough = SegmentOptions { timeout: Some(Duration::MAX), ..Default::default() };
+    engine().segment(&image(&pixels), Default::default(), enough).unwrap();
+}
+
+#[test]
 fn a_panic_in_a_progress_function_goes_on_in_the_caller_and_the_engine_works_on() {
     let pixels = picture();
     let panic = catch_unwind(AssertUnwindSafe(|| {

@@ -3,7 +3,7 @@
 use super::colour::{displayable, from_srgb, to_srgb};
 use super::profile::Profile;
 use super::sample::Sample;
-use super::{Depth, Grid, Layout, Picture, PictureMut, PixelsError, Transfer};
+use super::{Data, Depth, Grid, Layout, Picture, PictureMut, PixelsError, Transfer};
 use crate::control::Stopped;
 use crate::room;
 
@@ -18,12 +18,15 @@ pub struct Meaning {
     pub profile: Option<Profile>,
 }
 
+/// From which value on a mask's pixel is white.
+const HALF: f32 = 0.5;
+
 /// What a host says about a picture beside its layout.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Said<'a> {
     meaning: Option<&'a Meaning>,
-    /// A mask of the region's size: its pixels of at least one half count.
-    within: Option<(&'a [u8], Grid)>,
+    /// A mask of the region's size, and the least value of its pixels that count.
+    within: Option<(Data<'a>, Grid, f32)>,
 }
 
 impl<'a> Picture<'a> {
@@ -38,7 +41,16 @@ impl<'a> Picture<'a> {
     /// # Errors
     /// When the mask has another size than the picture's region.
     pub fn within(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
-        self.said.within = Some(checked(self.size(), mask)?);
+        self.said.within = Some(checked(self.size(), mask, HALF)?);
+        Ok(self)
+    }
+
+    /// The same pixels, of which only those count and change that are not black in `mask`.
+    ///
+    /// # Errors
+    /// When the mask has another size than the picture's region.
+    pub fn within_any(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
+        self.said.within = Some(checked(self.size(), mask, f32::MIN_POSITIVE)?);
         Ok(self)
     }
 
@@ -50,17 +62,17 @@ impl<'a> Picture<'a> {
 
     /// Which pixels of row `y` count: those that are not wholly transparent, lie in the mask, and are numbers.
     pub(crate) fn read_valid(&self, y: u32, out: &mut [bool]) -> Result<(), Stopped> {
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         let layout = &self.grid.layout;
         match layout.depth {
             Depth::U8 => valid::<u8>(layout, bytes, out),
             Depth::U16 => valid::<u16>(layout, bytes, out),
             Depth::F32 => valid::<f32>(layout, bytes, out),
         }
-        if let Some((data, grid)) = self.said.within {
+        if let Some((data, grid, least)) = self.said.within {
             let mut inside = room::row(0.0, out.len())?;
             Picture { data, grid, said: Said::default() }.read_coverage(y, &mut inside);
-            out.iter_mut().zip(inside).for_each(|(valid, inside)| *valid &= inside >= 0.5);
+            out.iter_mut().zip(inside).for_each(|(valid, inside)| *valid &= inside >= least);
         }
         Ok(())
     }
@@ -68,7 +80,7 @@ impl<'a> Picture<'a> {
     /// Some stored numbers of row `y`, as the layout has them, 1 being white: those of every `step`th pixel.
     pub(crate) fn read_numbers(&self, y: u32, step: usize, mut put: impl FnMut(usize, [f32; 3])) {
         let layout = &self.grid.layout;
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         let gain = self.said.gain(layout);
         let places = layout.channels.colours().map(|channel| channel * layout.depth.bytes());
         for (i, pixel) in bytes.chunks(layout.pixel_stride).enumerate().step_by(step) {
@@ -109,7 +121,16 @@ impl<'a> PictureMut<'a> {
     /// # Errors
     /// When the mask has another size than the picture's region.
     pub fn within(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
-        self.said.within = Some(checked(self.size(), mask)?);
+        self.said.within = Some(checked(self.size(), mask, HALF)?);
+        Ok(self)
+    }
+
+    /// See [`Picture::within_any`].
+    ///
+    /// # Errors
+    /// When the mask has another size than the picture's region.
+    pub fn within_any(mut self, mask: &Picture<'a>) -> Result<Self, PixelsError> {
+        self.said.within = Some(checked(self.size(), mask, f32::MIN_POSITIVE)?);
         Ok(self)
     }
 
@@ -126,10 +147,14 @@ impl<'a> PictureMut<'a> {
     }
 }
 
-fn checked<'a>(needed: (u32, u32), mask: &Picture<'a>) -> Result<(&'a [u8], Grid), PixelsError> {
+fn checked<'a>(
+    needed: (u32, u32),
+    mask: &Picture<'a>,
+    least: f32,
+) -> Result<(Data<'a>, Grid, f32), PixelsError> {
     let got = mask.size();
     if got == needed {
-        Ok((mask.data, mask.grid))
+        Ok((mask.data, mask.grid, least))
     } else {
         Err(PixelsError::Size { what: "region mask", got, needed })
     }

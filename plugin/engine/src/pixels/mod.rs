@@ -167,16 +167,41 @@ impl Layout {
         }
     }
 
+    /// The bytes of a pixel, checked to fit between a pixel and the next.
+    fn checked_pixel(&self) -> Result<usize, PixelsError> {
+        let needed = self.pixel_bytes();
+        if self.pixel_stride < needed {
+            return Err(PixelsError::PixelStride { stride: self.pixel_stride, needed });
+        }
+        Ok(needed)
+    }
+
+    /// Checks rows that are there one by one: how many, and how many bytes each has.
+    fn check_rows(
+        &self,
+        count: usize,
+        mut lengths: impl Iterator<Item = usize>,
+    ) -> Result<Grid, PixelsError> {
+        if self.width == 0 || self.height == 0 {
+            return Err(PixelsError::Empty { width: self.width, height: self.height });
+        }
+        let (region, pixel_bytes) = (self.checked_region()?, self.checked_pixel()?);
+        let needed = (i128::from(region.width) - 1) * self.pixel_stride as i128 + pixel_bytes as i128;
+        if count != region.height as usize {
+            return Err(PixelsError::Rows { got: count, needed: region.height });
+        }
+        if let Some(length) = lengths.find(|length| *length as i128 != needed) {
+            return Err(PixelsError::RowLength { length, needed });
+        }
+        Ok(Grid { layout: *self, region, origin: 0 })
+    }
+
     /// Checks every number against the others and against the length of the buffer.
     fn check(&self, data_length: usize) -> Result<Grid, PixelsError> {
         if self.width == 0 || self.height == 0 {
             return Err(PixelsError::Empty { width: self.width, height: self.height });
         }
-        let region = self.checked_region()?;
-        let pixel_bytes = self.pixel_bytes();
-        if self.pixel_stride < pixel_bytes {
-            return Err(PixelsError::PixelStride { stride: self.pixel_stride, needed: pixel_bytes });
-        }
+        let (region, pixel_bytes) = (self.checked_region()?, self.checked_pixel()?);
         // In 128 bits no product of the fields can overflow.
         let [width, height] = [self.width, self.height].map(i128::from);
         let row_bytes = (width - 1) * self.pixel_stride as i128 + pixel_bytes as i128;
@@ -233,6 +258,22 @@ pub enum PixelsError {
         /// Bytes in the buffer.
         length: usize,
     },
+    /// Rows that are there one by one are not as many as the region has.
+    #[error("{got} rows came; the region has {needed}")]
+    Rows {
+        /// What came.
+        got: usize,
+        /// What is needed.
+        needed: u32,
+    },
+    /// A row that is there by itself has another length.
+    #[error("a row has {length} bytes; {needed} are needed")]
+    RowLength {
+        /// What came.
+        length: usize,
+        /// What is needed.
+        needed: i128,
+    },
     /// The region is empty or not inside the picture.
     #[error(
         "the region of {} x {} pixels at {}, {} does not lie in the picture of {width} x {height}",
@@ -285,10 +326,55 @@ impl Grid {
     }
 }
 
+/// Where the bytes of pixels lie.
+#[derive(Clone, Copy, Debug)]
+enum Data<'a> {
+    /// In one buffer, as the layout says.
+    Buffer(&'a [u8]),
+    /// Row by row of the region.
+    Rows(&'a [&'a [u8]]),
+    /// The same, of pixels that are written.
+    Written(&'a [&'a mut [u8]]),
+}
+
+/// The same to write.
+#[derive(Debug)]
+enum DataMut<'a> {
+    Buffer(&'a mut [u8]),
+    Rows(&'a mut [&'a mut [u8]]),
+}
+
+impl<'a> Data<'a> {
+    /// The bytes of a row of the region.
+    fn row(self, grid: &Grid, y: u32) -> &'a [u8] {
+        match self {
+            Data::Buffer(bytes) => &bytes[grid.row(y)],
+            Data::Rows(rows) => rows[y as usize],
+            Data::Written(rows) => &*rows[y as usize],
+        }
+    }
+}
+
+impl DataMut<'_> {
+    fn row_mut(&mut self, grid: &Grid, y: u32) -> &mut [u8] {
+        match self {
+            DataMut::Buffer(bytes) => &mut bytes[grid.row(y)],
+            DataMut::Rows(rows) => &mut *rows[y as usize],
+        }
+    }
+
+    fn as_data(&self) -> Data<'_> {
+        match self {
+            DataMut::Buffer(bytes) => Data::Buffer(bytes),
+            DataMut::Rows(rows) => Data::Written(rows),
+        }
+    }
+}
+
 /// Pixels to read.
 #[derive(Clone, Copy, Debug)]
 pub struct Picture<'a> {
-    data: &'a [u8],
+    data: Data<'a>,
     grid: Grid,
     said: Said<'a>,
 }
@@ -296,7 +382,7 @@ pub struct Picture<'a> {
 /// Pixels to write.
 #[derive(Debug)]
 pub struct PictureMut<'a> {
-    data: &'a mut [u8],
+    data: DataMut<'a>,
     grid: Grid,
     said: Said<'a>,
 }
@@ -307,7 +393,18 @@ impl<'a> Picture<'a> {
     /// # Errors
     /// When the layout contradicts itself or does not fit into `data`.
     pub fn new(data: &'a [u8], layout: Layout) -> Result<Self, PixelsError> {
-        Ok(Picture { data, grid: layout.check(data.len())?, said: Said::default() })
+        let grid = layout.check(data.len())?;
+        Ok(Picture { data: Data::Buffer(data), grid, said: Said::default() })
+    }
+
+    /// Describes pixels of which each row of the region is there by itself, from its first pixel to the end of its last
+    /// one: other pictures may lie between them. The layout's offset and row stride say nothing here.
+    ///
+    /// # Errors
+    /// When the layout contradicts itself, or rows are missing or have another length.
+    pub fn from_rows(rows: &'a [&'a [u8]], layout: Layout) -> Result<Self, PixelsError> {
+        let grid = layout.check_rows(rows.len(), rows.iter().map(|row| row.len()))?;
+        Ok(Picture { data: Data::Rows(rows), grid, said: Said::default() })
     }
 
     /// The layout as it was given.
@@ -328,12 +425,21 @@ impl<'a> PictureMut<'a> {
     /// When the layout contradicts itself or does not fit into `data`.
     pub fn new(data: &'a mut [u8], layout: Layout) -> Result<Self, PixelsError> {
         let grid = layout.check(data.len())?;
-        Ok(PictureMut { data, grid, said: Said::default() })
+        Ok(PictureMut { data: DataMut::Buffer(data), grid, said: Said::default() })
+    }
+
+    /// See [`Picture::from_rows`].
+    ///
+    /// # Errors
+    /// When the layout contradicts itself, or rows are missing or have another length.
+    pub fn from_rows(rows: &'a mut [&'a mut [u8]], layout: Layout) -> Result<Self, PixelsError> {
+        let grid = layout.check_rows(rows.len(), rows.iter().map(|row| row.len()))?;
+        Ok(PictureMut { data: DataMut::Rows(rows), grid, said: Said::default() })
     }
 
     /// The same pixels, to read.
     pub fn as_picture(&self) -> Picture<'_> {
-        Picture { data: self.data, grid: self.grid, said: self.said }
+        Picture { data: self.data.as_data(), grid: self.grid, said: self.said }
     }
 
     /// Width and height of the region to work on.
@@ -357,8 +463,8 @@ impl<'a> PictureMut<'a> {
         }
         let bytes = self.grid.layout.pixel_bytes();
         for y in 0..self.size().1 {
-            let from = source.data[source.grid.row(y)].chunks(source.grid.layout.pixel_stride);
-            let into = self.data[self.grid.row(y)].chunks_mut(self.grid.layout.pixel_stride);
+            let from = source.data.row(&source.grid, y).chunks(source.grid.layout.pixel_stride);
+            let into = self.data.row_mut(&self.grid, y).chunks_mut(self.grid.layout.pixel_stride);
             into.zip(from).for_each(|(into, from)| into[..bytes].copy_from_slice(&from[..bytes]));
         }
         Ok(())

@@ -9,7 +9,7 @@ use crate::control::Stopped;
 impl Picture<'_> {
     /// Row `y` of the region as networks see it: red, green, blue, sRGB-encoded, straight, from 0 to 1.
     pub(crate) fn read_colours(&self, y: u32, out: &mut [[f32; 3]]) {
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         let colours = self.said.colours(&self.grid.layout);
         match self.grid.layout.depth {
             Depth::U8 => read_colours::<u8>(&self.grid.layout, &colours, bytes, out),
@@ -21,7 +21,7 @@ impl Picture<'_> {
     /// One pixel of such a row.
     pub(crate) fn colour(&self, x: u32, y: u32) -> [f32; 3] {
         let layout = &self.grid.layout;
-        let bytes = &self.data[self.grid.row(y)][x as usize * layout.pixel_stride..];
+        let bytes = &self.data.row(&self.grid, y)[x as usize * layout.pixel_stride..];
         let colours = self.said.colours(layout);
         let mut out = [[0.0; 3]];
         match layout.depth {
@@ -34,7 +34,7 @@ impl Picture<'_> {
 
     /// Row `y` of the region of a mask: the stored value of gray, or the luma of a colour, from 0 to 1.
     pub(crate) fn read_coverage(&self, y: u32, out: &mut [f32]) {
-        let bytes = &self.data[self.grid.row(y)];
+        let bytes = self.data.row(&self.grid, y);
         match self.grid.layout.depth {
             Depth::U8 => read_coverage::<u8>(&self.grid.layout, bytes, out),
             Depth::U16 => read_coverage::<u16>(&self.grid.layout, bytes, out),
@@ -52,7 +52,7 @@ impl PictureMut<'_> {
         let only_valid = self.only_valid(y, amount)?;
         let amount = only_valid.as_deref().unwrap_or(amount);
         let colours = self.said.colours(&self.grid.layout);
-        let bytes = &mut self.data[self.grid.row(y)];
+        let bytes = self.data.row_mut(&self.grid, y);
         match self.grid.layout.depth {
             Depth::U8 => blend::<u8>(&self.grid.layout, &colours, bytes, amount, fill),
             Depth::U16 => blend::<u16>(&self.grid.layout, &colours, bytes, amount, fill),
@@ -63,7 +63,7 @@ impl PictureMut<'_> {
 
     /// Writes `values`, 0 to 1, into every colour channel of row `y` of the region; alpha becomes opaque.
     pub(crate) fn write_coverage(&mut self, y: u32, values: &[f32]) {
-        let bytes = &mut self.data[self.grid.row(y)];
+        let bytes = self.data.row_mut(&self.grid, y);
         match self.grid.layout.depth {
             Depth::U8 => write_coverage::<u8>(&self.grid.layout, bytes, values),
             Depth::U16 => write_coverage::<u16>(&self.grid.layout, bytes, values),

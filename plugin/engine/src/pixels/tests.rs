@@ -148,3 +148,39 @@ fn impossible_layouts_are_refused() {
     }
     assert_eq!(check(Layout { row_stride: -24, offset: 48, ..good }), Ok((4, 3)));
 }
+
+#[test]
+fn rows_that_are_there_one_by_one_are_read_and_written_as_a_buffer_is() {
+    for channels in ALL_CHANNELS {
+        for depth in ALL_DEPTHS {
+            let (data, mut layout) = strided(channels, depth, true);
+            layout.region = Some(Region { x: 1, y: 1, width: 4, height: 3 });
+            let whole = Picture::new(&data, layout).unwrap();
+            let rows: Vec<&[u8]> = (0..3).map(|y| whole.data.row(&whole.grid, y)).collect();
+            // Nothing of the buffer counts any more.
+            let by_rows = Layout { offset: 77_777, row_stride: 1, ..layout };
+            let picture = Picture::from_rows(&rows, by_rows).unwrap();
+            let [mut one, mut other] = [[[0.0; 3]; 4]; 2];
+            let (mut blended, mut apart) =
+                (data.clone(), rows.iter().map(|row| row.to_vec()).collect::<Vec<_>>());
+            let mut target = PictureMut::new(&mut blended, layout).unwrap();
+            let mut slices: Vec<&mut [u8]> = apart.iter_mut().map(|row| &mut row[..]).collect();
+            let mut written = PictureMut::from_rows(&mut slices, by_rows).unwrap();
+            for y in 0..3 {
+                whole.read_colours(y, &mut one);
+                picture.read_colours(y, &mut other);
+                assert_eq!(format!("{one:?}"), format!("{other:?}"));
+                target.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]).unwrap();
+                written.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]).unwrap();
+                written.as_picture().read_colours(y, &mut other);
+                target.as_picture().read_colours(y, &mut one);
+                assert_eq!(format!("{one:?}"), format!("{other:?}"));
+            }
+            let short = &rows[0][1..];
+            let got = Picture::from_rows(&rows[1..], layout).unwrap_err();
+            assert_eq!(got, PixelsError::Rows { got: 2, needed: 3 });
+            let wrong = [rows[0], short, rows[2]];
+            assert!(matches!(Picture::from_rows(&wrong, layout), Err(PixelsError::RowLength { .. })));
+        }
+    }
+}

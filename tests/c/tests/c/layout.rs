@@ -29,7 +29,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
     let checks = layouts! {
         Image = "derust_image" {
             struct_size, format, data, data_size, offset, width, height, row_stride, pixel_stride, transfer, alpha,
-            region_x, region_y, region_width, region_height, reserved
+            region_x, region_y, region_width, region_height, reserved, region_mask, icc_profile, icc_profile_size,
+            white_level, primaries
         };
         EngineOptions = "derust_engine_options" {
             struct_size, device, device_id, threads, sessions, model_folder_count, model_folders, only_these_folders,
@@ -42,19 +43,21 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         Device = "derust_device" { struct_size, device, usable, in_use, name, reason, product };
         Runtime = "derust_runtime" { struct_size, reserved, version, path };
         SegmentOptions = "derust_segment_options" {
-            struct_size, scale, model, threshold, contours, progress, progress_user_data, cancel
+            struct_size, scale, model, threshold, contours, progress, progress_user_data, cancel, judge_anyway,
+            timeout_ms, info
         };
         RemoveOptions = "derust_remove_options" {
             struct_size, scale, model, mask, mask_mode, strength, progress, progress_user_data, cancel, plain_fill,
-            reserved
+            reserved, judge_anyway, timeout_ms, info
         };
         ComposeOptions = "derust_compose_options" {
-            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel
+            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel, timeout_ms, reserved
         };
         Summary = "derust_summary" {
             struct_size, iso_4628_3, astm_d610, reserved, pixels, rust_pixels, fraction, region_count, threshold,
-            reserved_2
+            reserved_2, caution, reserved_3
         };
+        CallInfo = "derust_call_info" { struct_size, caution };
         Region = "derust_region" { struct_size, x, y, width, height, mean_probability, area };
     };
     assert!(checks.lines().count() > 80, "{checks}");
@@ -73,6 +76,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             "-Wall",
             "-Wextra",
             "-Wpedantic",
+            "-Wshadow",
+            "-Wconversion",
             "-Werror",
             "-fsyntax-only",
             "-I",

@@ -69,11 +69,15 @@ programs! {
     a_missing_runtime_is_told: "missing-runtime";
     rust_is_found: "finding";
     every_format_is_read_and_written: "formats";
+    what_cannot_be_judged_is_refused: "judging";
     rust_is_removed: "removing";
+    what_pictures_say_of_themselves_counts: "meanings";
+    halves_of_one_buffer_are_apart: "halves";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
     lists_tell_what_is_there: "lists";
     calls_are_stopped_within_a_tile: "stopping";
+    a_call_has_a_deadline: "deadlines";
     a_callback_cannot_come_back: "coming-back";
     a_forked_process_is_refused_and_can_start_anew: "after-fork";
     threads_share_an_engine_bit_for_bit: "threads";

@@ -65,6 +65,7 @@ in_each_gimp! {
     a_layer_may_lie_in_a_group
     strength_threshold_and_model_are_heeded
     what_cannot_be_done_is_refused_with_a_remedy
+    a_dark_layer_is_warned_of
     a_missing_part_is_told
     a_stopped_filter_leaves_the_image_alone;
     only in GIMP 3:
@@ -86,6 +87,14 @@ pub struct Remove {
     pub threshold: f64,
     pub output: &'static str,
     pub use_visible: bool,
+    pub judge_anyway: bool,
+}
+
+impl Remove {
+    /// The defaults for a layer of this kind: gray ones have to be asked for.
+    fn of(kind: Kind) -> Self {
+        Remove { judge_anyway: kind.colours() == 1, ..Remove::default() }
+    }
 }
 
 impl Default for Remove {
@@ -97,6 +106,7 @@ impl Default for Remove {
             threshold: 0.0,
             output: "this-layer",
             use_visible: false,
+            judge_anyway: false,
         }
     }
 }
@@ -107,11 +117,19 @@ struct Segment {
     threshold: f64,
     edge_softness: f64,
     output: &'static str,
+    judge_anyway: bool,
+}
+
+impl Segment {
+    /// See [`Remove::of`].
+    fn of(kind: Kind) -> Self {
+        Segment { judge_anyway: kind.colours() == 1, ..Segment::default() }
+    }
 }
 
 impl Default for Segment {
     fn default() -> Self {
-        Segment { threshold: 0.0, edge_softness: 0.0, output: "channel" }
+        Segment { threshold: 0.0, edge_softness: 0.0, output: "channel", judge_anyway: false }
     }
 }
 
@@ -131,7 +149,8 @@ fn call(
             }
             (Generation::Two, Argument::Number(number)) => format!(" {number}"),
             (Generation::Two, Argument::OnlyIn3(_)) => String::new(),
-            (Generation::Three, Argument::OnlyIn3(value)) => {
+            (Generation::Two, Argument::Toggle(value)) => format!(" {}", u8::from(*value)),
+            (Generation::Three, Argument::OnlyIn3(value) | Argument::Toggle(value)) => {
                 format!(" #:{name} {}", if *value { "TRUE" } else { "FALSE" })
             }
             (Generation::Two, Argument::Text(text)) => format!(" {}", quoted(text)),
@@ -153,6 +172,7 @@ enum Argument {
     Number(f64),
     Text(&'static str),
     Choice(&'static [&'static str], &'static str),
+    Toggle(bool),
     OnlyIn3(bool),
 }
 
@@ -160,7 +180,7 @@ const DEVICE: (&str, Argument) = ("device", Argument::Choice(&["automatic", "cpu
 
 /// The call of `plug-in-derust`.
 pub fn remove_call(gimp: &Gimp, place: (&str, &str), remove: Remove) -> String {
-    let Remove { model, strength, edge_softness, threshold, output, use_visible } = remove;
+    let Remove { model, strength, edge_softness, threshold, output, use_visible, judge_anyway } = remove;
     let arguments = [
         ("model", Argument::Text(model)),
         ("strength", Argument::Number(strength)),
@@ -169,6 +189,7 @@ pub fn remove_call(gimp: &Gimp, place: (&str, &str), remove: Remove) -> String {
         ("output", Argument::Choice(&["this-layer", "new-layer", "layer-mask"], output)),
         DEVICE,
         ("use-visible", Argument::OnlyIn3(use_visible)),
+        ("judge-anyway", Argument::Toggle(judge_anyway)),
     ];
     call(gimp, "plug-in-derust", place, &arguments)
 }
@@ -266,7 +287,7 @@ impl<'a> Image<'a> {
     }
 
     fn try_segment(&self, segment: Segment) -> Result<String, String> {
-        let Segment { threshold, edge_softness, output } = segment;
+        let Segment { threshold, edge_softness, output, judge_anyway } = segment;
         self.gimp.try_evaluate(&call(
             self.gimp,
             "plug-in-segment-rust",
@@ -277,6 +298,7 @@ impl<'a> Image<'a> {
                 ("edge-softness", Argument::Number(edge_softness)),
                 ("output", Argument::Choice(&["selection", "layer-mask", "channel", "new-layer"], output)),
                 DEVICE,
+                ("judge-anyway", Argument::Toggle(judge_anyway)),
             ],
         ))
     }
@@ -320,7 +342,7 @@ fn every_kind_of_pixel_is_treated_as_the_engine_does(gimp: &Gimp) {
         for kind in kinds {
             let image = Image::spots(gimp, *kind).convert(precision);
             let before = image.layer();
-            let (fraction, regions) = image.segment(Segment::default());
+            let (fraction, regions) = image.segment(Segment::of(*kind));
             assert_eq!(image.state(), [1, 1, 0, 0], "{precision:?} {kind:?}");
             let found = image.channel();
             let (expected, survey) = image.expected.found(&before, image.transfer, None);
@@ -331,7 +353,7 @@ fn every_kind_of_pixel_is_treated_as_the_engine_does(gimp: &Gimp) {
             assert!((0.05..0.95).contains(&rust) && (fraction - rust).abs() < 0.001, "{fraction} {rust}");
             assert_eq!(regions, survey.regions.len(), "{precision:?} {kind:?}");
 
-            image.remove(Remove::default());
+            image.remove(Remove::of(*kind));
             assert_eq!(image.state(), [1, 1, 0, 0], "{precision:?} {kind:?}");
             let (after, expected) = (image.layer(), image.removed(&before));
             assert!(before.difference(&expected) > 0.3, "the networks leave {kind:?} nearly as it is");
@@ -351,13 +373,13 @@ fn results_go_where_they_are_asked_to(gimp: &Gimp) {
     for kind in some_kinds() {
         let image = Image::spots(gimp, kind);
         let before = image.layer();
-        image.remove(Remove { output: "new-layer", ..Remove::default() });
+        image.remove(Remove { output: "new-layer", ..Remove::of(kind) });
         assert_eq!(image.state(), [2, 0, 0, 0]);
         assert_eq!(image.layer(), before, "{kind:?}: the layer itself stays");
         assert!(image.top_layer().difference(&image.removed(&before)) <= TOLERANCE, "{kind:?}");
 
         let image = Image::spots(gimp, kind);
-        image.remove(Remove { output: "layer-mask", ..Remove::default() });
+        image.remove(Remove { output: "layer-mask", ..Remove::of(kind) });
         assert_eq!(image.state(), [2, 0, 0, 0]);
         assert_eq!(image.layer(), before, "{kind:?}: the layer itself stays");
         // The new layer has alpha if GIMP needs it; its colours are what counts.
@@ -373,25 +395,25 @@ fn masks_go_where_they_are_asked_to(gimp: &Gimp) {
         let expected = Image::spots(gimp, kind).found(&before);
 
         let image = Image::spots(gimp, kind);
-        image.segment(Segment { output: "selection", ..Segment::default() });
+        image.segment(Segment { output: "selection", ..Segment::of(kind) });
         assert_eq!(image.state(), [1, 0, 0, 1]);
         assert!(image.selection().part_beyond(&expected, 0.01) <= FEW, "{kind:?}");
         assert_eq!(image.layer(), before);
 
         let image = Image::spots(gimp, kind);
-        image.segment(Segment { output: "layer-mask", ..Segment::default() });
+        image.segment(Segment { output: "layer-mask", ..Segment::of(kind) });
         assert_eq!(image.state(), [1, 0, 1, 0]);
         let mask = image.mask(&format!("(test-mask {})", image.layer));
         assert!(mask.part_beyond(&expected, 0.01) <= FEW, "{kind:?}");
 
         let image = Image::spots(gimp, kind);
-        image.segment(Segment { output: "new-layer", ..Segment::default() });
+        image.segment(Segment { output: "new-layer", ..Segment::of(kind) });
         assert_eq!(image.state(), [2, 0, 0, 0]);
         assert_eq!(image.layer(), before, "the layer itself stays");
         assert!(image.top_layer().difference(&before) > 0.1, "rust is not coloured");
 
         let image = Image::spots(gimp, kind);
-        image.segment(Segment { edge_softness: 6.0, ..Segment::default() });
+        image.segment(Segment { edge_softness: 6.0, ..Segment::of(kind) });
         let soft = image.channel();
         let between = soft.values.iter().filter(|value| (0.1..0.9).contains(*value)).count();
         assert!(between * 20 > soft.values.len(), "the edges are hard: {between} of {}", soft.values.len());
@@ -607,6 +629,12 @@ fn what_cannot_be_done_is_refused_with_a_remedy(gimp: &Gimp) {
     let error = remove(&image).expect_err("a group was changed");
     assert!(error.contains("group") && error.contains("merge"), "{error}");
 
+    let image = Image::spots(gimp, Kind::Gray);
+    let words = ["cannot be judged, because it is gray", "Judge anyway"];
+    refused(&image, &words, remove);
+    refused(&image, &words, segment_to("channel"));
+    image.remove(Remove::of(Kind::Gray));
+
     let image = Image::spots(gimp, Kind::Rgb);
     refused(&image, &["nonesuch"], |image| {
         image.try_remove(Remove { model: "nonesuch", ..Remove::default() })
@@ -619,6 +647,19 @@ fn what_cannot_be_done_is_refused_with_a_remedy(gimp: &Gimp) {
     if is_older {
         refused(&image, &["output"], remove_to("nowhere"));
     }
+}
+
+fn a_dark_layer_is_warned_of(gimp: &Gimp) {
+    let told = || gimp.log().matches("rust in it is easily missed").count();
+    let image = Image::spots(gimp, Kind::Rgb);
+    let before = told();
+    image.segment(Segment::default());
+    assert_eq!(told(), before);
+    image
+        .evaluate(&format!("(gimp-drawable-levels {} HISTOGRAM-VALUE 0 1 FALSE 1 0 0.2 FALSE)", image.layer));
+    image.segment(Segment::default());
+    image.remove(Remove::default());
+    assert_eq!(told(), before + 2);
 }
 
 /// A file that is out of the way for a while.

@@ -41,7 +41,7 @@ impl<T> Place<T> {
 
 /// Looks at the status and the error of a call, and frees the error. `error` is `None` if the call got no place for it.
 pub fn judge(library: &Library, status: Status, error: Option<Place<Error>>) -> Result<(), String> {
-    if !(DERUST_OK..=DERUST_ERROR_INTERNAL).contains(&status) {
+    if !(DERUST_OK..=DERUST_ERROR_TIMEOUT).contains(&status) {
         return Err(format!("status {status} is none"));
     }
     let mut text = String::new();

@@ -588,7 +588,8 @@ fn like(dice: &mut Dice, lent: &mut Lent, image: &Picture) -> Picture {
 
 /// The outputs whose pixels a call with that status may have written: a call that was refused wrote nothing.
 fn written<'a>(status: Status, outputs: impl IntoIterator<Item = &'a Picture>) -> Vec<&'a Picture> {
-    let began = !(DERUST_ERROR_ARGUMENT..=DERUST_ERROR_OVERLAP).contains(&status);
+    let began = !(DERUST_ERROR_ARGUMENT..=DERUST_ERROR_OVERLAP).contains(&status)
+        && status != DERUST_ERROR_UNJUDGEABLE;
     outputs.into_iter().filter(|_| began).collect()
 }
 

@@ -38,9 +38,13 @@ impl Watcher {
     }
 }
 
+/// Pictures of a batch at the most.
+const MOST_PICTURES: usize = 5;
+
 /// What watches and stops one call.
 pub struct Watching {
     watcher: *mut Watcher,
+    infos: *mut [CallInfo; MOST_PICTURES],
     progress: ProgressCallback,
     cancel: *const Cancel,
 }
@@ -63,9 +67,18 @@ impl Watching {
         };
         Watching {
             watcher: Box::into_raw(Box::new(watcher)),
+            infos: Box::into_raw(Box::new([CallInfo::default(); MOST_PICTURES])),
             progress: dice.once_in(2).then_some(watch),
             cancel,
         }
+    }
+
+    /// Where a call tells of itself, with room for every picture of a batch.
+    fn info(&self, dice: &mut Dice) -> *mut CallInfo {
+        if dice.once_in(3) {
+            return std::ptr::null_mut();
+        }
+        self.infos.cast()
     }
 
     fn user_data(&self) -> *mut c_void {
@@ -83,7 +96,10 @@ impl Watching {
 impl Drop for Watching {
     fn drop(&mut self) {
         // SAFETY: `new` made it of a box, and no call is in flight.
-        drop(unsafe { Box::from_raw(self.watcher) });
+        unsafe {
+            drop(Box::from_raw(self.watcher));
+            drop(Box::from_raw(self.infos));
+        }
     }
 }
 
@@ -125,6 +141,11 @@ fn part(dice: &mut Dice) -> f32 {
     if dice.once_in(40) { dice.float() } else { dice.below(1000) as f32 / 1000.0 }
 }
 
+/// Whether to look at what cannot be judged: most often, or little would be found.
+fn anyway(dice: &mut Dice) -> u32 {
+    if dice.once_in(40) { dice.edge() as u32 } else { u32::from(!dice.once_in(4)) }
+}
+
 pub fn segment(dice: &mut Dice, lent: &mut Lent, watching: &Watching) -> *const SegmentOptions {
     if dice.once_in(4) {
         return null();
@@ -137,6 +158,9 @@ pub fn segment(dice: &mut Dice, lent: &mut Lent, watching: &Watching) -> *const 
         progress: watching.progress,
         progress_user_data: watching.user_data(),
         cancel: watching.cancel,
+        judge_anyway: anyway(dice),
+        timeout_ms: if dice.once_in(20) { dice.below(20) } else { 0 },
+        info: watching.info(dice),
         ..SegmentOptions::default()
     };
     lent.sized(dice, &options)
@@ -161,6 +185,9 @@ pub fn remove(
         progress_user_data: watching.user_data(),
         cancel: watching.cancel,
         plain_fill: dice.once_in(2).into(),
+        judge_anyway: anyway(dice),
+        timeout_ms: if dice.once_in(20) { dice.below(20) } else { 0 },
+        info: watching.info(dice),
         ..RemoveOptions::default()
     };
     lent.sized(dice, &options)

@@ -130,7 +130,7 @@ fn report(all: &[Measured<'_>]) {
 /// The call of Derust for an image and its layer.
 fn derust(generation: Generation, image: &str, layer: &str) -> String {
     match generation {
-        Generation::Two => format!("(plug-in-derust RUN-NONINTERACTIVE {image} {layer} \"\" 100 0 0 0 1)"),
+        Generation::Two => format!("(plug-in-derust RUN-NONINTERACTIVE {image} {layer} \"\" 100 0 0 0 1 0)"),
         Generation::Three => format!(
             "(plug-in-derust #:run-mode RUN-NONINTERACTIVE #:image {image} #:drawables (vector {layer}) #:device \"cpu\")"
         ),
