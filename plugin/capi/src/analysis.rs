@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use derust_engine::filters::derust::Removal;
+use derust_engine::filters::derust::{Look, Removal};
 use derust_engine::filters::segment_rust::{Outputs, Segmentation};
 use derust_interface::*;
 
@@ -145,7 +145,7 @@ pub unsafe extern "C" fn derust_compose(
         // SAFETY: the caller's promise.
         let options = unsafe { sized::read_or_default(options, "options") }?;
         let threshold = segment::threshold(options.threshold)?;
-        let strength = remove::strength(options.strength)?;
+        let look = Look { strength: remove::strength(options.strength)?, ..Look::default() };
         // SAFETY: the caller's promise.
         let mask = unsafe { image::optional_pixels(options.mask, "options.mask") }?;
         // SAFETY: the caller's promise.
@@ -172,7 +172,7 @@ pub unsafe extern "C" fn derust_compose(
                 let mask = lent.as_ref().map(Lent::picture).transpose()?;
                 watch::over(callback, limits, |watch| {
                     watch.run(|control| {
-                        job.compose(|target| Ok(removal.compose(mask.as_ref(), strength, target, control)?))
+                        job.compose(|target| Ok(removal.compose(mask.as_ref(), &look, target, control)?))
                     })
                 })
             }

@@ -1,5 +1,6 @@
 //! Removing rust.
 
+use derust_engine::filters::derust::Look;
 use derust_engine::{Control, MaskMode};
 use derust_interface::*;
 
@@ -16,7 +17,7 @@ use crate::{engine, sized};
 pub(crate) struct Asked {
     pub(crate) options: derust_engine::filters::derust::RemoveOptions,
     pub(crate) mask: Option<Pixels>,
-    pub(crate) strength: f32,
+    pub(crate) look: Look,
     pub(crate) info: Place,
 }
 
@@ -60,7 +61,7 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             judge_anyway: switch(options.judge_anyway, "options.judge_anyway")?,
         },
         mask,
-        strength: strength(options.strength)?,
+        look: Look { strength: strength(options.strength)?, ..Look::default() },
         // SAFETY: the caller's promise.
         info: unsafe { Place::new(options.info) }?,
     })
@@ -103,7 +104,7 @@ impl Job {
             engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control.part(0.0, ANALYSING))?
         };
         let compose = control.part(ANALYSING, 1.0);
-        self.compose(|target| Ok(removal.compose(mask.as_ref(), asked.strength, target, compose)?))?;
+        self.compose(|target| Ok(removal.compose(mask.as_ref(), &asked.look, target, compose)?))?;
         Ok(Info { caution: removal.caution() })
     }
 

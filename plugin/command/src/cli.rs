@@ -24,6 +24,7 @@ const REMOVE_EXAMPLES: &str = "\
 Examples:
   derust remove photo.jpg
   derust remove photo.jpg -o clean.jpg --strength 0.7
+  derust remove gate.jpg --colour '#3a6ea5'
   derust remove photo.tif --mask brush.png --mask-mode replace
   derust remove in/ --recursive --out-dir out --resume";
 
@@ -291,6 +292,15 @@ pub struct Remove {
     /// How much of the change to apply, 0 to 1
     #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = strength)]
     pub strength: f32,
+    /// How much of the shape of what was rusty stays, its edges, relief and shading, 0 to 1
+    #[arg(long, value_name = "S", default_value_t = 1.0, value_parser = strength)]
+    pub shape: f32,
+    /// Paint what was rusty in this colour, #rrggbb of sRGB, with its light and shadow
+    #[arg(long, value_name = "COLOUR", value_parser = colour)]
+    pub colour: Option<[f32; 3]>,
+    /// Paint it in the colour that the picture has at this place, counted in pixels from its upper left corner
+    #[arg(long, value_name = "X,Y", value_parser = place, conflicts_with = "colour")]
+    pub colour_from: Option<(u32, u32)>,
     /// A picture of the same size; white means: treat. So do opaque parts of a transparent one, all colours of a palette
     /// but the first, and all numbers but 0 where they are small
     #[arg(long, value_name = "FILE")]
@@ -342,6 +352,22 @@ fn strength(text: &str) -> Result<f32, String> {
     number(text, |value| (0.0..=1.0).contains(&value), "a number from 0 to 1")
 }
 
+fn colour(text: &str) -> Result<[f32; 3], String> {
+    let wanted = || "a colour like #3a6ea5 is needed".to_owned();
+    let digits = text.strip_prefix('#').unwrap_or(text);
+    if digits.len() != 6 || !digits.bytes().all(|digit| digit.is_ascii_hexdigit()) {
+        return Err(wanted());
+    }
+    let number = u32::from_str_radix(digits, 16).map_err(|_| wanted())?;
+    let [_, red, green, blue] = number.to_be_bytes();
+    Ok([red, green, blue].map(|part| f32::from(part) / 255.0))
+}
+
+fn place(text: &str) -> Result<(u32, u32), String> {
+    let place = text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+    place.ok_or_else(|| "two whole numbers are needed, like 120,45".into())
+}
+
 fn number(text: &str, fits: impl Fn(f32) -> bool, wanted: &str) -> Result<f32, String> {
     text.parse().ok().filter(|value| fits(*value)).ok_or_else(|| format!("{wanted} is needed"))
 }
@@ -367,6 +393,8 @@ mod tests {
             "derust segment a.png b.png --out-dir out --output overlay --threshold 0.3 --model m",
             "derust remove a.png -o b.png --strength 0.5 --mask m.png --mask-mode replace",
             "derust remove a.png --mask-mode limit",
+            "derust remove a.png --shape 0.5 --colour #3a6ea5",
+            "derust remove a.png --colour-from 12,0",
             "derust remove a.png --device cpu",
             "derust segment a.png --device tensorrt:1 --fp16",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
@@ -394,6 +422,13 @@ mod tests {
             "derust segment a.png --device gpu",
             "derust segment a.png --device cpu:1",
             "derust remove a.png --strength 1.1",
+            "derust remove a.png --shape -0.1",
+            "derust remove a.png --colour blue",
+            "derust remove a.png --colour #3a6ea",
+            "derust remove a.png --colour #+a6ea5",
+            "derust remove a.png --colour-from 12",
+            "derust remove a.png --colour-from -1,2",
+            "derust remove a.png --colour #3a6ea5 --colour-from 1,2",
             "derust remove a.png --model a@b",
             "derust models use",
             "derust models use a --automatic",

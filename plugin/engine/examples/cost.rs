@@ -7,7 +7,7 @@
 
 use std::time::Instant;
 
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::{Outputs, SegmentOptions, Surveying};
 use derust_engine::fixtures::Network;
 use derust_engine::models::Store;
@@ -58,7 +58,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 engine.analyse_removal(&picture, None, &RemoveOptions::default(), Control::default())?;
             times[2].push(begin.elapsed());
             let begin = Instant::now();
-            removal.compose(None, 1.0, &mut PictureMut::new(&mut data, layout)?, Control::default())?;
+            removal.compose(None, &Look::default(), &mut PictureMut::new(&mut data, layout)?, Control::default())?;
             times[3].push(begin.elapsed());
         }
         let megapixels = f64::from(SIZE.0) * f64::from(SIZE.1) / 1e6;

@@ -331,6 +331,31 @@ fn nobody_else_has_a_use_for_the_program() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("engines start it"));
 }
 
+/// The first call, another one, and what the watcher does when a file comes, with ten thousand files in the folder.
+#[test]
+#[ignore = "measures"]
+fn the_cost_of_many_files() {
+    let bench = Bench::new();
+    for i in 0..10_000 {
+        let network = Network::segment(&format!("n{i}"), Convolution::pointwise(&[&[0.0; 3]], &[0.5]));
+        fs::write(bench.models().join(format!("n{i}.onnx")), network.to_onnx()).unwrap();
+    }
+    let engine = bench.engine();
+    let timed = |what: &str, work: &dyn Fn()| {
+        let begin = Instant::now();
+        work();
+        println!("{what}: {:?}", begin.elapsed());
+    };
+    timed("first call", &|| assert_eq!(probability(&engine), 0.5));
+    timed("second call", &|| assert_eq!(probability(&engine), 0.5));
+    bench.put("new", &good(0.75));
+    timed("refresh", &|| engine.refresh(Control::default()).unwrap());
+    std::thread::sleep(Duration::from_secs(4));
+    timed("refresh, when nothing changed of late", &|| engine.refresh(Control::default()).unwrap());
+    timed("the same", &|| engine.refresh(Control::default()).unwrap());
+    timed("list", &|| assert_eq!(engine.models().len(), 10_002));
+}
+
 /// About the cost: the process, and nothing that grows with the network, is what a trial there takes more.
 #[test]
 #[ignore = "measures"]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::models::{Selector, Store};
 use derust_engine::pixels::{self, Channels, Depth, Layout, PictureMut, Transfer};
@@ -50,7 +50,7 @@ impl Expected {
         let analysis =
             self.engine.analyse_removal(&source, None, &options, Control::default()).expect("an analysis");
         let mut target = PictureMut::new(&mut bytes, layout).expect("a layout that fits");
-        analysis.compose(None, strength, &mut target, Control::default()).expect("a result");
+        analysis.compose(None, &Look { strength, ..Look::default() }, &mut target, Control::default()).expect("a result");
         from_bytes(picture, &bytes, transfer)
     }
 

@@ -75,8 +75,11 @@ pub const SECTIONS: [Section; 12] = [
     },
     Section {
         name: "fuzz",
-        proves: "arbitrary model and picture files, two minutes each",
-        run: |workspace| fuzz::run(workspace, 120).map(|_| String::new()),
+        proves: "arbitrary model and picture files, two minutes each, and a thousand hostile models dropped into a living host",
+        run: |workspace| {
+            fuzz::run(workspace, 120)?;
+            cargo_test(workspace, "derust-trial", &["--test", "trial", "whatever_"], &[THOROUGH])
+        },
     },
     Section {
         name: "training",

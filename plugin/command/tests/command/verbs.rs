@@ -113,6 +113,37 @@ fn remove_obeys_strength_and_masks() {
 }
 
 #[test]
+fn what_was_rusty_is_painted_in_a_colour_of_the_callers() {
+    let desk = Desk::new();
+    let mut picture = rusty(40, 40);
+    // A paint in the lower right corner, to be taken from there.
+    for y in 30..40 {
+        for x in 30..40 {
+            picture[(x, y)] = Rgb([30, 90, 160]);
+        }
+    }
+    picture.save(desk.at("p.png")).unwrap();
+    let remove = |name: &str, more: &[&str]| {
+        desk.succeed(&[&["remove", "p.png", "--plain-fill", "-o", name], more].concat());
+        open(&desk.at(name)).into_rgb8()
+    };
+    let painted = remove("painted.png", &["--colour", "#3a6ea5", "--mask-mode", "limit"]);
+    // The fill is even, so its light is the same everywhere; 15 of 255 of the rust stay, as the network's alpha has it.
+    let near = |found: Rgb<u8>, wanted: [i32; 3]| {
+        found.0.iter().zip(wanted).all(|(found, wanted)| (i32::from(*found) - wanted).abs() <= 16)
+    };
+    assert!(near(painted[(5, 5)], [0x3a, 0x6e, 0xa5]), "{:?}", painted[(5, 5)]);
+    assert_eq!(painted[(25, 5)], picture[(25, 5)], "only what was rusty");
+    let taken = remove("taken.png", &["--colour-from", "35,35"]);
+    assert!(near(taken[(5, 5)], [30, 90, 160]), "{:?}", taken[(5, 5)]);
+    let complaint = desk.fail(1, &["remove", "p.png", "-o", "x.png", "--colour-from", "40,0"]);
+    assert!(complaint.contains("lies outside of the 40 x 40 pixels"), "{complaint}");
+    assert!(!desk.at("x.png").exists());
+    let flat = remove("flat.png", &["--shape", "0"]);
+    assert_eq!(flat[(5, 5)], remove("own.png", &[])[(5, 5)], "an even fill has no shape to lose");
+}
+
+#[test]
 fn folders_are_walked_in_order_of_name_and_results_go_into_a_folder() {
     let desk = Desk::new();
     fs::create_dir(desk.at("in")).unwrap();

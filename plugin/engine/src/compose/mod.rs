@@ -1,17 +1,21 @@
 //! Analysis + picture + settings -> result. Never runs a network; holds one row at the picture's scale.
 
 mod guided;
+mod look;
 mod texture;
 mod traces;
+
+use std::borrow::Cow;
 
 use ndarray::{Array2, Array3, Axis};
 
 use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut, PixelsError, luma};
-use crate::resample::Upsampler;
+use crate::resample::{self, Upsampler};
 use crate::room;
 pub(crate) use guided::GuidedPlane;
+pub use look::Look;
 pub(crate) use texture::Texture;
 use texture::TextureReader;
 pub(crate) use traces::{without_faint_traces, without_unseen_traces};
@@ -45,6 +49,21 @@ pub(crate) enum AlphaSource<'a> {
     Mask(&'a Picture<'a>),
 }
 
+impl AlphaSource<'_> {
+    /// About where something is treated, [height, width] at the scale of this width and height.
+    fn at(&self, size: (u32, u32), control: Control<'_>) -> Result<Cow<'_, Array2<f32>>, Stopped> {
+        match self {
+            AlphaSource::Found(found) => found.at(size),
+            AlphaSource::Mask(mask) => resample::coverage(mask, size, control.part(0.0, 0.0)).map(Cow::Owned),
+            AlphaSource::Limited(found, mask) => {
+                let mut limited = resample::coverage(mask, size, control.part(0.0, 0.0))?;
+                limited *= &*found.at(size)?;
+                Ok(Cow::Owned(limited))
+            }
+        }
+    }
+}
+
 /// The picture without rust, at the working scale.
 #[derive(Clone, Debug)]
 pub(crate) struct Fill {
@@ -72,16 +91,30 @@ impl Fill {
         Ok(Fill { colours: fill, luma, texture: texture.map(Box::new) })
     }
 
+    /// Width and height.
+    fn size(&self) -> (u32, u32) {
+        let (_, height, width) = self.colours.dim();
+        (width as u32, height as u32)
+    }
+
     /// [3, height, width].
     pub(crate) fn colours(&self) -> &Array3<f32> {
         &self.colours
     }
 
-    /// To read at the scale of a picture of this width and height.
-    fn reader(&self, size: (u32, u32)) -> Result<FillReader<'_>, Stopped> {
+    /// To read at the scale of a picture of this width and height, with the colours that a look makes of its own.
+    fn reader<'a>(
+        &'a self,
+        colours: Cow<'a, Array3<f32>>,
+        look: &Look,
+        size: (u32, u32),
+    ) -> Result<FillReader<'a>, Stopped> {
         let (_, height, width) = self.colours.dim();
         Ok(FillReader {
             fill: self,
+            colours,
+            shape: look.shape,
+            is_painted: look.colour.is_some(),
             upsampler: Upsampler::new((width as u32, height as u32), size)?,
             texture: self.texture.as_ref().map(|texture| texture.reader(size)).transpose()?,
         })
@@ -91,6 +124,11 @@ impl Fill {
 /// Reads rows of a [`Fill`] at the picture's scale.
 struct FillReader<'a> {
     fill: &'a Fill,
+    colours: Cow<'a, Array3<f32>>,
+    /// How much of the picture's own fine detail stays.
+    shape: f32,
+    /// Whether the texture's colours are not the fill's.
+    is_painted: bool,
     upsampler: Upsampler,
     texture: Option<TextureReader<'a>>,
 }
@@ -106,7 +144,7 @@ impl FillReader<'_> {
         (picture_row, amount): (&[[f32; 3]], &[f32]),
         out: &mut [[f32; 3]],
     ) -> Result<(), Stopped> {
-        let [red, green, blue] = std::array::from_fn(|c| self.fill.colours.index_axis(Axis(0), c));
+        let [red, green, blue] = std::array::from_fn(|c| self.colours.index_axis(Axis(0), c));
         let mut put = |x: usize, colour: [f32; 3], reduced: Option<f32>| {
             if amount[x] == 0.0 {
                 return;
@@ -115,8 +153,9 @@ impl FillReader<'_> {
                 Some(texture) => texture.read(picture, x as u32, y),
                 None => ([0.0; 3], 0.0),
             };
+            let texture = if self.is_painted { [luma(texture); 3] } else { texture };
             let own = reduced.map_or(0.0, |reduced| {
-                (1.0 - lack) * DETAIL * ((luma(picture_row[x]) - reduced) / DETAIL).tanh()
+                self.shape * (1.0 - lack) * DETAIL * ((luma(picture_row[x]) - reduced) / DETAIL).tanh()
             });
             out[x] = std::array::from_fn(|c| (colour[c] + own + texture[c]).clamp(0.0, 1.0));
         };
@@ -133,14 +172,15 @@ impl FillReader<'_> {
     }
 }
 
-/// Blends `fill` into `target`, which holds the picture: result = picture + alpha x strength x (fill - picture).
+/// Blends `fill`, as `look` wants it, into `target`, which holds the picture: result = picture + alpha x strength x (fill -
+/// picture).
 ///
 /// From the first row to the last: when `control` is told which part is done, so many rows are final, and those below are
 /// the picture's. Hosts show and send them while others are composed.
 pub(crate) fn removal(
     fill: &Fill,
     alpha: &AlphaSource<'_>,
-    strength: f32,
+    look: &Look,
     target: &mut PictureMut<'_>,
     control: Control<'_>,
 ) -> Result<(), Error> {
@@ -148,7 +188,12 @@ pub(crate) fn removal(
     if let AlphaSource::Limited(_, mask) | AlphaSource::Mask(mask) = alpha {
         same_size("mask", mask.size(), target.size())?;
     }
-    let reader = fill.reader(target.size())?;
+    let colours = if look.is_plain() {
+        Cow::Borrowed(&fill.colours)
+    } else {
+        look.of(&fill.colours, &*alpha.at(fill.size(), control)?)?
+    };
+    let reader = fill.reader(colours, look, target.size())?;
     let found = match alpha {
         AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())?),
         AlphaSource::Mask(_) => None,
@@ -172,7 +217,7 @@ pub(crate) fn removal(
         if let AlphaSource::Limited(..) = alpha {
             amount.iter_mut().zip(&coverage).for_each(|(alpha, mask)| *alpha *= mask);
         }
-        amount.iter_mut().for_each(|alpha| *alpha *= strength);
+        amount.iter_mut().for_each(|alpha| *alpha *= look.strength);
         if amount.iter().all(|alpha| *alpha == 0.0) {
             continue;
         }
@@ -246,7 +291,7 @@ mod tests {
         let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
         let before = data.clone();
         let mut target = PictureMut::new(&mut data, Layout::packed(3, 1, Channels::Rgb, Depth::F32)).unwrap();
-        removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default()).unwrap();
         assert_eq!(data[..24], before[..24]);
         assert_ne!(data[24..], before[24..]);
     }
@@ -269,7 +314,7 @@ mod tests {
             let mut data = vec![10; 2 * ROWS];
             let mut target = PictureMut::new(&mut data, layout).unwrap();
             let control = Control::new(Some(&progress), Some(&stop));
-            let _ = removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, control);
+            let _ = removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, control);
             (data, done.into_inner())
         };
         let (whole, rows) = stopped_at(usize::MAX);
@@ -292,7 +337,7 @@ mod tests {
         let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1)).unwrap();
         let mut data: Vec<u8> = stripes.iter().flat_map(|value| [*value; 3]).collect();
         let mut target = PictureMut::new(&mut data, Layout::packed(32, 1, Channels::Rgb, Depth::U8)).unwrap();
-        removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default()).unwrap();
         let step = |x: usize| i32::from(data[3 * (x + 1)]) - i32::from(data[3 * x]);
         assert!((3..=5).contains(&step(6)), "{}", step(6));
         let most = (2.0 * DETAIL * 255.0).ceil() as i32;

@@ -8,6 +8,7 @@ use ndarray::{Array2, Array3};
 
 use super::{Scale, drawn_mask, require_judgement};
 use crate::analysis::Network;
+pub use crate::compose::Look;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
 use crate::control::{Control, Stopped};
 use crate::error::Error;
@@ -15,6 +16,7 @@ use crate::judgement::Caution;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::resample::{self, gaps};
+use crate::room;
 use crate::serving::Serving;
 
 /// Half the width of the edge, in probability, when a segment-rust model gives the alpha.
@@ -276,24 +278,20 @@ impl Removal {
     /// picture). Where alpha or strength is zero, pixels stay bit for bit the same. Alpha's edges follow the
     /// picture's; where the network worked at a smaller scale, the picture's fine detail is laid over the fill.
     ///
-    /// `strength` goes from 0 to 1. `mask` is the one that the analysis was made with, or another of its size.
+    /// `look` says how much of the rust goes, and what the fill looks like; no network runs for another one. `mask` is the one that the analysis was made with, or another of its size.
     ///
     /// # Errors
-    /// When sizes differ, the strength makes no sense, the mask is missing, or the caller stops the call (`target`
+    /// When sizes differ, the look makes no sense, the mask is missing, or the caller stops the call (`target`
     /// is then done in part).
     pub fn compose(
         &self,
         mask: Option<&Picture<'_>>,
-        strength: f32,
+        look: &Look,
         target: &mut PictureMut<'_>,
         control: Control<'_>,
     ) -> Result<(), Error> {
         compose::same_size("target", target.size(), self.size)?;
-        if !(0.0..=1.0).contains(&strength) {
-            return Err(Error::Option(format!(
-                "a strength of {strength} makes no sense; it goes from 0 to 1"
-            )));
-        }
+        look.check()?;
         let alpha = match (&self.alpha, mask) {
             (Some(alpha), None) => AlphaSource::Found(alpha),
             (Some(alpha), Some(mask)) => AlphaSource::Limited(alpha, mask),
@@ -302,6 +300,38 @@ impl Removal {
                 return Err(Error::Option("the mask of the analysis is needed to compose from it".into()));
             }
         };
-        compose::removal(&self.fill, &alpha, strength, target, control)
+        compose::removal(&self.fill, &alpha, look, target, control)
     }
+}
+
+/// The colour around a place of a picture's region, the mean over 7 x 7 pixels as far as they count: red, green and blue,
+/// sRGB-encoded, 0 to 1, for [`Look::colour`].
+///
+/// # Errors
+/// When the place lies outside, or nothing around it counts.
+pub fn colour_at(picture: &Picture<'_>, (x, y): (u32, u32)) -> Result<[f32; 3], Error> {
+    const NEAR: u32 = 3;
+    let (width, height) = picture.size();
+    if x >= width || y >= height {
+        return Err(Error::Option(format!("the place {x},{y} lies outside of the {width} x {height} pixels")));
+    }
+    let mut colours = room::row([0.0; 3], width as usize)?;
+    let mut counts = room::row(true, width as usize)?;
+    let (mut sum, mut pixels) = ([0.0; 3], 0.0);
+    for y in y.saturating_sub(NEAR)..=(y + NEAR).min(height - 1) {
+        picture.read_colours(y, &mut colours);
+        picture.read_valid(y, &mut counts)?;
+        for x in x.saturating_sub(NEAR)..=(x + NEAR).min(width - 1) {
+            if counts[x as usize] {
+                pixels += 1.0;
+                for (sum, part) in sum.iter_mut().zip(colours[x as usize]) {
+                    *sum += part;
+                }
+            }
+        }
+    }
+    if pixels == 0.0 {
+        return Err(Error::Option(format!("nothing around the place {x},{y} counts, so it has no colour")));
+    }
+    Ok(sum.map(|sum| sum / pixels))
 }

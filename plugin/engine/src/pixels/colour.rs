@@ -3,7 +3,7 @@
 use super::Transfer;
 
 /// The sRGB curve and its inverse (IEC 61966-2-1), for values from 0 to 1.
-pub(super) fn to_srgb(transfer: Transfer, stored: f32) -> f32 {
+pub(crate) fn to_srgb(transfer: Transfer, stored: f32) -> f32 {
     match transfer {
         Transfer::Srgb => stored,
         Transfer::Linear if stored <= 0.003_130_8 => stored * 12.92,
@@ -12,7 +12,7 @@ pub(super) fn to_srgb(transfer: Transfer, stored: f32) -> f32 {
 }
 
 /// See [`to_srgb`].
-pub(super) fn from_srgb(transfer: Transfer, encoded: f32) -> f32 {
+pub(crate) fn from_srgb(transfer: Transfer, encoded: f32) -> f32 {
     match transfer {
         Transfer::Srgb => encoded,
         Transfer::Linear if encoded <= 0.040_45 => encoded / 12.92,

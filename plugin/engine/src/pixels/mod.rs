@@ -6,7 +6,7 @@ mod profile;
 mod row;
 mod sample;
 
-pub(crate) use colour::luma;
+pub(crate) use colour::{from_srgb, luma, to_srgb};
 pub use meaning::Meaning;
 use meaning::Said;
 pub use profile::{Profile, ProfileError};

@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::fixtures::{Convolution, Network};
 use derust_engine::models::Store;
@@ -203,7 +203,7 @@ fn pixels_with_alpha_zero_stay_bit_for_bit_the_same() {
                 let removal = engine.analyse_removal(&picture, None, &options, control).unwrap();
                 let mut after = before.clone();
                 let mut target = PictureMut::new(&mut after, layout).unwrap();
-                removal.compose(None, 1.0, &mut target, control).unwrap();
+                removal.compose(None, &Look::default(), &mut target, control).unwrap();
                 let mut changed = 0;
                 for i in (0..after.len()).filter(|i| after[*i] != before[*i]) {
                     let x = i % layout.row_stride.unsigned_abs() / layout.pixel_stride;
@@ -214,7 +214,7 @@ fn pixels_with_alpha_zero_stay_bit_for_bit_the_same() {
                 assert_eq!(changed == 0, channels == Channels::Gray, "{case}: {changed} bytes changed");
                 let mut unchanged = before.clone();
                 let mut target = PictureMut::new(&mut unchanged, layout).unwrap();
-                removal.compose(None, 0.0, &mut target, control).unwrap();
+                removal.compose(None, &Look { strength: 0.0, ..Look::default() }, &mut target, control).unwrap();
                 assert!(unchanged == before, "{case}: strength 0 changes pixels");
             }
         }
@@ -229,7 +229,7 @@ fn composed(engine: &Engine, data: &[u8], layout: Layout, mask: Option<&[u8]>, m
     let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
     let mut result = data.to_vec();
     let mut target = PictureMut::new(&mut result, layout).unwrap();
-    removal.compose(mask.as_ref(), 1.0, &mut target, Control::default()).unwrap();
+    removal.compose(mask.as_ref(), &Look::default(), &mut target, Control::default()).unwrap();
     result
 }
 
@@ -400,7 +400,7 @@ fn pixels_that_do_not_count_are_left_out_of_everything() {
         engine.analyse_removal(&within, None, &RemoveOptions::default(), Control::default()).unwrap();
     let mut result = data.clone();
     let mut target = PictureMut::new(&mut result, layout).unwrap().within(&inside).unwrap();
-    removal.compose(None, 1.0, &mut target, Control::default()).unwrap();
+    removal.compose(None, &Look::default(), &mut target, Control::default()).unwrap();
     assert_eq!(changed(&result), 100);
     let wrong = Picture::new(&[0; 39], Layout::packed(39, 1, Channels::Gray, Depth::U8)).unwrap();
     assert!(picture.within(&wrong).is_err());
@@ -485,7 +485,7 @@ fn networks_see_srgb_and_results_are_in_the_pictures_own_numbers() {
     let removal = engine.analyse_removal(&picture, None, &options, Control::default()).unwrap();
     let mut result = data.clone();
     let mut target = PictureMut::new(&mut result, layout).unwrap().meaning(&meaning);
-    removal.compose(None, 1.0, &mut target, Control::default()).unwrap();
+    removal.compose(None, &Look::default(), &mut target, Control::default()).unwrap();
     let numbers: Vec<f32> =
         result.chunks(2).map(|v| f32::from(u16::from_ne_bytes([v[0], v[1]])) / 4095.0).collect();
     let alpha = 0.8 - 0.125;

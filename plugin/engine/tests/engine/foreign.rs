@@ -6,7 +6,7 @@ use std::fs;
 use std::path::PathBuf;
 
 use derust_engine::filters::Scale;
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::fixtures::Network;
 use derust_engine::models::{Store, inspect};
@@ -168,7 +168,7 @@ fn a_generator_fills_where_another_network_finds_rust_or_the_mask_is_white() {
         let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
         let mut result = data.clone();
         let mut target = PictureMut::new(&mut result, layout()).unwrap();
-        removal.compose(mask.as_ref(), 1.0, &mut target, Control::default()).unwrap();
+        removal.compose(mask.as_ref(), &Look::default(), &mut target, Control::default()).unwrap();
         result
     };
     // Alpha rises smoothly from 0 where the probability is 0.35 to 1 where it is 0.65.
