@@ -29,7 +29,9 @@ impl From<derust_engine::Error> for Failure {
             Error::Pixels(_) => DERUST_ERROR_IMAGE,
             Error::Unjudgeable(_) => DERUST_ERROR_UNJUDGEABLE,
             Error::Runtime(RuntimeError::Device { .. }) => DERUST_ERROR_DEVICE,
-            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } => DERUST_ERROR_MEMORY,
+            Error::Runtime(RuntimeError::Memory(_)) | Error::Memory { .. } | Error::NoMemory { .. } => {
+                DERUST_ERROR_MEMORY
+            }
             Error::Runtime(_) => DERUST_ERROR_RUNTIME,
             Error::Cancelled => DERUST_ERROR_CANCELLED,
             Error::DeadlinePassed => DERUST_ERROR_TIMEOUT,

@@ -16,8 +16,6 @@ pub(crate) struct FoundRust {
     pub(crate) survey: Survey,
     pub(crate) threshold: f32,
     pub(crate) caution: Option<Caution>,
-    /// x, y, x, y, … for every region, if contours were asked for.
-    pub(crate) contours: Option<Vec<Vec<i32>>>,
 }
 
 // SAFETY: `derust_report` pointers are made by `handle::give` from this type alone.
@@ -26,10 +24,8 @@ unsafe impl Handle for Report {
 }
 
 impl FoundRust {
-    pub(crate) fn new(mut survey: Survey, found: &Segmentation) -> Self {
-        let flat = |contour: Vec<[u32; 2]>| contour.into_iter().flatten().map(|place| place as i32).collect();
-        let contours = survey.contours.take().map(|contours| contours.into_iter().map(flat).collect());
-        FoundRust { survey, threshold: found.threshold(), caution: found.caution(), contours }
+    pub(crate) fn new(survey: Survey, found: &Segmentation) -> Self {
+        FoundRust { survey, threshold: found.threshold(), caution: found.caution() }
     }
 }
 
@@ -127,14 +123,15 @@ pub unsafe extern "C" fn derust_report_contour(
         }
         // SAFETY: the caller's promise.
         let found = unsafe { handle::required(report, "report") }?;
-        let contours = found.contours.as_ref().ok_or_else(|| {
+        let contours = found.survey.contours.as_ref().ok_or_else(|| {
             Failure::argument("report has no contours; set options.contours to 1 when it is made")
         })?;
         let contour = entry(contours, index, "report")?;
         // SAFETY: the caller's promise.
         unsafe {
-            points.write_unaligned(contour.as_ptr());
-            count.write_unaligned(contour.len() as u64 / 2);
+            // Places are below 2^31, since pictures are: as two numbers each they are the same with a sign.
+            points.write_unaligned(contour.as_ptr().cast());
+            count.write_unaligned(contour.len() as u64);
         }
         Ok(())
     };

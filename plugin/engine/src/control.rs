@@ -48,6 +48,12 @@ pub enum Stopped {
     /// The deadline of [`Control::until`] has passed.
     #[error("the time that the call was given is over")]
     DeadlinePassed,
+    /// There is too little memory for what it works on.
+    #[error("there is too little memory: {bytes} bytes more cannot be had")]
+    NoMemory {
+        /// Bytes that were asked for.
+        bytes: usize,
+    },
 }
 
 impl<'a> Control<'a> {

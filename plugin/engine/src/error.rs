@@ -24,6 +24,12 @@ pub enum Error {
     /// The deadline of [`Control::until`](crate::Control::until) passed.
     #[error("{}", Stopped::DeadlinePassed)]
     DeadlinePassed,
+    /// There is too little memory for what a picture or a file needs.
+    #[error("{}", Stopped::NoMemory { bytes: *bytes })]
+    NoMemory {
+        /// Bytes that were asked for.
+        bytes: usize,
+    },
     /// No usable model of this kind, or not the one that was wanted.
     #[error("there is no usable {kind} model{}; put its .onnx file into {}", named(wanted), folder(folders))]
     NoModel {
@@ -66,6 +72,7 @@ impl From<Stopped> for Error {
         match stopped {
             Stopped::Cancelled => Error::Cancelled,
             Stopped::DeadlinePassed => Error::DeadlinePassed,
+            Stopped::NoMemory { bytes } => Error::NoMemory { bytes },
         }
     }
 }

@@ -5,6 +5,7 @@ use ndarray::{Array2, Array3};
 use crate::control::Stopped;
 use crate::pixels::{Channels, Depth, Picture};
 use crate::resample::gaps;
+use crate::room;
 
 /// Pixels along a side of the grid at which stored numbers are looked at.
 const GRID: u32 = 512;
@@ -80,7 +81,7 @@ pub(crate) fn judge(
 ) -> Result<Result<Option<Caution>, Unjudgeable>, Stopped> {
     let (_, height, width) = colours.dim();
     let counts = gaps::counts(picture, (width as u32, height as u32))?;
-    let stored = match Stored::of(picture) {
+    let stored = match Stored::of(picture)? {
         Some(stored) => stored,
         None => return Ok(Err(Unjudgeable::Empty)),
     };
@@ -98,7 +99,7 @@ struct Stored {
 
 impl Stored {
     /// Looks at a grid of pixels; `None` where none counts.
-    fn of(picture: &Picture<'_>) -> Option<Self> {
+    fn of(picture: &Picture<'_>) -> Result<Option<Self>, Stopped> {
         let (width, height) = picture.size();
         let step = (width / GRID).max(1) as usize;
         let mut stored = Stored {
@@ -108,9 +109,9 @@ impl Stored {
             least: f32::INFINITY,
             most: f32::NEG_INFINITY,
         };
-        let mut valid = vec![true; width as usize];
+        let mut valid = room::row(true, width as usize)?;
         let mut look = |step: usize, y: u32| {
-            picture.read_valid(y, &mut valid);
+            picture.read_valid(y, &mut valid)?;
             picture.read_numbers(y, step, |x, numbers| {
                 let numbers = || numbers.into_iter().filter(|value| !value.is_nan());
                 if !valid[x] || numbers().next().is_none() {
@@ -123,11 +124,18 @@ impl Stored {
                 stored.least = numbers().fold(stored.least, f32::min);
                 stored.most = stored.most.max(most);
             });
-            stored.pixels > 0
+            Ok::<_, Stopped>(stored.pixels > 0)
         };
-        let found = (0..height).step_by((height / GRID).max(1) as usize).fold(false, |_, y| look(step, y));
+        let mut found = false;
+        for y in (0..height).step_by((height / GRID).max(1) as usize) {
+            found = look(step, y)?;
+        }
         // What counts may lie between the places of the grid.
-        (found || (0..height).any(|y| look(1, y))).then_some(stored)
+        let mut rows = 0..height;
+        while let Some(y) = rows.next().filter(|_| !found) {
+            found = look(1, y)?;
+        }
+        Ok(found.then_some(stored))
     }
 
     fn judge(&self, picture: &Picture<'_>) -> Result<(), Unjudgeable> {

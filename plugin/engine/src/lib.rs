@@ -31,6 +31,7 @@ pub mod memory;
 pub mod models;
 pub mod pixels;
 mod resample;
+mod room;
 pub mod runtime;
 mod serving;
 pub mod survey;
@@ -140,7 +141,7 @@ impl Engine {
         let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
         let probability = found.probability(&network)?;
         let threshold = options.threshold.unwrap_or(manifest.threshold);
-        Ok(Segmentation::new(probability, &colours, picture.size(), threshold, caution))
+        Ok(Segmentation::new(probability, &colours, picture.size(), threshold, caution)?)
     }
 
     /// Analyses a picture's region for [`Removal::compose`].
@@ -171,7 +172,7 @@ impl Engine {
         let fill = found.fill.ok_or_else(|| cleaning.network.lacks("fill"))?;
         let alpha = cleaning.alpha(found.alpha, &fill, &colours)?;
         let texture = cleaning.texture(&colours, &fill, alpha.as_ref(), coverage)?;
-        Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution))
+        Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution)?)
     }
 
     /// ONNX Runtime, loaded.

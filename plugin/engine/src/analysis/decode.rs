@@ -1,10 +1,32 @@
 //! What an answer means: probabilities and alphas 0 to 1, colours red first and 0 to 1, all of the picture's size.
 
 use derust_manifest::{ColourOrder, Layout, Output, OutputRole, Scores};
-use ndarray::{Array2, Array3, ArrayD, ArrayView1, Axis, Ix4, Zip, s};
+use ndarray::{Array3, ArrayD, ArrayView1, Axis, Ix4, Zip, s};
 
+use crate::control::Stopped;
 use crate::models::channels;
 use crate::resample::Upsampler;
+use crate::room;
+
+/// Why an answer cannot be used.
+#[derive(Debug)]
+pub(super) enum Refusal {
+    /// The network broke its promise.
+    Broken(String),
+    Stopped(Stopped),
+}
+
+impl From<String> for Refusal {
+    fn from(problem: String) -> Self {
+        Refusal::Broken(problem)
+    }
+}
+
+impl From<Stopped> for Refusal {
+    fn from(stopped: Stopped) -> Self {
+        Refusal::Stopped(stopped)
+    }
+}
 
 /// Channels of a decoded output: classes become one probability.
 pub(super) fn decoded_channels(output: &Output) -> usize {
@@ -19,22 +41,22 @@ pub(super) fn decode(
     output: &Output,
     answer: ArrayD<f32>,
     picture: &Array3<f32>,
-) -> Result<Array3<f32>, String> {
+) -> Result<Array3<f32>, Refusal> {
     let (_, height, width) = picture.dim();
     let mut planes = arrange(output, answer, (height, width))?;
     if planes.iter().any(|value| value.is_nan()) {
-        return Err(format!("the output `{}` holds values that are no numbers", output.name));
+        return Err(format!("the output `{}` holds values that are no numbers", output.name).into());
     }
     if output.role == OutputRole::ClassIndex {
-        planes = rust_indices(output, &planes);
+        planes = rust_indices(output, &planes)?;
     }
     if output.stride > 1 {
-        planes = enlarge(output, &planes, (height, width));
+        planes = enlarge(output, &planes, (height, width))?;
     }
     match output.role {
         OutputRole::Probability | OutputRole::Alpha => to_unit(output, &mut planes),
         OutputRole::Logits => planes.mapv_inplace(logistic),
-        OutputRole::Classes | OutputRole::Labels => planes = rust_probability(output, &planes),
+        OutputRole::Classes | OutputRole::Labels => planes = rust_probability(output, &planes)?,
         OutputRole::ClassIndex => {}
         OutputRole::Rgb => decode_colours(output, &mut planes),
         OutputRole::Rgba => {
@@ -88,26 +110,26 @@ fn arrange(output: &Output, answer: ArrayD<f32>, size: (usize, usize)) -> Result
 }
 
 /// Planes of the picture's height and width.
-fn enlarge(output: &Output, planes: &Array3<f32>, size: (usize, usize)) -> Array3<f32> {
+fn enlarge(output: &Output, planes: &Array3<f32>, size: (usize, usize)) -> Result<Array3<f32>, Stopped> {
     if output.role == OutputRole::ClassIndex {
         let stride = output.stride as usize;
         let shape = (planes.dim().0, size.0, size.1);
-        return Array3::from_shape_fn(shape, |(c, y, x)| planes[[c, y / stride, x / stride]]);
+        return room::from_fn(shape, |(c, y, x)| planes[[c, y / stride, x / stride]]);
     }
     enlarged(planes, size)
 }
 
 /// Planes of another height and width, bilinearly.
-pub(super) fn enlarged(planes: &Array3<f32>, size: (usize, usize)) -> Array3<f32> {
+pub(super) fn enlarged(planes: &Array3<f32>, size: (usize, usize)) -> Result<Array3<f32>, Stopped> {
     let (channels, height, width) = planes.dim();
-    let mut large = Array3::zeros((channels, size.0, size.1));
-    let upsampler = Upsampler::new((width as u32, height as u32), (size.1 as u32, size.0 as u32));
+    let mut large = room::filled((channels, size.0, size.1), 0.0)?;
+    let upsampler = Upsampler::new((width as u32, height as u32), (size.1 as u32, size.0 as u32))?;
     for (plane, mut large) in planes.outer_iter().zip(large.outer_iter_mut()) {
         for (y, mut row) in large.outer_iter_mut().enumerate() {
-            upsampler.read([plane], y as u32, |x, [value]| row[x] = value);
+            upsampler.read([plane], y as u32, |x, [value]| row[x] = value)?;
         }
     }
-    large
+    Ok(large)
 }
 
 fn unit(value: f32) -> f32 {
@@ -143,15 +165,15 @@ fn rust_classes(output: &Output) -> Vec<bool> {
 }
 
 /// 1 where the class is rust, 0 elsewhere.
-fn rust_indices(output: &Output, indices: &Array3<f32>) -> Array3<f32> {
+fn rust_indices(output: &Output, indices: &Array3<f32>) -> Result<Array3<f32>, Stopped> {
     let is_rust = rust_classes(output);
     // A float becomes an integer within its bounds; what is below zero must not become the first class.
     let class = |index: f32| if index < 0.0 { usize::MAX } else { index.round() as usize };
-    indices.mapv(|index| if is_rust.get(class(index)) == Some(&true) { 1.0 } else { 0.0 })
+    room::map(indices.view(), |index| if is_rust.get(class(*index)) == Some(&true) { 1.0 } else { 0.0 })
 }
 
 /// One probability out of one score per class.
-fn rust_probability(output: &Output, scores: &Array3<f32>) -> Array3<f32> {
+fn rust_probability(output: &Output, scores: &Array3<f32>) -> Result<Array3<f32>, Stopped> {
     let is_rust = rust_classes(output);
     let rust = |scores: ArrayView1<'_, f32>| {
         let of_rust = scores.iter().zip(&is_rust).filter(|(_, is_rust)| **is_rust).map(|(score, _)| *score);
@@ -163,8 +185,8 @@ fn rust_probability(output: &Output, scores: &Array3<f32>) -> Array3<f32> {
             (_, Scores::Probabilities) => unit(of_rust.sum()),
         }
     };
-    let probability: Array2<f32> = scores.map_axis(Axis(0), rust);
-    probability.insert_axis(Axis(0))
+    let (_, height, width) = scores.dim();
+    room::from_fn((1, height, width), |(_, y, x)| rust(scores.slice(s![.., y, x])))
 }
 
 /// The soft-max's share of the classes that are rust.

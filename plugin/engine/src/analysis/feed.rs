@@ -3,26 +3,33 @@
 use derust_manifest::{ColourOrder, Input, InputRole, Layout};
 use ndarray::{Array3, Array4, Axis};
 
+use crate::control::Stopped;
+use crate::room;
+
 /// What a network with a mask input is fed when there is no mask: find the rust yourself.
 const NO_MASK: f32 = -1.0;
 
 /// The tensor for an input, in the order of dimensions that its manifest says: of the picture [3, height, width], red
 /// first, 0 to 1, or of the mask [1, height, width].
-pub(super) fn feed(input: &Input, picture: &Array3<f32>, mask: Option<&Array3<f32>>) -> Array4<f32> {
+pub(super) fn feed(
+    input: &Input,
+    picture: &Array3<f32>,
+    mask: Option<&Array3<f32>>,
+) -> Result<Array4<f32>, Stopped> {
     let [black, white] = input.range;
     let planes = match (input.role, mask) {
         (InputRole::Image, _) => picture,
         (_, Some(mask)) => mask,
         (_, None) => {
             let (_, height, width) = picture.dim();
-            return arrange(Array4::from_elem((1, 1, height, width), NO_MASK), input.layout);
+            return Ok(arrange(room::filled((1, 1, height, width), NO_MASK)?, input.layout));
         }
     };
-    let mut tensor = planes.clone().insert_axis(Axis(0));
+    let mut planes = planes.view();
     if input.role == InputRole::Image && input.colour_order == ColourOrder::Bgr {
-        tensor.invert_axis(Axis(1));
-        tensor = tensor.as_standard_layout().into_owned();
+        planes.invert_axis(Axis(0));
     }
+    let mut tensor = room::copy(planes)?.insert_axis(Axis(0));
     for (c, mut plane) in tensor.axis_iter_mut(Axis(1)).enumerate() {
         let mean = input.mean.get(c).copied().unwrap_or(0.0);
         let std = input.std.get(c).copied().unwrap_or(1.0);
@@ -31,7 +38,16 @@ pub(super) fn feed(input: &Input, picture: &Array3<f32>, mask: Option<&Array3<f3
             plane.mapv_inplace(|value| value * scale + shift);
         }
     }
-    arrange(tensor, input.layout)
+    Ok(arrange(tensor, input.layout))
+}
+
+/// The shape of what [`feed`] makes of a picture of this height and width.
+pub(super) fn shape(input: &Input, [height, width]: [usize; 2]) -> Vec<usize> {
+    let channels = if input.role == InputRole::Image { 3 } else { 1 };
+    match input.layout {
+        Layout::Nchw => vec![1, channels, height, width],
+        Layout::Nhwc => vec![1, height, width, channels],
+    }
 }
 
 fn arrange(nchw: Array4<f32>, layout: Layout) -> Array4<f32> {

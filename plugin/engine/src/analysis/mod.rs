@@ -17,14 +17,14 @@ use std::sync::Arc;
 use derust_manifest::{Input, Output, OutputRole, Tile};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 
-use crate::control::Control;
+use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::log::{Level, Log};
 use crate::models::{Model, channels};
 use crate::resample;
+use crate::room;
 use crate::runtime::{NetworkInfo, Placement, Runtime, RuntimeError, SessionOptions, SessionPool};
 use decode::{decoded_channels, enlarged};
-use feed::feed;
 use fit::Fit;
 use passes::Subject;
 pub(crate) use tiles::Plan;
@@ -71,9 +71,7 @@ impl Network {
     pub(crate) fn new(model: Model, onnx: Cow<'static, [u8]>, sessions: usize, log: Log) -> Self {
         let fit = Fit::new(&model);
         let shapes = |tile: Tile| {
-            let [height, width] = sides(&model, tile);
-            let picture = Array3::zeros((3, height, width));
-            let shape = |input: &Input| (input.name.clone(), feed(input, &picture, None).shape().to_vec());
+            let shape = |input: &Input| (input.name.clone(), feed::shape(input, sides(&model, tile)));
             model.manifest.inputs.iter().map(shape).collect()
         };
         let network = NetworkInfo {
@@ -142,7 +140,7 @@ impl Network {
             self.look(runtime, options, &Subject { model: &self.model, colours, mask, views }, control)
         };
         let Some(scale) = manifest.mirror_scale else {
-            return Ok(collect(&manifest.outputs, look(colours, views, control)?));
+            return Ok(collect(&manifest.outputs, look(colours, views, control)?)?);
         };
         let (_, height, width) = colours.dim();
         let (itself, mirrored) = views.split_at(1);
@@ -152,10 +150,10 @@ impl Network {
         let seen_smaller = look(smaller.view(), mirrored, control.part(first_done, 1.0))?;
         let share = mirrored.len() as f32 / views.len() as f32;
         for (planes, seen_smaller) in planes.iter_mut().zip(seen_smaller) {
-            let seen = enlarged(&seen_smaller, (height, width));
+            let seen = enlarged(&seen_smaller, (height, width))?;
             planes.zip_mut_with(&seen, |one, other| *one += share * (other - *one));
         }
-        Ok(collect(&manifest.outputs, planes))
+        Ok(collect(&manifest.outputs, planes)?)
     }
 
     /// The planes of every output for one picture at one scale, with ever smaller tiles where memory is short.
@@ -176,8 +174,13 @@ impl Network {
                 Ok(planes) => return Ok(planes),
                 Err(error) => error,
             };
-            match &error {
-                Error::Runtime(RuntimeError::Memory(report)) => {
+            let report = match &error {
+                Error::Runtime(RuntimeError::Memory(report)) => Some(report.clone()),
+                Error::NoMemory { .. } => Some(error.to_string()),
+                _ => None,
+            };
+            match (report, &error) {
+                (Some(report), _) => {
                     lease.free_memory();
                     tried.push(size.to_string());
                     let name = &self.model.manifest.name;
@@ -189,7 +192,7 @@ impl Network {
                         format_args!("{name}: too little memory for {size}, goes on with {next}: {report}"),
                     );
                 }
-                Error::Cancelled | Error::DeadlinePassed => return Err(error),
+                (None, Error::Cancelled | Error::DeadlinePassed) => return Err(error),
                 // A network may say that it takes any number of pictures, and not mean it.
                 _ if size.at_once > 1 => self.fit.one_by_one(),
                 _ => return Err(error),
@@ -209,7 +212,7 @@ fn sides(model: &Model, tile: Tile) -> [usize; 2] {
     model.fixed_size.map(|side| side.unwrap_or(tile.size as usize))
 }
 
-fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Analysis {
+fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Result<Analysis, Stopped> {
     let mut found = Analysis::default();
     for (output, planes) in outputs.iter().zip(planes) {
         match output.role {
@@ -223,10 +226,10 @@ fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Analysis {
             OutputRole::Alpha => found.alpha = Some(planes.index_axis_move(Axis(0), 0)),
             OutputRole::Rgb | OutputRole::Residual => found.fill = Some(planes),
             OutputRole::Rgba => {
-                found.fill = Some(planes.slice(s![..3, .., ..]).to_owned());
-                found.alpha = Some(planes.slice(s![3, .., ..]).to_owned());
+                found.fill = Some(room::copy(planes.slice(s![..3, .., ..]))?);
+                found.alpha = Some(room::copy(planes.slice(s![3, .., ..]))?);
             }
         }
     }
-    found
+    Ok(found)
 }

@@ -1,16 +1,17 @@
 //! The runs of a network over the tiles of a picture.
 
 use derust_manifest::{Input, Output};
-use ndarray::{Array3, Array4, ArrayD, ArrayView3, ArrayView4, Axis, Slice, concatenate};
+use ndarray::{Array3, Array4, ArrayD, ArrayView3, Axis, Slice};
 
-use super::decode::{decode, decoded_channels};
+use super::decode::{Refusal, decode, decoded_channels};
 use super::feed::feed;
 use super::fit::Size;
 use super::tiles::TileAt;
 use super::views::View;
-use crate::control::Control;
+use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::models::Model;
+use crate::room;
 use crate::runtime::Session;
 
 /// A picture that a network is to look at.
@@ -35,9 +36,10 @@ impl Subject<'_> {
     ) -> Result<Vec<Array3<f32>>, Error> {
         let (_, height, width) = self.colours.dim();
         let outputs = &self.model.manifest.outputs;
-        let mut planes: Vec<Array3<f32>> =
-            outputs.iter().map(|output| Array3::zeros((decoded_channels(output), height, width))).collect();
-        let tiles: Vec<TileAt<'_>> = size.plan.tiles().collect();
+        let mut planes: Vec<Array3<f32>> = room::try_collect(
+            outputs.iter().map(|output| room::filled((decoded_channels(output), height, width), 0.0)),
+        )?;
+        let tiles: Vec<TileAt<'_>> = room::collect(size.plan.tiles())?;
         let (passes, mut passed) = (tiles.len() * self.views.len(), 0);
         for view in self.views {
             for group in tiles.chunks(size.at_once) {
@@ -64,25 +66,31 @@ impl Subject<'_> {
         control: &Control<'_>,
     ) -> Result<(), Error> {
         let manifest = &self.model.manifest;
-        let pictures: Vec<Array3<f32>> = group.iter().map(|tile| tile.cut(view.of(self.colours))).collect();
-        let masks: Vec<Option<Array3<f32>>> =
-            group.iter().map(|tile| self.mask.map(|mask| tile.cut(view.of(mask)))).collect();
+        let pictures: Vec<Array3<f32>> =
+            room::try_collect(group.iter().map(|tile| tile.cut(view.of(self.colours))))?;
+        let masks: Vec<Option<Array3<f32>>> = room::try_collect(
+            group.iter().map(|tile| self.mask.map(|mask| tile.cut(view.of(mask))).transpose()),
+        )?;
         let fed: Vec<(&str, Array4<f32>)> = manifest
             .inputs
             .iter()
-            .map(|input| (input.name.as_str(), feed_all(input, &pictures, &masks)))
-            .collect();
+            .map(|input| Ok((input.name.as_str(), feed_all(input, &pictures, &masks)?)))
+            .collect::<Result<_, Stopped>>()?;
         let views: Vec<_> = fed.iter().map(|(name, array)| (*name, array.view().into_dyn())).collect();
         let mut answers = session.run_under(control, &views)?;
         for (output, plane) in manifest.outputs.iter().zip(planes) {
             let broken = |problem| Error::Answer { model: manifest.name.clone(), problem };
+            let unusable = |refusal| match refusal {
+                Refusal::Broken(problem) => broken(problem),
+                Refusal::Stopped(stopped) => stopped.into(),
+            };
             let answer = answers
                 .remove(&output.name)
                 .ok_or_else(|| broken(format!("the output `{}` did not come", output.name)))?;
-            let answers = split(output, answer, group.len()).map_err(broken)?;
+            let answers = split(output, answer, group.len()).map_err(unusable)?;
             for ((tile, answer), picture) in group.iter().zip(answers).zip(&pictures) {
-                let decoded = decode(output, answer, picture).map_err(broken)?;
-                tile.add(decoded.view(), view.of(plane.view_mut()));
+                let decoded = decode(output, answer, picture).map_err(unusable)?;
+                tile.add(decoded.view(), view.of(plane.view_mut()))?;
             }
         }
         Ok(())
@@ -90,18 +98,24 @@ impl Subject<'_> {
 }
 
 /// The tensor for an input, with one tile after the other along its first dimension.
-fn feed_all(input: &Input, pictures: &[Array3<f32>], masks: &[Option<Array3<f32>>]) -> Array4<f32> {
-    let mut fed: Vec<Array4<f32>> =
-        pictures.iter().zip(masks).map(|(picture, mask)| feed(input, picture, mask.as_ref())).collect();
+fn feed_all(
+    input: &Input,
+    pictures: &[Array3<f32>],
+    masks: &[Option<Array3<f32>>],
+) -> Result<Array4<f32>, Stopped> {
+    let one = |(picture, mask): (&Array3<f32>, &Option<Array3<f32>>)| feed(input, picture, mask.as_ref());
+    let mut fed: Vec<Array4<f32>> = room::try_collect(pictures.iter().zip(masks).map(one))?;
     if fed.len() == 1 {
-        return fed.remove(0);
+        return Ok(fed.remove(0));
     }
-    let views: Vec<ArrayView4<'_, f32>> = fed.iter().map(|fed| fed.view()).collect();
-    concatenate(Axis(0), &views).expect("tiles have one size")
+    let (_, height, width, channels) = fed[0].dim();
+    let mut all = room::filled((fed.len(), height, width, channels), 0.0)?;
+    all.outer_iter_mut().zip(&fed).for_each(|(mut one, fed)| one.assign(&fed.index_axis(Axis(0), 0)));
+    Ok(all)
 }
 
 /// The answer for each of so many tiles, each with a first dimension of one.
-fn split(output: &Output, answer: ArrayD<f32>, tiles: usize) -> Result<Vec<ArrayD<f32>>, String> {
+fn split(output: &Output, answer: ArrayD<f32>, tiles: usize) -> Result<Vec<ArrayD<f32>>, Refusal> {
     if tiles == 1 {
         return Ok(vec![answer]);
     }
@@ -110,7 +124,8 @@ fn split(output: &Output, answer: ArrayD<f32>, tiles: usize) -> Result<Vec<Array
             "the output `{}` has the shape {:?} for {tiles} tiles at once",
             output.name,
             answer.shape()
-        ));
+        )
+        .into());
     }
-    Ok((0..tiles).map(|i| answer.slice_axis(Axis(0), Slice::from(i..i + 1)).to_owned()).collect())
+    Ok(room::try_collect((0..tiles).map(|i| room::copy(answer.slice_axis(Axis(0), Slice::from(i..i + 1)))))?)
 }

@@ -136,7 +136,8 @@ fn mirror_images_are_seen_at_a_scale_of_their_own() {
         let mut expected = probability(&picture);
         for view in &View::first(views)[1..] {
             let seen = probability(&view.of(smaller.view()).to_owned()).insert_axis(Axis(0));
-            expected += &enlarged(&view.of(seen.view()).to_owned(), (90, 150)).index_axis_move(Axis(0), 0);
+            expected +=
+                &enlarged(&view.of(seen.view()).to_owned(), (90, 150)).unwrap().index_axis_move(Axis(0), 0);
         }
         expected *= 1.0 / views as f32;
         let told = Mutex::new(vec![]);

@@ -4,6 +4,9 @@ use ndarray::{Array3, ArrayView3, ArrayViewMut3};
 
 use derust_manifest::Tile;
 
+use crate::control::Stopped;
+use crate::room;
+
 /// The tiles along one axis: `starts.len()` tiles of `length` pixels each over `extent` pixels of picture.
 ///
 /// Tiles start at multiples of the network's size multiple, so that its pooling falls on the same pixels in every
@@ -124,21 +127,26 @@ impl Plan {
 
 impl TileAt<'_> {
     /// Copies this tile out of `planes` [channels, height, width]; beyond the border the picture is mirrored.
-    pub(crate) fn cut(&self, planes: ArrayView3<'_, f32>) -> Array3<f32> {
+    pub(crate) fn cut(&self, planes: ArrayView3<'_, f32>) -> Result<Array3<f32>, Stopped> {
         let (rows, columns) = (&self.plan.rows, &self.plan.columns);
-        let mirrored = |axis: &Axis, start: usize| -> Vec<usize> {
-            (start..start + axis.length).map(|i| reflect(i, axis.extent)).collect()
+        let mirrored = |axis: &Axis, start: usize| -> Result<Vec<usize>, Stopped> {
+            room::collect((start..start + axis.length).map(|i| reflect(i, axis.extent)))
         };
-        let ys = mirrored(rows, rows.starts[self.row]);
-        let xs = mirrored(columns, columns.starts[self.column]);
-        Array3::from_shape_fn((planes.dim().0, ys.len(), xs.len()), |(c, y, x)| planes[[c, ys[y], xs[x]]])
+        let ys = mirrored(rows, rows.starts[self.row])?;
+        let xs = mirrored(columns, columns.starts[self.column])?;
+        room::from_fn((planes.dim().0, ys.len(), xs.len()), |(c, y, x)| planes[[c, ys[y], xs[x]]])
     }
 
     /// Adds this tile's result, weighted, to `planes` [channels, height, width], which start as zeros.
-    pub(crate) fn add(&self, result: ArrayView3<'_, f32>, mut planes: ArrayViewMut3<'_, f32>) {
+    pub(crate) fn add(
+        &self,
+        result: ArrayView3<'_, f32>,
+        mut planes: ArrayViewMut3<'_, f32>,
+    ) -> Result<(), Stopped> {
         let (rows, columns) = (&self.plan.rows, &self.plan.columns);
         let (top, left) = (rows.starts[self.row], columns.starts[self.column]);
-        let across: Vec<f32> = columns.covered(self.column).map(|x| columns.weight(self.column, x)).collect();
+        let weights = columns.covered(self.column).map(|x| columns.weight(self.column, x));
+        let across: Vec<f32> = room::collect(weights)?;
         for y in rows.covered(self.row) {
             let down = rows.weight(self.row, y);
             if down == 0.0 {
@@ -150,6 +158,7 @@ impl TileAt<'_> {
                 }
             }
         }
+        Ok(())
     }
 }
 
@@ -239,7 +248,7 @@ mod tests {
             let plan = Plan::new(width, height, tile, [None, None]);
             let mut joined = Array3::zeros(picture.dim());
             for tile in plan.tiles() {
-                tile.add(tile.cut(picture.view()).view(), joined.view_mut());
+                tile.add(tile.cut(picture.view()).unwrap().view(), joined.view_mut()).unwrap();
             }
             prop_assert!(picture.iter().zip(&joined).all(|(a, b)| (a - b).abs() < 1e-4));
         }

@@ -9,7 +9,9 @@ use std::borrow::Cow;
 
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, Zip};
 
+use crate::control::Stopped;
 use crate::resample::{Upsampler, window_mean};
+use crate::room;
 
 /// Half the side of a window, in pixels at the working scale.
 const RADIUS: usize = 2;
@@ -27,10 +29,14 @@ pub(crate) struct GuidedPlane {
 impl GuidedPlane {
     /// `plane` [height, width] in 0 to 1 belongs to `colours` [3, height, width], a picture of width and height
     /// `size` at the working scale.
-    pub(crate) fn new(plane: Array2<f32>, colours: ArrayView3<'_, f32>, size: (u32, u32)) -> Self {
+    pub(crate) fn new(
+        plane: Array2<f32>,
+        colours: ArrayView3<'_, f32>,
+        size: (u32, u32),
+    ) -> Result<Self, Stopped> {
         let same_scale = (size.1 as usize, size.0 as usize) == plane.dim();
-        let coefficients = (!same_scale).then(|| coefficients(plane.view(), colours));
-        GuidedPlane { plane, coefficients }
+        let coefficients = (!same_scale).then(|| coefficients(plane.view(), colours)).transpose()?;
+        Ok(GuidedPlane { plane, coefficients })
     }
 
     /// [height, width] at the working scale.
@@ -39,24 +45,24 @@ impl GuidedPlane {
     }
 
     /// [height, width] for a picture of width and height `size`, without regard to edges.
-    pub(crate) fn at(&self, size: (u32, u32)) -> Cow<'_, Array2<f32>> {
+    pub(crate) fn at(&self, size: (u32, u32)) -> Result<Cow<'_, Array2<f32>>, Stopped> {
         let (height, width) = self.plane.dim();
         if (width as u32, height as u32) == size {
-            return Cow::Borrowed(&self.plane);
+            return Ok(Cow::Borrowed(&self.plane));
         }
-        let upsampler = Upsampler::new((width as u32, height as u32), size);
-        let mut plane = Array2::zeros((size.1 as usize, size.0 as usize));
+        let upsampler = Upsampler::new((width as u32, height as u32), size)?;
+        let mut plane = room::filled((size.1 as usize, size.0 as usize), 0.0)?;
         for (y, mut row) in plane.outer_iter_mut().enumerate() {
-            upsampler.read([self.plane.view()], y as u32, |x, [value]| row[x] = value);
+            upsampler.read([self.plane.view()], y as u32, |x, [value]| row[x] = value)?;
         }
-        Cow::Owned(plane)
+        Ok(Cow::Owned(plane))
     }
 
     /// Reads rows as if the plane had width and height `size`.
-    pub(crate) fn reader(&self, size: (u32, u32)) -> GuidedReader<'_> {
+    pub(crate) fn reader(&self, size: (u32, u32)) -> Result<GuidedReader<'_>, Stopped> {
         let (height, width) = self.plane.dim();
-        let upsampler = Upsampler::new((width as u32, height as u32), size);
-        GuidedReader { plane: self, upsampler }
+        let upsampler = Upsampler::new((width as u32, height as u32), size)?;
+        Ok(GuidedReader { plane: self, upsampler })
     }
 }
 
@@ -69,38 +75,39 @@ pub(crate) struct GuidedReader<'a> {
 
 impl GuidedReader<'_> {
     /// Row `y`, 0 to 1; `colours` is the picture's row.
-    pub(crate) fn read(&self, y: u32, colours: &[[f32; 3]], out: &mut [f32]) {
+    pub(crate) fn read(&self, y: u32, colours: &[[f32; 3]], out: &mut [f32]) -> Result<(), Stopped> {
         let Some(coefficients) = &self.plane.coefficients else {
-            self.upsampler.read([self.plane.plane.view()], y, |x, [value]| out[x] = value);
-            return;
+            return self.upsampler.read([self.plane.plane.view()], y, |x, [value]| out[x] = value);
         };
         let planes: [_; 4] = std::array::from_fn(|c| coefficients.index_axis(Axis(0), c));
         self.upsampler.read(planes, y, |x, [red, green, blue, summand]| {
             let [r, g, b] = colours[x];
             out[x] = (summand + red * r + green * g + blue * b).clamp(0.0, 1.0);
-        });
+        })
     }
 }
 
 /// The linear function of the colours that explains the plane around every pixel: [4, height, width].
-fn coefficients(plane: ArrayView2<'_, f32>, colours: ArrayView3<'_, f32>) -> Array3<f32> {
+fn coefficients(plane: ArrayView2<'_, f32>, colours: ArrayView3<'_, f32>) -> Result<Array3<f32>, Stopped> {
     let colour = |c: usize| colours.index_axis(Axis(0), c);
-    let mean_plane = window_mean(plane.to_owned(), RADIUS);
-    let means: Vec<Array2<f32>> = (0..3).map(|c| window_mean(colour(c).to_owned(), RADIUS)).collect();
+    let mean_plane = window_mean(plane, RADIUS)?;
+    let means: Vec<Array2<f32>> = room::try_collect((0..3).map(|c| window_mean(colour(c), RADIUS)))?;
     let covariance = |a: ArrayView2<'_, f32>, b: ArrayView2<'_, f32>, ma: &Array2<f32>, mb: &Array2<f32>| {
-        let mut covariance = window_mean(&a * &b, RADIUS);
+        let mut product = room::copy(a)?;
+        product *= &b;
+        let mut covariance = window_mean(product.view(), RADIUS)?;
         Zip::from(&mut covariance).and(ma).and(mb).for_each(|product, ma, mb| *product -= ma * mb);
-        covariance
+        Ok::<_, Stopped>(covariance)
     };
     let with_plane: Vec<Array2<f32>> =
-        (0..3).map(|c| covariance(colour(c), plane, &means[c], &mean_plane)).collect();
-    let between: Vec<Array2<f32>> = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)]
-        .iter()
-        .map(|&(i, j)| covariance(colour(i), colour(j), &means[i], &means[j]))
-        .collect();
+        room::try_collect((0..3).map(|c| covariance(colour(c), plane, &means[c], &mean_plane)))?;
+    let pairs = [(0, 0), (0, 1), (0, 2), (1, 1), (1, 2), (2, 2)];
+    let between: Vec<Array2<f32>> = room::try_collect(
+        pairs.into_iter().map(|(i, j)| covariance(colour(i), colour(j), &means[i], &means[j])),
+    )?;
 
     let (height, width) = plane.dim();
-    let mut coefficients = Array3::zeros((4, height, width));
+    let mut coefficients = room::filled((4, height, width), 0.0)?;
     for y in 0..height {
         for x in 0..width {
             let at = [y, x];
@@ -114,10 +121,10 @@ fn coefficients(plane: ArrayView2<'_, f32>, colours: ArrayView3<'_, f32>) -> Arr
         }
     }
     for c in 0..4 {
-        let mean = window_mean(coefficients.index_axis(Axis(0), c).to_owned(), RADIUS);
+        let mean = window_mean(coefficients.index_axis(Axis(0), c), RADIUS)?;
         coefficients.index_axis_mut(Axis(0), c).assign(&mean);
     }
-    coefficients
+    Ok(coefficients)
 }
 
 /// Solves `(S + smoothness) x = v` for a covariance matrix `S` given as xx, xy, xz, yy, yz, zz, by its adjugate.
@@ -160,11 +167,11 @@ mod tests {
     }
 
     fn wrong_pixels(plane: &GuidedPlane) -> usize {
-        let reader = plane.reader(SIZE);
+        let reader = plane.reader(SIZE).unwrap();
         let mut out = vec![0.0; SIZE.0 as usize];
         let mut wrong = 0;
         for y in 0..SIZE.1 {
-            reader.read(y, &row(y), &mut out);
+            reader.read(y, &row(y), &mut out).unwrap();
             wrong += (0..SIZE.0).filter(|x| (out[*x as usize] >= 0.5) != disc(*x as f32, y as f32)).count();
         }
         wrong
@@ -177,7 +184,7 @@ mod tests {
             let covered = (0..16).filter(|i| disc((4 * x + i % 4) as f32, (4 * y + i / 4) as f32)).count();
             if covered >= 8 { 1.0 } else { 0.0 }
         });
-        let guided = GuidedPlane::new(coarse.clone(), colours.view(), SIZE);
+        let guided = GuidedPlane::new(coarse.clone(), colours.view(), SIZE).unwrap();
         let bilinear = GuidedPlane { plane: coarse.clone(), coefficients: None };
         let (guided, bilinear) = (wrong_pixels(&guided), wrong_pixels(&bilinear));
         assert!(bilinear > 30 && guided * 3 <= bilinear, "{guided} wrong pixels guided, {bilinear} not");
@@ -188,11 +195,11 @@ mod tests {
         let colours =
             Array3::from_shape_fn((3, 12, 16), |(c, y, x)| ((c * 7 + y * 5 + x * 3) % 11) as f32 / 10.0);
         for value in [0.0, 1.0] {
-            let plane = GuidedPlane::new(Array2::from_elem((12, 16), value), colours.view(), SIZE);
-            let reader = plane.reader(SIZE);
+            let plane = GuidedPlane::new(Array2::from_elem((12, 16), value), colours.view(), SIZE).unwrap();
+            let reader = plane.reader(SIZE).unwrap();
             let mut out = vec![0.5; SIZE.0 as usize];
             for y in 0..SIZE.1 {
-                reader.read(y, &row(y), &mut out);
+                reader.read(y, &row(y), &mut out).unwrap();
                 assert!(out.iter().all(|v| (v - value).abs() < 1e-3 && (value > 0.0 || *v == 0.0)));
             }
         }

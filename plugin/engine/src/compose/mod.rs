@@ -6,10 +6,11 @@ mod traces;
 
 use ndarray::{Array2, Array3, Axis};
 
-use crate::control::Control;
+use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::pixels::{Picture, PictureMut, PixelsError, luma};
 use crate::resample::Upsampler;
+use crate::room;
 pub(crate) use guided::GuidedPlane;
 pub(crate) use texture::Texture;
 use texture::TextureReader;
@@ -63,12 +64,12 @@ impl Fill {
         picture: &Array3<f32>,
         size: (u32, u32),
         texture: Option<Texture>,
-    ) -> Self {
+    ) -> Result<Self, Stopped> {
         let (_, height, width) = fill.dim();
         let same_scale = (size.1 as usize, size.0 as usize) == (height, width);
-        let luma = (!same_scale)
-            .then(|| picture.map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]])));
-        Fill { colours: fill, luma, texture: texture.map(Box::new) }
+        let luma_at = |(y, x)| luma([0, 1, 2].map(|c| picture[[c, y, x]]));
+        let luma = (!same_scale).then(|| room::from_fn((height, width), luma_at)).transpose()?;
+        Ok(Fill { colours: fill, luma, texture: texture.map(Box::new) })
     }
 
     /// [3, height, width].
@@ -77,13 +78,13 @@ impl Fill {
     }
 
     /// To read at the scale of a picture of this width and height.
-    fn reader(&self, size: (u32, u32)) -> FillReader<'_> {
+    fn reader(&self, size: (u32, u32)) -> Result<FillReader<'_>, Stopped> {
         let (_, height, width) = self.colours.dim();
-        FillReader {
+        Ok(FillReader {
             fill: self,
-            upsampler: Upsampler::new((width as u32, height as u32), size),
-            texture: self.texture.as_ref().map(|texture| texture.reader(size)),
-        }
+            upsampler: Upsampler::new((width as u32, height as u32), size)?,
+            texture: self.texture.as_ref().map(|texture| texture.reader(size)).transpose()?,
+        })
     }
 }
 
@@ -104,7 +105,7 @@ impl FillReader<'_> {
         y: u32,
         (picture_row, amount): (&[[f32; 3]], &[f32]),
         out: &mut [[f32; 3]],
-    ) {
+    ) -> Result<(), Stopped> {
         let [red, green, blue] = std::array::from_fn(|c| self.fill.colours.index_axis(Axis(0), c));
         let mut put = |x: usize, colour: [f32; 3], reduced: Option<f32>| {
             if amount[x] == 0.0 {
@@ -121,15 +122,13 @@ impl FillReader<'_> {
         };
         match &self.fill.luma {
             None => self.upsampler.read([red, green, blue], y, |x, colour| put(x, colour, None)),
-            Some(reduced) => {
-                self.upsampler.read(
-                    [red, green, blue, reduced.view()],
-                    y,
-                    |x, [red, green, blue, reduced]| {
-                        put(x, [red, green, blue], Some(reduced));
-                    },
-                );
-            }
+            Some(reduced) => self.upsampler.read(
+                [red, green, blue, reduced.view()],
+                y,
+                |x, [red, green, blue, reduced]| {
+                    put(x, [red, green, blue], Some(reduced));
+                },
+            ),
         }
     }
 }
@@ -149,20 +148,20 @@ pub(crate) fn removal(
     if let AlphaSource::Limited(_, mask) | AlphaSource::Mask(mask) = alpha {
         same_size("mask", mask.size(), target.size())?;
     }
-    let reader = fill.reader(target.size());
+    let reader = fill.reader(target.size())?;
     let found = match alpha {
-        AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())),
+        AlphaSource::Found(found) | AlphaSource::Limited(found, _) => Some(found.reader(target.size())?),
         AlphaSource::Mask(_) => None,
     };
-    let mut picture_row = vec![[0.0; 3]; width as usize];
-    let mut amount = vec![0.0; width as usize];
-    let mut coverage = vec![0.0; width as usize];
-    let mut colours = vec![[0.0; 3]; width as usize];
+    let mut picture_row = room::row([0.0; 3], width as usize)?;
+    let mut amount = room::row(0.0, width as usize)?;
+    let mut coverage = room::row(0.0, width as usize)?;
+    let mut colours = room::row([0.0; 3], width as usize)?;
     for y in 0..height {
         control.row(y, height)?;
         target.as_picture().read_colours(y, &mut picture_row);
         if let Some(found) = &found {
-            found.read(y, &picture_row, &mut amount);
+            found.read(y, &picture_row, &mut amount)?;
         }
         match alpha {
             AlphaSource::Found(_) => {}
@@ -177,8 +176,8 @@ pub(crate) fn removal(
         if amount.iter().all(|alpha| *alpha == 0.0) {
             continue;
         }
-        reader.read(&target.as_picture(), y, (&picture_row, &amount), &mut colours);
-        target.blend(y, &amount, &colours);
+        reader.read(&target.as_picture(), y, (&picture_row, &amount), &mut colours)?;
+        target.blend(y, &amount, &colours)?;
     }
     Ok(control.step(1, 1)?)
 }
@@ -188,17 +187,17 @@ pub(crate) fn for_each_row(
     plane: &GuidedPlane,
     picture: &Picture<'_>,
     control: Control<'_>,
-    mut use_row: impl FnMut(u32, &mut [f32]),
+    mut use_row: impl FnMut(u32, &mut [f32]) -> Result<(), Stopped>,
 ) -> Result<(), Error> {
     let (width, height) = picture.size();
-    let reader = plane.reader(picture.size());
-    let mut picture_row = vec![[0.0; 3]; width as usize];
-    let mut row = vec![0.0; width as usize];
+    let reader = plane.reader(picture.size())?;
+    let mut picture_row = room::row([0.0; 3], width as usize)?;
+    let mut row = room::row(0.0, width as usize)?;
     for y in 0..height {
         control.row(y, height)?;
         picture.read_colours(y, &mut picture_row);
-        reader.read(y, &picture_row, &mut row);
-        use_row(y, &mut row);
+        reader.read(y, &picture_row, &mut row)?;
+        use_row(y, &mut row)?;
     }
     Ok(control.step(1, 1)?)
 }
@@ -212,17 +211,17 @@ pub(crate) fn overlay(
 ) -> Result<(), Error> {
     let (colour, most) = OVERLAY;
     let (width, height) = target.size();
-    let colours = vec![colour; width as usize];
-    let reader = probability.reader(target.size());
-    let mut picture_row = vec![[0.0; 3]; width as usize];
-    let mut amount = vec![0.0; width as usize];
+    let colours = room::row(colour, width as usize)?;
+    let reader = probability.reader(target.size())?;
+    let mut picture_row = room::row([0.0; 3], width as usize)?;
+    let mut amount = room::row(0.0, width as usize)?;
     for y in 0..height {
         control.row(y, height)?;
         target.as_picture().read_colours(y, &mut picture_row);
-        reader.read(y, &picture_row, &mut amount);
+        reader.read(y, &picture_row, &mut amount)?;
         let strength = |value: f32| if value >= threshold { most * value } else { 0.0 };
         amount.iter_mut().for_each(|value| *value = strength(*value));
-        target.blend(y, &amount, &colours);
+        target.blend(y, &amount, &colours)?;
     }
     Ok(control.step(1, 1)?)
 }
@@ -241,9 +240,9 @@ mod tests {
 
     #[test]
     fn alphas_below_one_step_are_zeros() {
-        let fill = Fill::new(Array3::ones((3, 1, 3)), &Array3::zeros((3, 1, 3)), (3, 1), None);
+        let fill = Fill::new(Array3::ones((3, 1, 3)), &Array3::zeros((3, 1, 3)), (3, 1), None).unwrap();
         let alpha = arr2(&[[0.0, 0.003, 0.5]]);
-        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, 1, 3)).view(), (3, 1));
+        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, 1, 3)).view(), (3, 1)).unwrap();
         let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
         let before = data.clone();
         let mut target = PictureMut::new(&mut data, Layout::packed(3, 1, Channels::Rgb, Depth::F32)).unwrap();
@@ -256,9 +255,9 @@ mod tests {
     fn what_is_said_to_be_done_is_final() {
         const ROWS: usize = 200;
         let size = (2, ROWS as u32);
-        let fill = Fill::new(Array3::ones((3, ROWS, 2)), &Array3::zeros((3, ROWS, 2)), size, None);
+        let fill = Fill::new(Array3::ones((3, ROWS, 2)), &Array3::zeros((3, ROWS, 2)), size, None).unwrap();
         let alpha = Array2::from_shape_fn((ROWS, 2), |(y, _)| 0.2 + 0.003 * y as f32);
-        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, ROWS, 2)).view(), size);
+        let alpha = GuidedPlane::new(alpha, Array3::zeros((3, ROWS, 2)).view(), size).unwrap();
         let layout = Layout::packed(2, ROWS as u32, Channels::Gray, Depth::U8);
         // Stopped at the part that is told then; returns what is there, and how many rows are said to be done.
         let stopped_at = |told: usize| {
@@ -289,8 +288,8 @@ mod tests {
         let stripes: Vec<u8> = (0..32).map(|x| [100, if x < 16 { 104 } else { 240 }][x % 2]).collect();
         let reduced = arr2(&[[102.0 / 255.0; 8], [170.0 / 255.0; 8]]).into_shape_with_order((1, 16)).unwrap();
         let reduced = reduced.broadcast((3, 1, 16)).unwrap().to_owned();
-        let fill = Fill::new(Array3::from_elem((3, 1, 16), 0.5), &reduced, (32, 1), None);
-        let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1));
+        let fill = Fill::new(Array3::from_elem((3, 1, 16), 0.5), &reduced, (32, 1), None).unwrap();
+        let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1)).unwrap();
         let mut data: Vec<u8> = stripes.iter().flat_map(|value| [*value; 3]).collect();
         let mut target = PictureMut::new(&mut data, Layout::packed(32, 1, Channels::Rgb, Depth::U8)).unwrap();
         removal(&fill, &AlphaSource::Found(&alpha), 1.0, &mut target, Control::default()).unwrap();

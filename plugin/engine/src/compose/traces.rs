@@ -3,7 +3,9 @@
 use ndarray::{Array2, Array3, Axis, Zip};
 
 use super::SMALLEST_ALPHA;
+use crate::control::Stopped;
 use crate::resample::{neighbours, window_mean};
+use crate::room;
 
 /// An alpha from which on something was found for sure.
 const SURE: f32 = 0.5;
@@ -16,15 +18,15 @@ const REACH: f32 = 12.0;
 
 /// Makes alpha zero wherever it is faint and no path over pixels with an alpha leads to one where something was found
 /// for sure (hysteresis thresholding; Canny 1986, IEEE PAMI 8(6)).
-pub(crate) fn without_faint_traces(mut alpha: Array2<f32>) -> Array2<f32> {
-    let mut kept = alpha.mapv(|alpha| alpha >= SURE);
+pub(crate) fn without_faint_traces(mut alpha: Array2<f32>) -> Result<Array2<f32>, Stopped> {
+    let mut kept = room::map(alpha.view(), |alpha| *alpha >= SURE)?;
     let mut open: Vec<(usize, usize)> =
-        kept.indexed_iter().filter(|(_, sure)| **sure).map(|(at, _)| at).collect();
+        room::collect(kept.indexed_iter().filter(|(_, sure)| **sure).map(|(at, _)| at))?;
     while let Some(pixel) = open.pop() {
         for next in neighbours(pixel) {
             if alpha.get(next).is_some_and(|alpha| *alpha >= SMALLEST_ALPHA) && !kept[next] {
                 kept[next] = true;
-                open.push(next);
+                room::push(&mut open, next)?;
             }
         }
     }
@@ -33,7 +35,7 @@ pub(crate) fn without_faint_traces(mut alpha: Array2<f32>) -> Array2<f32> {
             *alpha = 0.0;
         }
     });
-    alpha
+    Ok(alpha)
 }
 
 /// Makes alpha zero wherever it changes the picture so little that nobody sees it, and so it is all around: what is not
@@ -44,8 +46,8 @@ pub(crate) fn without_unseen_traces(
     fill: &Array3<f32>,
     picture: &Array3<f32>,
     reduction: f32,
-) -> Array2<f32> {
-    let mut seen = Array2::zeros(alpha.dim());
+) -> Result<Array2<f32>, Stopped> {
+    let mut seen = room::filled(alpha.dim(), 0.0)?;
     for (fill, picture) in fill.axis_iter(Axis(0)).zip(picture.axis_iter(Axis(0))) {
         Zip::from(&mut seen).and(&alpha).and(fill).and(picture).for_each(|seen, alpha, fill, picture| {
             if alpha * (fill - picture).abs() >= SEEN {
@@ -55,12 +57,12 @@ pub(crate) fn without_unseen_traces(
     }
     // Beyond two pixels the change of one is not spread, however coarse they are.
     let reach = (REACH / reduction).round().max(2.0) as usize;
-    alpha.zip_mut_with(&window_mean(seen, reach), |alpha, seen| {
+    alpha.zip_mut_with(&window_mean(seen.view(), reach)?, |alpha, seen| {
         if *seen == 0.0 {
             *alpha = 0.0;
         }
     });
-    alpha
+    Ok(alpha)
 }
 
 #[cfg(test)]
@@ -75,8 +77,8 @@ mod tests {
             arr2(&[[0.2, 0.0, 0.0, 0.3, 0.4], [0.0, 0.4, 0.0, 0.0, 0.001], [0.001, 0.0, 0.6, 0.0, 0.9]]);
         let expected =
             arr2(&[[0.2, 0.0, 0.0, 0.0, 0.0], [0.0, 0.4, 0.0, 0.0, 0.0], [0.0, 0.0, 0.6, 0.0, 0.9]]);
-        assert_eq!(without_faint_traces(alpha), expected);
-        assert_eq!(without_faint_traces(arr2(&[[0.49]])), arr2(&[[0.0]]));
+        assert_eq!(without_faint_traces(alpha).unwrap(), expected);
+        assert_eq!(without_faint_traces(arr2(&[[0.49]])).unwrap(), arr2(&[[0.0]]));
     }
 
     #[test]
@@ -87,7 +89,7 @@ mod tests {
         let mut alpha = Array2::from_elem((1, 40), 0.05);
         alpha[[0, 20]] = 0.1;
         let kept = |reduction| {
-            let alpha = without_unseen_traces(alpha.clone(), &fill, &picture, reduction);
+            let alpha = without_unseen_traces(alpha.clone(), &fill, &picture, reduction).unwrap();
             let kept = alpha.iter().enumerate().filter(|(_, alpha)| **alpha > 0.0).map(|(x, _)| x);
             kept.collect::<Vec<_>>()
         };
@@ -95,7 +97,7 @@ mod tests {
         assert_eq!(kept(4.0), (17..=23).collect::<Vec<_>>());
         assert_eq!(kept(100.0), (18..=22).collect::<Vec<_>>());
         alpha[[0, 20]] = 0.05;
-        let none = without_unseen_traces(alpha, &fill, &picture, 1.0);
+        let none = without_unseen_traces(alpha, &fill, &picture, 1.0).unwrap();
         assert!(none.iter().all(|alpha| *alpha == 0.0));
     }
 }

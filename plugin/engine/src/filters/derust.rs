@@ -146,7 +146,7 @@ impl<'a> Cleaning<'a> {
         let takes_mask = self.replacing && self.network.model.manifest.input(InputRole::Mask).is_some();
         let Some(mask) = self.mask.filter(|_| takes_mask) else { return Ok(None) };
         let coverage = resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?;
-        Ok(Some(drawn_mask::treated(&coverage)))
+        drawn_mask::treated(&coverage).map(Some)
     }
 
     /// Where the `fill` of the picture's `colours` goes; `found` is the network's own answer to that. None where the mask
@@ -163,17 +163,16 @@ impl<'a> Cleaning<'a> {
                 let colours = resample::colours(self.picture, *finding_size, self.finding.part(0.0, 0.1))?;
                 let alpha =
                     alpha_from_segmentation(self.serving, finder, &colours, self.finding.part(0.1, 1.0))?;
-                return Ok(Some(GuidedPlane::new(alpha, colours.view(), size)));
+                return Ok(Some(GuidedPlane::new(alpha, colours.view(), size)?));
             }
             Some((_, finder)) => Some(alpha_from_segmentation(self.serving, finder, colours, self.finding)?),
-            None => found.filter(|_| !self.replacing).map(compose::without_faint_traces),
+            None => found.filter(|_| !self.replacing).map(compose::without_faint_traces).transpose()?,
         };
         let layout = self.picture.layout();
         let reduction = layout.width.max(layout.height) as f32 / self.working.0.max(self.working.1) as f32;
-        Ok(alpha.map(|alpha| {
-            let alpha = compose::without_unseen_traces(alpha, fill, colours, reduction);
-            GuidedPlane::new(alpha, colours.view(), size)
-        }))
+        let Some(alpha) = alpha else { return Ok(None) };
+        let alpha = compose::without_unseen_traces(alpha, fill, colours, reduction)?;
+        Ok(Some(GuidedPlane::new(alpha, colours.view(), size)?))
     }
 
     /// The texture that the `fill` of the picture's `colours` lacks, if it is to get some and there is any.
@@ -188,7 +187,7 @@ impl<'a> Cleaning<'a> {
             None
         } else {
             let filled = match (alpha, coverage, self.mask) {
-                (Some(alpha), ..) => Some(alpha.at(self.working)),
+                (Some(alpha), ..) => Some(alpha.at(self.working)?),
                 (None, Some(coverage), _) => Some(Cow::Owned(coverage)),
                 (None, None, Some(mask)) => {
                     Some(Cow::Owned(resample::coverage(mask, self.working, self.texturing.part(0.0, 0.1))?))
@@ -235,7 +234,7 @@ fn alpha_from_segmentation(
         let t = ((probability - threshold) / (2.0 * SOFT_EDGE) + 0.5).clamp(0.0, 1.0);
         t * t * (3.0 - 2.0 * t)
     };
-    Ok(compose::without_faint_traces(probability.mapv_into(soft)))
+    Ok(compose::without_faint_traces(probability.mapv_into(soft))?)
 }
 
 impl Removal {
@@ -247,8 +246,8 @@ impl Removal {
         alpha: Option<GuidedPlane>,
         size: (u32, u32),
         caution: Option<Caution>,
-    ) -> Self {
-        Removal { fill: Fill::new(fill, colours, size, texture), alpha, size, caution }
+    ) -> Result<Self, Stopped> {
+        Ok(Removal { fill: Fill::new(fill, colours, size, texture)?, alpha, size, caution })
     }
 
     /// Width and height of the picture's region.

@@ -1,15 +1,18 @@
 //! segment-rust: picture -> probability, mask, overlay, survey.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, Array3};
 
 use super::Scale;
 use crate::compose::{self, GuidedPlane};
-use crate::control::Control;
+use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::judgement::Caution;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
 use crate::resample::gaps;
+use crate::room;
 use crate::survey::{Survey, Surveyor};
 
 /// How to look for rust; the default leaves everything to the model.
@@ -28,7 +31,8 @@ pub struct SegmentOptions {
 /// Where rust is in a picture. Everything that can be asked of it costs no inference.
 #[derive(Clone, Debug)]
 pub struct Segmentation {
-    probability: GuidedPlane,
+    /// Shared with its copies, which differ in the threshold.
+    probability: Arc<GuidedPlane>,
     /// Width and height of the picture's region.
     size: (u32, u32),
     threshold: f32,
@@ -77,9 +81,9 @@ impl Segmentation {
         size: (u32, u32),
         threshold: f32,
         caution: Option<Caution>,
-    ) -> Self {
-        let probability = GuidedPlane::new(probability, colours.view(), size);
-        Segmentation { probability, size, threshold, caution }
+    ) -> Result<Self, Stopped> {
+        let probability = Arc::new(GuidedPlane::new(probability, colours.view(), size)?);
+        Ok(Segmentation { probability, size, threshold, caution })
     }
 
     /// Width and height of the picture's region.
@@ -127,9 +131,9 @@ impl Segmentation {
             Surveying::Regions => Some(Surveyor::default()),
             Surveying::Contours => Some(Surveyor::with_contours()),
         };
-        let mut mask_row = vec![0.0; self.size.0 as usize];
+        let mut mask_row = room::row(0.0, self.size.0 as usize)?;
         compose::for_each_row(&self.probability, picture, control, |y, row| {
-            let left_out = gaps::leave_out(picture, y, row);
+            let left_out = gaps::leave_out(picture, y, row)?;
             if let Some(mask) = &mut outputs.mask {
                 let is_rust = |value: f32| f32::from(u8::from(value >= self.threshold));
                 mask_row.iter_mut().zip(&*row).for_each(|(out, value)| *out = is_rust(*value));
@@ -139,11 +143,12 @@ impl Segmentation {
                 probability.write_coverage(y, row);
             }
             if let Some(surveyor) = &mut surveyor {
-                surveyor.row(row, self.threshold);
+                surveyor.row(row, self.threshold)?;
                 surveyor.leave_out(left_out);
             }
+            Ok(())
         })?;
-        Ok(surveyor.map(Surveyor::finish))
+        Ok(surveyor.map(Surveyor::finish).transpose()?)
     }
 
     /// Writes the mask into `target`: white is rust, black is not.

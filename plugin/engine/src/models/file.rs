@@ -27,7 +27,7 @@ impl ModelFile {
     pub fn read(folder: &Path, path: &Path) -> Result<Self, ModelError> {
         let onnx = read_inside(folder, path, SIZE_LIMIT)?;
         let sidecar = match read_inside(folder, &sidecar_path(path), SIDECAR_LIMIT) {
-            Ok(bytes) => Some(String::from_utf8_lossy(&bytes).into_owned()),
+            Ok(bytes) => Some(text_of(bytes)?),
             Err(ModelError::Read(error)) if error.kind() == io::ErrorKind::NotFound => None,
             Err(error) => return Err(error),
         };
@@ -48,6 +48,16 @@ impl ModelFile {
     }
 }
 
+/// The text in these bytes; what is no UTF-8 is replaced, and the manifest is refused for it.
+fn text_of(bytes: Vec<u8>) -> Result<String, io::Error> {
+    String::from_utf8(bytes).or_else(|broken| {
+        let bytes = broken.as_bytes();
+        // Each of them may become three.
+        String::new().try_reserve_exact(3 * bytes.len())?;
+        Ok(String::from_utf8_lossy(bytes).into_owned())
+    })
+}
+
 /// Where the manifest beside a model lies.
 pub fn sidecar_path(path: &Path) -> PathBuf {
     let mut name = path.as_os_str().to_owned();
@@ -65,7 +75,8 @@ fn read_inside(folder: &Path, path: &Path, limit: u64) -> Result<Vec<u8>, ModelE
         return Err(ModelError::TooLarge);
     }
     // It may grow while it is read.
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    let mut bytes = Vec::new();
+    bytes.try_reserve_exact(metadata.len() as usize).map_err(io::Error::from)?;
     file.take(limit + 1).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > limit { Err(ModelError::TooLarge) } else { Ok(bytes) }
 }

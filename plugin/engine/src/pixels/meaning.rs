@@ -4,6 +4,8 @@ use super::colour::{displayable, from_srgb, to_srgb};
 use super::profile::Profile;
 use super::sample::Sample;
 use super::{Data, Depth, Grid, Layout, Picture, PictureMut, PixelsError, Transfer};
+use crate::control::Stopped;
+use crate::room;
 
 /// What the stored numbers of a picture mean, where its layout does not say it all. Without anything: white is the
 /// greatest number, and colours are sRGB's as the layout's transfer has them.
@@ -59,7 +61,7 @@ impl<'a> Picture<'a> {
     }
 
     /// Which pixels of row `y` count: those that are not wholly transparent, lie in the mask, and are numbers.
-    pub(crate) fn read_valid(&self, y: u32, out: &mut [bool]) {
+    pub(crate) fn read_valid(&self, y: u32, out: &mut [bool]) -> Result<(), Stopped> {
         let bytes = self.data.row(&self.grid, y);
         let layout = &self.grid.layout;
         match layout.depth {
@@ -68,10 +70,11 @@ impl<'a> Picture<'a> {
             Depth::F32 => valid::<f32>(layout, bytes, out),
         }
         if let Some((data, grid, least)) = self.said.within {
-            let mut inside = vec![0.0; out.len()];
+            let mut inside = room::row(0.0, out.len())?;
             Picture { data, grid, said: Said::default() }.read_coverage(y, &mut inside);
             out.iter_mut().zip(inside).for_each(|(valid, inside)| *valid &= inside >= least);
         }
+        Ok(())
     }
 
     /// Some stored numbers of row `y`, as the layout has them, 1 being white: those of every `step`th pixel.
@@ -132,14 +135,15 @@ impl<'a> PictureMut<'a> {
     }
 
     /// Pixels that do not count get no amount.
-    pub(super) fn only_valid(&self, y: u32, amount: &[f32]) -> Option<Vec<f32>> {
+    pub(super) fn only_valid(&self, y: u32, amount: &[f32]) -> Result<Option<Vec<f32>>, Stopped> {
         let picture = self.as_picture();
         if !picture.may_have_gaps() || amount.iter().all(|amount| *amount == 0.0) {
-            return None;
+            return Ok(None);
         }
-        let mut valid = vec![true; amount.len()];
-        picture.read_valid(y, &mut valid);
-        Some(amount.iter().zip(valid).map(|(amount, valid)| if valid { *amount } else { 0.0 }).collect())
+        let mut valid = room::row(true, amount.len())?;
+        picture.read_valid(y, &mut valid)?;
+        let limited = amount.iter().zip(valid).map(|(amount, valid)| if valid { *amount } else { 0.0 });
+        room::collect(limited).map(Some)
     }
 }
 

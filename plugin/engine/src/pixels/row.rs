@@ -4,6 +4,7 @@ use super::colour::{displayable, luma};
 use super::meaning::Colours;
 use super::sample::Sample;
 use super::{AlphaKind, Channels, Depth, Layout, Picture, PictureMut};
+use crate::control::Stopped;
 
 impl Picture<'_> {
     /// Row `y` of the region as networks see it: red, green, blue, sRGB-encoded, straight, from 0 to 1.
@@ -47,8 +48,8 @@ impl PictureMut<'_> {
     ///
     /// Pixels whose amount is zero, and those that do not count, are not touched. What a float channel has beyond 0 and 1 is kept on top of the
     /// result; a channel that is no finite number stays as it is. Alpha never changes.
-    pub(crate) fn blend(&mut self, y: u32, amount: &[f32], fill: &[[f32; 3]]) {
-        let only_valid = self.only_valid(y, amount);
+    pub(crate) fn blend(&mut self, y: u32, amount: &[f32], fill: &[[f32; 3]]) -> Result<(), Stopped> {
+        let only_valid = self.only_valid(y, amount)?;
         let amount = only_valid.as_deref().unwrap_or(amount);
         let colours = self.said.colours(&self.grid.layout);
         let bytes = self.data.row_mut(&self.grid, y);
@@ -57,6 +58,7 @@ impl PictureMut<'_> {
             Depth::U16 => blend::<u16>(&self.grid.layout, &colours, bytes, amount, fill),
             Depth::F32 => blend::<f32>(&self.grid.layout, &colours, bytes, amount, fill),
         }
+        Ok(())
     }
 
     /// Writes `values`, 0 to 1, into every colour channel of row `y` of the region; alpha becomes opaque.

@@ -42,7 +42,7 @@ fn colours_come_back_bit_for_bit_when_a_row_is_blended_with_itself() {
                 let mut picture = PictureMut::new(&mut data, layout).unwrap();
                 for y in 0..5 {
                     picture.as_picture().read_colours(y, &mut colours);
-                    picture.blend(y, &[1.0; 7], &colours);
+                    picture.blend(y, &[1.0; 7], &colours).unwrap();
                 }
                 assert_eq!(data, before, "{channels:?} {depth:?} upside down: {upside_down}");
             }
@@ -59,7 +59,7 @@ fn only_pixels_with_an_amount_change_and_alpha_and_gaps_never() {
                 layout.region = Some(Region { x: 1, y: 1, width: 4, height: 3 });
                 let before = data.clone();
                 let mut picture = PictureMut::new(&mut data, layout).unwrap();
-                picture.blend(2, &[0.0, 1.0, 0.0, 0.5], &[[0.25, 0.5, 0.125]; 4]);
+                picture.blend(2, &[0.0, 1.0, 0.0, 0.5], &[[0.25, 0.5, 0.125]; 4]).unwrap();
                 let row = (layout.offset as isize + 3 * layout.row_stride) as usize;
                 let pixel = |x: usize| row + x * layout.pixel_stride;
                 let colour_bytes = channels.count().min(3) * depth.bytes();
@@ -95,7 +95,7 @@ fn float_pictures_keep_their_excess_and_what_is_no_number() {
     let mut picture = PictureMut::new(&mut data, layout).unwrap();
     picture.as_picture().read_colours(0, &mut seen);
     assert_eq!(seen, [[1.0, 0.0, 0.0], [1.0, 0.5, 0.5]]);
-    picture.blend(0, &[1.0; 2], &[[0.5; 3], [0.25; 3]]);
+    picture.blend(0, &[1.0; 2], &[[0.5; 3], [0.25; 3]]).unwrap();
     let after: Vec<f32> = data.chunks(4).map(f32::load).collect();
     assert_eq!([after[0], after[1]], [1.0, 0.25], "the excess of 0.5 and -0.25 lies on top of the fill");
     assert!(after[2].is_nan() && after[3] == f32::INFINITY);
@@ -115,7 +115,7 @@ fn linear_and_premultiplied_pixels_are_seen_and_written_in_their_own_terms() {
         (seen[0][0] - 0.5).abs() < 1e-4 && seen[0][1] == 0.0 && (seen[0][2] - 1.0).abs() < 1e-6,
         "{seen:?}"
     );
-    picture.blend(0, &[1.0], &[[0.5, 0.5, 0.5]]);
+    picture.blend(0, &[1.0], &[[0.5, 0.5, 0.5]]).unwrap();
     let after: Vec<f32> = data.chunks(4).map(f32::load).collect();
     assert!(after[..3].iter().all(|value| (value - 0.214_041 * 0.5).abs() < 1e-4), "{after:?}");
     assert_eq!(after[3], 0.5);
@@ -170,8 +170,8 @@ fn rows_that_are_there_one_by_one_are_read_and_written_as_a_buffer_is() {
                 whole.read_colours(y, &mut one);
                 picture.read_colours(y, &mut other);
                 assert_eq!(format!("{one:?}"), format!("{other:?}"));
-                target.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]);
-                written.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]);
+                target.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]).unwrap();
+                written.blend(y, &[0.0, 0.5, 1.0, 0.25], &[[0.1, 0.5, 0.9]; 4]).unwrap();
                 written.as_picture().read_colours(y, &mut other);
                 target.as_picture().read_colours(y, &mut one);
                 assert_eq!(format!("{one:?}"), format!("{other:?}"));

@@ -5,6 +5,7 @@ use ndarray::{Array2, Array3, ArrayView3, s};
 use super::gaps;
 use crate::control::{Control, Stopped};
 use crate::pixels::Picture;
+use crate::room;
 
 /// Width and height at which a picture of `size` is analysed, when its whole has the long side `whole_long_side`
 /// and the network wants at most `long_side`.
@@ -25,7 +26,10 @@ pub(crate) fn colours(
     if picture.may_have_gaps() {
         return Ok(gaps::colours(picture, size, control)?.0);
     }
-    reduce(picture.size(), size, control, |y, row: &mut [[f32; 3]]| picture.read_colours(y, row))
+    reduce(picture.size(), size, control, |y, row: &mut [[f32; 3]]| {
+        picture.read_colours(y, row);
+        Ok(())
+    })
 }
 
 /// The mask's region as [height, width], 0 to 1; smaller sizes by area averaging.
@@ -34,10 +38,11 @@ pub(crate) fn coverage(
     size: (u32, u32),
     control: Control<'_>,
 ) -> Result<Array2<f32>, Stopped> {
-    let mut values = vec![0.0; mask.size().0 as usize];
+    let mut values = room::row(0.0, mask.size().0 as usize)?;
     let plane = reduce(mask.size(), size, control, |y, row: &mut [[f32; 1]]| {
         mask.read_coverage(y, &mut values);
         row.iter_mut().zip(&values).for_each(|(pixel, value)| *pixel = [*value]);
+        Ok(())
     })?;
     Ok(plane.index_axis_move(ndarray::Axis(0), 0))
 }
@@ -54,6 +59,7 @@ pub(crate) fn smaller(colours: ArrayView3<'_, f32>, scale: f32) -> Result<Array3
             for (x, pixel) in row.iter_mut().enumerate() {
                 *pixel = std::array::from_fn(|c| colours[[c, y as usize, x]]);
             }
+            Ok(())
         },
     )
 }
@@ -66,7 +72,7 @@ struct Share {
 }
 
 /// The shares of `from` input pixels in `to` output pixels (`to <= from`); those of one output pixel sum to 1.
-fn shares(from: u32, to: u32) -> Vec<Share> {
+fn shares(from: u32, to: u32) -> Result<Vec<Share>, Stopped> {
     let ratio = f64::from(to) / f64::from(from);
     let edge = |i: u32| if from == to { f64::from(i) } else { f64::from(i) * ratio };
     let share = |i| {
@@ -75,7 +81,7 @@ fn shares(from: u32, to: u32) -> Vec<Share> {
         let border = (index + 1) as f64;
         Share { index, here: (right.min(border) - left) as f32, next: (right - border).max(0.0) as f32 }
     };
-    (0..from).map(share).collect()
+    room::collect((0..from).map(share))
 }
 
 /// Area averaging (each output pixel is the mean over the rectangle that it covers): rows are summed at full width
@@ -84,17 +90,17 @@ pub(crate) fn reduce<const N: usize>(
     from: (u32, u32),
     to: (u32, u32),
     control: Control<'_>,
-    mut read_row: impl FnMut(u32, &mut [[f32; N]]),
+    mut read_row: impl FnMut(u32, &mut [[f32; N]]) -> Result<(), Stopped>,
 ) -> Result<Array3<f32>, Stopped> {
-    let [columns, rows] = [shares(from.0, to.0), shares(from.1, to.1)];
-    let mut planes = Array3::zeros((N, to.1 as usize, to.0 as usize));
-    let mut input = vec![[0.0; N]; from.0 as usize];
-    let mut sum = vec![[0.0; N]; from.0 as usize];
+    let [columns, rows] = [shares(from.0, to.0)?, shares(from.1, to.1)?];
+    let mut planes = room::filled((N, to.1 as usize, to.0 as usize), 0.0)?;
+    let mut input = room::row([0.0; N], from.0 as usize)?;
+    let mut sum = room::row([0.0; N], from.0 as usize)?;
     // One more than needed, for the share that the last pixel does not give to a next one.
-    let mut output = vec![[0.0; N]; to.0 as usize + 1];
+    let mut output = room::row([0.0; N], to.0 as usize + 1)?;
     for (y, row) in (0..from.1).zip(&rows) {
         control.row(y, from.1)?;
-        read_row(y, &mut input);
+        read_row(y, &mut input)?;
         add(&mut sum, &input, row.here);
         if rows.get(y as usize + 1).is_some_and(|next| next.index == row.index) {
             continue;

@@ -1,20 +1,23 @@
 //! What lies around the pixels of a plane.
 
-use ndarray::{Array2, Axis, Slice};
+use ndarray::{Array2, ArrayView2, Axis, Slice};
+
+use crate::control::Stopped;
+use crate::room;
 
 /// Mean over the window of `2 radius + 1` pixels a side around every pixel, as far as it lies inside. Summed anew for
 /// every pixel: running sums would leave traces of distant values where everything is zero.
-pub(crate) fn window_mean(plane: Array2<f32>, radius: usize) -> Array2<f32> {
-    mean_along(&mean_along(&plane, radius, Axis(0)), radius, Axis(1))
+pub(crate) fn window_mean(plane: ArrayView2<'_, f32>, radius: usize) -> Result<Array2<f32>, Stopped> {
+    mean_along(mean_along(plane, radius, Axis(0))?.view(), radius, Axis(1))
 }
 
 /// The highest value of the window of `2 radius + 1` pixels a side around every pixel, as far as it lies inside.
-pub(crate) fn window_max(plane: &Array2<f32>, radius: usize) -> Array2<f32> {
-    max_along(&max_along(plane, radius, Axis(0)), radius, Axis(1))
+pub(crate) fn window_max(plane: &Array2<f32>, radius: usize) -> Result<Array2<f32>, Stopped> {
+    max_along(&max_along(plane, radius, Axis(0))?, radius, Axis(1))
 }
 
-fn max_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
-    let mut highest = plane.clone();
+fn max_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Result<Array2<f32>, Stopped> {
+    let mut highest = room::copy(plane.view())?;
     for step in 1..=radius.min(plane.len_of(axis).saturating_sub(1)) {
         let step = step as isize;
         let (head, tail) = (Slice::from(..-step), Slice::from(step..));
@@ -22,12 +25,19 @@ fn max_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
         highest.slice_axis_mut(axis, head).zip_mut_with(&plane.slice_axis(axis, tail), raise);
         highest.slice_axis_mut(axis, tail).zip_mut_with(&plane.slice_axis(axis, head), raise);
     }
-    highest
+    Ok(highest)
 }
 
-fn mean_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
+fn mean_along(plane: ArrayView2<'_, f32>, radius: usize, axis: Axis) -> Result<Array2<f32>, Stopped> {
     let (height, width) = plane.dim();
-    let mut mean = Array2::zeros((height, width));
+    let mut mean = room::filled((height, width), 0.0)?;
+    let in_order;
+    let plane = if plane.is_standard_layout() {
+        plane
+    } else {
+        in_order = room::copy(plane)?;
+        in_order.view()
+    };
     let source = plane.as_slice().expect("planes lie row by row");
     let target = mean.as_slice_mut().expect("planes lie row by row");
     let window = |i: usize, length: usize| i.saturating_sub(radius)..(i + radius + 1).min(length);
@@ -56,7 +66,7 @@ fn mean_along(plane: &Array2<f32>, radius: usize, axis: Axis) -> Array2<f32> {
             }
         }
     }
-    mean
+    Ok(mean)
 }
 
 /// Row and column of the eight pixels around one; some may lie outside.
@@ -76,8 +86,8 @@ mod tests {
         for (height, width) in [(1, 1), (1, 9), (9, 1), (2, 3), (7, 8), (12, 11)] {
             let plane = Array2::from_shape_fn((height, width), |(y, x)| ((y * 5 + x * 3) % 7) as f32);
             for radius in [1, 2, 5] {
-                let mean = window_mean(plane.clone(), radius);
-                let highest = window_max(&plane, radius);
+                let mean = window_mean(plane.view(), radius).unwrap();
+                let highest = window_max(&plane, radius).unwrap();
                 for ((y, x), mean) in mean.indexed_iter() {
                     let of = |at: usize, end: usize| at.saturating_sub(radius)..(at + radius + 1).min(end);
                     let window = plane.slice(ndarray::s![of(y, height), of(x, width)]);

@@ -8,10 +8,11 @@ use std::collections::BTreeMap;
 
 use ndarray::{ArrayD, ArrayViewD};
 use ort::memory::{AllocationDevice, Allocator, AllocatorType, MemoryInfo, MemoryType};
-use ort::session::{IoBinding, RunOptions, Session};
+use ort::session::{IoBinding, RunOptions, Session, SessionOutputs};
 use ort::value::{DynTensor, TensorElementType};
 
-use super::elements;
+use super::session::failure;
+use super::{RuntimeError, elements};
 
 /// Shapes that are kept at a time: whole batches and the last one of a picture.
 const KEPT: usize = 2;
@@ -52,7 +53,7 @@ impl Buffers {
         session: &mut Session,
         options: &RunOptions,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
-    ) -> Option<Result<BTreeMap<String, ArrayD<f32>>, ort::Error>> {
+    ) -> Option<Result<BTreeMap<String, ArrayD<f32>>, RuntimeError>> {
         let i = self.kept.iter().position(|bound| bound.fits(inputs))?;
         let bound = self.kept.remove(i);
         self.kept.push(bound);
@@ -119,7 +120,23 @@ impl Bound {
         session: &mut Session,
         options: &RunOptions,
         inputs: &[(&str, ArrayViewD<'_, f32>)],
-    ) -> Result<BTreeMap<String, ArrayD<f32>>, ort::Error> {
+    ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
+        let outputs = self.answers(session, options, inputs).map_err(failure)?;
+        let mut decoded = BTreeMap::new();
+        for (name, value) in outputs.iter() {
+            if let Some(array) = elements::decode(&value)? {
+                decoded.insert(name.to_owned(), array);
+            }
+        }
+        Ok(decoded)
+    }
+
+    fn answers<'s>(
+        &'s mut self,
+        session: &'s mut Session,
+        options: &RunOptions,
+        inputs: &[(&str, ArrayViewD<'_, f32>)],
+    ) -> Result<SessionOutputs<'s>, ort::Error> {
         self.binding.clear_inputs();
         for ((name, tensor), (_, array)) in self.inputs.iter_mut().zip(inputs) {
             elements::write(array, tensor)?;
@@ -127,9 +144,7 @@ impl Bound {
             self.binding.bind_input(name.as_str(), tensor)?;
         }
         self.binding.synchronize_inputs()?;
-        let outputs = session.run_binding_with_options(&self.binding, options)?;
-        let decoded = outputs.iter().map(|(name, value)| (name.to_owned(), elements::decode(&value)));
-        Ok(decoded.filter_map(|(name, array)| Some((name, array?))).collect())
+        session.run_binding_with_options(&self.binding, options)
     }
 }
 

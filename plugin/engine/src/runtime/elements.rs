@@ -3,7 +3,12 @@
 use half::f16;
 use ndarray::{ArrayD, ArrayViewD};
 use ort::session::SessionInputValue;
-use ort::value::{DynTensor, Tensor, TensorElementType, TensorRef, Value};
+use ort::value::{DynTensor, PrimitiveTensorElementType, Tensor, TensorElementType, TensorRef, Value};
+
+use super::RuntimeError;
+use super::session::failure;
+use crate::control::Stopped;
+use crate::room;
 
 /// The numbers as a tensor of the type that an input declares. Bytes are rounded to the nearest; what lies outside of
 /// 0 to 255 becomes the end that it is beyond.
@@ -13,13 +18,18 @@ use ort::value::{DynTensor, Tensor, TensorElementType, TensorRef, Value};
 pub(super) fn encode<'a>(
     array: &'a ArrayViewD<'a, f32>,
     declared: Option<TensorElementType>,
-) -> Result<SessionInputValue<'a>, ort::Error> {
-    match declared {
-        Some(TensorElementType::Float16) => Ok(Tensor::from_array(packed(array, f16::from_f32))?.into()),
-        Some(TensorElementType::Uint8) => Ok(Tensor::from_array(packed(array, byte))?.into()),
-        _ if array.is_standard_layout() => Ok(TensorRef::from_array_view(array.view())?.into()),
-        _ => Ok(Tensor::from_array(packed(array, |value| value))?.into()),
-    }
+) -> Result<SessionInputValue<'a>, RuntimeError> {
+    let tensor = match declared {
+        Some(TensorElementType::Float16) => {
+            Tensor::from_array(room::map(array.view(), |value| f16::from_f32(*value))?).map(Into::into)
+        }
+        Some(TensorElementType::Uint8) => {
+            Tensor::from_array(room::map(array.view(), |value| byte(*value))?).map(Into::into)
+        }
+        _ if array.is_standard_layout() => TensorRef::from_array_view(array.view()).map(Into::into),
+        _ => Tensor::from_array(room::copy(array.view())?).map(Into::into),
+    };
+    tensor.map_err(failure)
 }
 
 /// The type of the tensor that [`encode`] makes for an input that declares this one.
@@ -50,23 +60,24 @@ fn byte(value: f32) -> u8 {
     (value + 0.5) as u8
 }
 
-/// The numbers in the order of their indices, converted one by one.
-fn packed<T: Clone>(array: &ArrayViewD<'_, f32>, convert: impl Fn(f32) -> T) -> ArrayD<T> {
-    let values = array.iter().map(|value| convert(*value)).collect();
-    ArrayD::from_shape_vec(array.raw_dim(), values).expect("there are as many values as the shape says")
+/// The numbers of a tensor, if it is one of float32, float16, uint8, int32 or int64. Integers beyond 2^24 are rounded.
+pub(super) fn decode(value: &Value) -> Result<Option<ArrayD<f32>>, Stopped> {
+    let ort::value::ValueType::Tensor { ty, .. } = value.dtype() else { return Ok(None) };
+    match ty {
+        TensorElementType::Float32 => converted(value, |v: &f32| *v),
+        TensorElementType::Float16 => converted(value, |v: &f16| v.to_f32()),
+        TensorElementType::Uint8 => converted(value, |v: &u8| f32::from(*v)),
+        TensorElementType::Int32 => converted(value, |v: &i32| *v as f32),
+        TensorElementType::Int64 => converted(value, |v: &i64| *v as f32),
+        _ => Ok(None),
+    }
 }
 
-/// The numbers of a tensor, if it is one of float32, float16, uint8, int32 or int64. Integers beyond 2^24 are rounded.
-pub(super) fn decode(value: &Value) -> Option<ArrayD<f32>> {
-    let ort::value::ValueType::Tensor { ty, .. } = value.dtype() else { return None };
-    match ty {
-        TensorElementType::Float32 => Some(value.try_extract_array::<f32>().ok()?.to_owned()),
-        TensorElementType::Float16 => Some(value.try_extract_array::<f16>().ok()?.map(|v| v.to_f32())),
-        TensorElementType::Uint8 => Some(value.try_extract_array::<u8>().ok()?.map(|v| f32::from(*v))),
-        TensorElementType::Int32 => Some(value.try_extract_array::<i32>().ok()?.map(|v| *v as f32)),
-        TensorElementType::Int64 => Some(value.try_extract_array::<i64>().ok()?.map(|v| *v as f32)),
-        _ => None,
-    }
+fn converted<T: PrimitiveTensorElementType>(
+    value: &Value,
+    convert: impl Fn(&T) -> f32,
+) -> Result<Option<ArrayD<f32>>, Stopped> {
+    value.try_extract_array::<T>().ok().map(|array| room::map(array, convert)).transpose()
 }
 
 #[cfg(test)]
@@ -81,11 +92,11 @@ mod tests {
         let _runtime = Runtime::load(None).unwrap();
         let numbers = array![[0.4, 0.6, 254.5], [300.0, -3.0, 0.1]].into_dyn();
         let there_and_back = |declared| {
-            let back = decode(&encode(&numbers.view(), declared).unwrap()).unwrap();
+            let back = decode(&encode(&numbers.view(), declared).unwrap()).unwrap().unwrap();
             let mut kept =
                 DynTensor::new(&ort::memory::Allocator::default(), fed(declared), numbers.shape()).unwrap();
             write(&numbers.view(), &mut kept).unwrap();
-            assert_eq!(decode(&kept.into_dyn()).unwrap(), back, "{declared:?}");
+            assert_eq!(decode(&kept.into_dyn()).unwrap().unwrap(), back, "{declared:?}");
             back
         };
         let bytes = there_and_back(Some(TensorElementType::Uint8));
@@ -98,7 +109,7 @@ mod tests {
         assert_eq!(there_and_back(Some(TensorElementType::Float32)), numbers);
         // In the order of their indices, however they lie in memory.
         let turned = numbers.t();
-        let bytes = decode(&encode(&turned, Some(TensorElementType::Uint8)).unwrap()).unwrap();
+        let bytes = decode(&encode(&turned, Some(TensorElementType::Uint8)).unwrap()).unwrap().unwrap();
         assert_eq!(bytes, array![[0.0, 255.0], [1.0, 0.0], [255.0, 0.0]].into_dyn());
     }
 }

@@ -18,6 +18,7 @@ use super::tensorrt::{self, Building};
 use super::{RuntimeError, Shared, elements, one_line};
 use crate::control::{Control, Stopped};
 use crate::log::Log;
+use crate::room;
 
 /// How a session computes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
@@ -187,8 +188,10 @@ impl Session {
         control: &Control<'_>,
     ) -> Result<Self, Failure> {
         self.placement.check_used(provider)?;
-        let zeros: Vec<_> =
-            tile.iter().map(|(name, shape)| (name.as_str(), ArrayD::zeros(shape.as_slice()))).collect();
+        let zeros: Vec<_> = tile
+            .iter()
+            .map(|(name, shape)| Ok((name.as_str(), room::filled(shape.as_slice(), 0.0)?)))
+            .collect::<Result<_, Stopped>>()?;
         let inputs: Vec<_> = zeros.iter().map(|(name, array)| (*name, array.view())).collect();
         if !inputs.is_empty() {
             self.run_under(control, &inputs).map_err(|error| match error {
@@ -292,9 +295,9 @@ impl Session {
         inputs: &[(&str, ArrayViewD<'_, f32>)],
     ) -> Result<BTreeMap<String, ArrayD<f32>>, RuntimeError> {
         if let Some(buffers) = &mut self.buffers {
-            match buffers.run(&mut self.inner, options, inputs).map(|ran| ran.map_err(failure)) {
+            match buffers.run(&mut self.inner, options, inputs) {
                 Some(Ok(outputs)) => return Ok(outputs),
-                Some(Err(RuntimeError::Memory(report))) => return Err(RuntimeError::Memory(report)),
+                Some(Err(error @ (RuntimeError::Memory(_) | RuntimeError::Stopped(_)))) => return Err(error),
                 Some(Err(error)) if control.check().is_err() => return Err(error),
                 // A network whose answers change in size does not fit into what is kept for them.
                 Some(Err(_)) => self.buffers = None,
@@ -314,12 +317,12 @@ impl Session {
         for (name, array) in inputs {
             let port = self.inner.inputs().iter().find(|port| port.name() == *name);
             let declared = port.and_then(|port| port.dtype().tensor_type());
-            values.push((*name, elements::encode(array, declared).map_err(failure)?));
+            values.push((*name, elements::encode(array, declared)?));
         }
         let outputs = self.inner.run_with_options(values, options).map_err(failure)?;
         let (mut arrays, mut shapes) = (BTreeMap::new(), Vec::new());
         for (name, value) in outputs.iter() {
-            if let Some(array) = elements::decode(&value) {
+            if let Some(array) = elements::decode(&value)? {
                 if let (Some(element), Some(shape)) =
                     (value.dtype().tensor_type(), value.dtype().tensor_shape())
                 {
@@ -339,7 +342,8 @@ impl Session {
     }
 }
 
-fn failure(error: ort::Error) -> RuntimeError {
+/// What ONNX Runtime says of a run that failed.
+pub(super) fn failure(error: ort::Error) -> RuntimeError {
     let report = one_line(&error.to_string());
     if is_want_of_memory(&report) { RuntimeError::Memory(report) } else { RuntimeError::Run(report) }
 }

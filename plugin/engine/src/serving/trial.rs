@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use ndarray::Array3;
-
 use crate::analysis::{Network, tile_size};
 use crate::control::Control;
 use crate::error::Error;
+use crate::room;
 use crate::runtime::{Placement, Runtime, SessionOptions};
 
 /// Side in pixels of the picture with which a network is tried out before it serves, where its graph does not demand
@@ -83,7 +82,7 @@ fn run(
     [height, width]: [usize; 2],
     control: &Control<'_>,
 ) -> Result<(), Error> {
-    let grey = Array3::from_elem((3, height, width), 0.5);
+    let grey = room::filled((3, height, width), 0.5)?;
     network.run(runtime, options, grey.view(), None, control.silent()).map(drop)
 }
 

@@ -1,5 +1,8 @@
 //! The outer borders of regions.
 
+use crate::control::Stopped;
+use crate::room;
+
 /// Which pixels are rust, one bit each.
 #[derive(Debug, Default)]
 pub(super) struct Bitmap {
@@ -13,14 +16,15 @@ const NEIGHBOURS: [(i64, i64); 8] = [(-1, 0), (-1, -1), (0, -1), (1, -1), (1, 0)
 
 impl Bitmap {
     /// Takes the next row; all rows have the same length.
-    pub(super) fn row(&mut self, rust: impl ExactSizeIterator<Item = bool>) {
+    pub(super) fn row(&mut self, rust: impl ExactSizeIterator<Item = bool>) -> Result<(), Stopped> {
         self.width = rust.len();
         self.words_per_row = self.width.div_ceil(64);
         let first = self.words.len();
-        self.words.resize(first + self.words_per_row, 0);
+        (0..self.words_per_row).try_for_each(|_| room::push(&mut self.words, 0))?;
         for (x, _) in rust.enumerate().filter(|(_, rust)| *rust) {
             self.words[first + x / 64] |= 1 << (x % 64);
         }
+        Ok(())
     }
 
     fn is_rust(&self, x: i64, y: i64) -> bool {
@@ -38,19 +42,19 @@ impl Bitmap {
     ///
     /// Border following after Moore, ended by Jacob's criterion: at the start, about to leave it as the first time
     /// (Gonzalez and Woods, "Digital Image Processing", 4th edition, section 11.1).
-    pub(super) fn contour(&self, start: [u32; 2]) -> Vec<[u32; 2]> {
+    pub(super) fn contour(&self, start: [u32; 2]) -> Result<Vec<[u32; 2]>, Stopped> {
         // Left of the start there is no rust, so the search begins there.
-        let Some(first) = self.next(start, 0) else { return vec![start] };
+        let Some(first) = self.next(start, 0) else { return room::row(start, 1) };
         let mut contour = vec![];
         let (mut at, mut towards) = (start, first);
         loop {
-            contour.push(at);
+            room::push(&mut contour, at)?;
             at = step(at, towards);
             // The last neighbour that was seen to be free lies two places back, one where the step was diagonal.
             let free = if towards % 2 == 1 { (towards + 5) % 8 } else { (towards + 6) % 8 };
             towards = self.next(at, free).expect("the pixel that one comes from is rust");
             if at == start && towards == first {
-                return contour;
+                return Ok(contour);
             }
         }
     }
@@ -78,23 +82,23 @@ mod tests {
     fn bitmap(picture: &[&str]) -> Bitmap {
         let mut bitmap = Bitmap::default();
         for row in picture {
-            bitmap.row(row.bytes().map(|byte| byte == b'#'));
+            bitmap.row(row.bytes().map(|byte| byte == b'#')).unwrap();
         }
         bitmap
     }
 
     #[test]
     fn contours_go_around_clockwise_and_back_along_thin_parts() {
-        assert_eq!(bitmap(&["#"]).contour([0, 0]), [[0, 0]]);
+        assert_eq!(bitmap(&["#"]).contour([0, 0]).unwrap(), [[0, 0]]);
         let square = bitmap(&["....", ".##.", ".##."]);
-        assert_eq!(square.contour([1, 1]), [[1, 1], [2, 1], [2, 2], [1, 2]]);
+        assert_eq!(square.contour([1, 1]).unwrap(), [[1, 1], [2, 1], [2, 2], [1, 2]]);
         let line = bitmap(&["###"]);
-        assert_eq!(line.contour([0, 0]), [[0, 0], [1, 0], [2, 0], [1, 0]]);
+        assert_eq!(line.contour([0, 0]).unwrap(), [[0, 0], [1, 0], [2, 0], [1, 0]]);
         // A ring: the hole's border is no part of the outer one.
         let ring = bitmap(&["###", "#.#", "###"]);
-        assert_eq!(ring.contour([0, 0]).len(), 8);
+        assert_eq!(ring.contour([0, 0]).unwrap().len(), 8);
         let corners = bitmap(&["#..", ".#.", "..#"]);
-        assert_eq!(corners.contour([0, 0]), [[0, 0], [1, 1], [2, 2], [1, 1]]);
+        assert_eq!(corners.contour([0, 0]).unwrap(), [[0, 0], [1, 1], [2, 2], [1, 1]]);
     }
 
     proptest! {
@@ -109,7 +113,7 @@ mod tests {
                 Some([row.iter().position(|rust| *rust)? as u32, y as u32])
             }) else { return Ok(()) };
             let mut bitmap = Bitmap::default();
-            rows.iter().for_each(|row| bitmap.row(row.iter().copied()));
+            rows.iter().for_each(|row| bitmap.row(row.iter().copied()).unwrap());
             let (w, h) = (width as i64 + 2, rows.len() as i64 + 2);
             let rust = |x: i64, y: i64| bitmap.is_rust(x - 1, y - 1);
             let reach = |from: (i64, i64), through: &dyn Fn(i64, i64) -> bool, steps: &[(i64, i64)]| {
@@ -133,7 +137,7 @@ mod tests {
             let touched: std::collections::BTreeSet<_> = region.iter().copied()
                 .filter(|(x, y)| sides.iter().any(|(dx, dy)| outside.contains(&(x + dx, y + dy))))
                 .collect();
-            let contour = bitmap.contour(start);
+            let contour = bitmap.contour(start).unwrap();
             for (a, b) in contour.iter().zip(contour.iter().cycle().skip(1)) {
                 prop_assert!(a[0].abs_diff(b[0]) <= 1 && a[1].abs_diff(b[1]) <= 1);
             }

@@ -4,6 +4,8 @@ mod contour;
 
 use std::ops::Range;
 
+use crate::control::Stopped;
+use crate::room;
 use contour::Bitmap;
 
 /// What a segmentation says about a picture.
@@ -98,9 +100,9 @@ impl Surveyor {
     }
 
     /// Takes the next row of probabilities; those from `threshold` on are rust.
-    pub(crate) fn row(&mut self, probabilities: &[f32], threshold: f32) {
+    pub(crate) fn row(&mut self, probabilities: &[f32], threshold: f32) -> Result<(), Stopped> {
         if let Some(bitmap) = &mut self.bitmap {
-            bitmap.row(probabilities.iter().map(|value| *value >= threshold));
+            bitmap.row(probabilities.iter().map(|value| *value >= threshold))?;
         }
         let y = self.rows;
         let mut runs: Vec<Run> = Vec::new();
@@ -117,11 +119,12 @@ impl Surveyor {
             while self.previous.get(first_above).is_some_and(|above| above.columns.end < columns.start) {
                 first_above += 1;
             }
-            let above: Vec<usize> = self.previous[first_above.min(self.previous.len())..]
-                .iter()
-                .take_while(|above| above.columns.start <= columns.end)
-                .map(|above| above.region)
-                .collect();
+            let above: Vec<usize> = room::collect(
+                self.previous[first_above.min(self.previous.len())..]
+                    .iter()
+                    .take_while(|above| above.columns.start <= columns.end)
+                    .map(|above| above.region),
+            )?;
             let own = Growing {
                 joined_to: self.regions.len(),
                 start: [columns.start, y],
@@ -130,16 +133,17 @@ impl Surveyor {
                 area: length as u64,
                 sum,
             };
-            self.regions.push(own);
+            room::push(&mut self.regions, own)?;
             let region =
                 above.into_iter().fold(self.regions.len() - 1, |region, above| self.join(region, above));
-            runs.push(Run { columns, region });
+            room::push(&mut runs, Run { columns, region })?;
             self.rust_pixels += length as u64;
             x += length;
         }
         self.pixels += probabilities.len() as u64;
         self.rows += 1;
         self.previous = runs;
+        Ok(())
     }
 
     /// Takes back so many pixels of the last row: they do not count.
@@ -148,10 +152,12 @@ impl Surveyor {
     }
 
     /// The survey of all rows so far.
-    pub(crate) fn finish(self) -> Survey {
+    pub(crate) fn finish(self) -> Result<Survey, Stopped> {
         let roots = self.regions.iter().enumerate().filter(|(i, region)| region.joined_to == *i);
-        let mut roots: Vec<&Growing> = roots.map(|(_, region)| region).collect();
-        roots.sort_by_key(|region| (std::cmp::Reverse(region.area), region.rows.start, region.columns.start));
+        let mut roots: Vec<&Growing> = room::collect(roots.map(|(_, region)| region))?;
+        roots.sort_unstable_by_key(|region| {
+            (std::cmp::Reverse(region.area), region.rows.start, region.columns.start)
+        });
         let regions = roots.iter().map(|region| Region {
             x: region.columns.start,
             y: region.rows.start,
@@ -160,13 +166,14 @@ impl Surveyor {
             area: region.area,
             mean_probability: (region.sum / region.area as f64) as f32,
         });
-        let trace = |bitmap: &Bitmap| roots.iter().map(|region| bitmap.contour(region.start)).collect();
-        Survey {
+        let trace =
+            |bitmap: &Bitmap| room::try_collect(roots.iter().map(|region| bitmap.contour(region.start)));
+        Ok(Survey {
             pixels: self.pixels,
             rust_pixels: self.rust_pixels,
-            regions: regions.collect(),
-            contours: self.bitmap.as_ref().map(trace),
-        }
+            regions: room::collect(regions)?,
+            contours: self.bitmap.as_ref().map(trace).transpose()?,
+        })
     }
 
     /// The region that `i` belongs to by now.
@@ -208,9 +215,9 @@ mod tests {
         let mut surveyor = Surveyor::with_contours();
         for row in picture {
             let row: Vec<f32> = row.bytes().map(|b| f32::from(b - b'0') / 9.0).collect();
-            surveyor.row(&row, 0.5);
+            surveyor.row(&row, 0.5).unwrap();
         }
-        surveyor.finish()
+        surveyor.finish().unwrap()
     }
 
     #[test]

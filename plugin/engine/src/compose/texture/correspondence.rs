@@ -8,6 +8,7 @@ use ndarray::Array2;
 
 use crate::control::{Control, Stopped};
 use crate::resample::neighbours;
+use crate::room;
 
 /// Half the side of the patches that are compared, in pixels.
 pub(super) const RADIUS: usize = 3;
@@ -51,17 +52,17 @@ impl Search<'_> {
         control: Control<'_>,
     ) -> Result<Offsets, Stopped> {
         let mut random = Random(0x5EED);
-        let mut offsets = Array2::from_elem(self.hole.dim(), NONE);
+        let mut offsets = room::filled(self.hole.dim(), NONE)?;
         let pixels: Vec<_> =
-            self.hole.indexed_iter().filter(|(_, hole)| **hole).map(|(pixel, _)| pixel).collect();
-        let mut open = self.hole.clone();
-        let mut ring: Vec<_> = pixels.iter().copied().filter(|pixel| self.is_rim(*pixel)).collect();
+            room::collect(self.hole.indexed_iter().filter(|(_, hole)| **hole).map(|(pixel, _)| pixel))?;
+        let mut open = room::copy(self.hole.view())?;
+        let mut ring: Vec<_> = room::collect(pixels.iter().copied().filter(|pixel| self.is_rim(*pixel)))?;
         let mut done = 0;
         while !ring.is_empty() {
             control.step(done, 2 * pixels.len())?;
             done += ring.len();
             ring.iter().for_each(|pixel| open[*pixel] = false);
-            self.improve(&mut offsets, &ring, ROUNDS[0], &mut random);
+            self.improve(&mut offsets, &ring, ROUNDS[0], &mut random)?;
             let mut next = vec![];
             for &pixel in &ring {
                 let source = source(pixel, offsets[pixel]);
@@ -69,7 +70,9 @@ impl Search<'_> {
                 let shape = &mut self.wanted[pixel][0];
                 *shape = (1.0 - lack) * *shape + lack * self.offered[source][0];
                 self.trust[pixel] = 1.0;
-                next.extend(neighbours(pixel).filter(|next| open.get(*next) == Some(&true)));
+                for inner in neighbours(pixel).filter(|next| open.get(*next) == Some(&true)) {
+                    room::push(&mut next, inner)?;
+                }
             }
             next.sort_unstable();
             next.dedup();
@@ -77,7 +80,7 @@ impl Search<'_> {
         }
         for round in 0..ROUNDS[1] {
             control.step(ROUNDS[1] + round, 2 * ROUNDS[1])?;
-            self.improve(&mut offsets, &pixels, 1, &mut random);
+            self.improve(&mut offsets, &pixels, 1, &mut random)?;
         }
         Ok(offsets)
     }
@@ -88,14 +91,17 @@ impl Search<'_> {
     }
 
     /// Makes the offsets of these pixels better, in turns from the first to the last and back.
-    fn improve(&self, offsets: &mut Offsets, pixels: &[(usize, usize)], rounds: usize, random: &mut Random) {
-        let mut costs: Vec<f32> = pixels
-            .iter()
-            .map(|pixel| match offsets[*pixel] {
-                NONE => f32::INFINITY,
-                offset => self.cost(*pixel, offset, f32::INFINITY),
-            })
-            .collect();
+    fn improve(
+        &self,
+        offsets: &mut Offsets,
+        pixels: &[(usize, usize)],
+        rounds: usize,
+        random: &mut Random,
+    ) -> Result<(), Stopped> {
+        let mut costs: Vec<f32> = room::collect(pixels.iter().map(|pixel| match offsets[*pixel] {
+            NONE => f32::INFINITY,
+            offset => self.cost(*pixel, offset, f32::INFINITY),
+        }))?;
         for round in 0..rounds {
             for number in 0..pixels.len() {
                 let number = if round % 2 == 0 { number } else { pixels.len() - 1 - number };
@@ -121,6 +127,7 @@ impl Search<'_> {
                 (costs[number], offsets[pixel]) = best;
             }
         }
+        Ok(())
     }
 
     /// The offset of a usable place.

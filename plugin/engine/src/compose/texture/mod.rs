@@ -7,12 +7,13 @@
 
 mod correspondence;
 
-use ndarray::{Array2, Array3, ArrayView2, Axis, Zip, s};
+use ndarray::{Array2, Array3, ArrayView2, Zip, s};
 
 use super::SMALLEST_ALPHA;
 use crate::control::{Control, Stopped};
 use crate::pixels::{Picture, luma};
 use crate::resample::{Upsampler, window_mean};
+use crate::room;
 use correspondence::{Feature, Offsets, RADIUS, Search};
 
 /// Half the side of the windows whose mean is taken, twice, for a picture without detail.
@@ -58,35 +59,35 @@ impl Texture {
         alpha: ArrayView2<'_, f32>,
         control: Control<'_>,
     ) -> Result<Option<Texture>, Stopped> {
-        let hole = alpha.mapv(|alpha| alpha >= SMALLEST_ALPHA);
+        let hole = room::map(alpha, |alpha| *alpha >= SMALLEST_ALPHA)?;
         if hole.len() > MOST || !hole.iter().any(|hole| *hole) {
             return Ok(None);
         }
-        let usable = usable(&hole);
+        let usable = usable(&hole)?;
         let pixels = usable.indexed_iter().filter(|(_, usable)| **usable);
-        let places: Vec<[u32; 2]> = pixels.map(|((y, x), _)| [x as u32, y as u32]).collect();
+        let places: Vec<[u32; 2]> = room::collect(pixels.map(|((y, x), _)| [x as u32, y as u32]))?;
         if places.len() < FEWEST {
             return Ok(None);
         }
-        let offered = Layers::new(picture.clone());
-        let mut filled = picture.clone();
+        let offered = Layers::new(room::copy(picture.view())?)?;
+        let mut filled = room::copy(picture.view())?;
         for (mut filled, fill) in filled.outer_iter_mut().zip(fill.outer_iter()) {
             Zip::from(&mut filled)
                 .and(fill)
                 .and(alpha)
                 .for_each(|value, fill, alpha| *value += alpha * (fill - *value));
         }
-        let filled = Layers::new(filled);
-        let features = offered.features();
+        let filled = Layers::new(filled)?;
+        let features = offered.features()?;
         // Where nothing is filled the detail is the picture's own; elsewhere it tells as much as there is of it.
-        let trust = Array2::from_shape_fn(hole.dim(), |at| {
+        let trust = room::from_fn(hole.dim(), |at| {
             if hole[at] { filled.variance[at] / (filled.variance[at] + TELLING * TELLING) } else { 1.0 }
-        });
+        })?;
         let lack = |pixel: (usize, usize), source: (usize, usize)| {
             lack(filled.variance[pixel], offered.variance[source])
         };
         let search = Search {
-            wanted: filled.features(),
+            wanted: filled.features()?,
             trust,
             offered: &features,
             hole: &hole,
@@ -94,22 +95,22 @@ impl Texture {
             places: &places,
         };
         let offsets = search.run(lack, control)?;
-        let lack = Array2::from_shape_fn(hole.dim(), |pixel| match offsets[pixel] {
+        let lack = room::from_fn(hole.dim(), |pixel| match offsets[pixel] {
             correspondence::NONE => 0.0,
             offset => lack(pixel, correspondence::source(pixel, offset)),
-        });
+        })?;
         Ok(Some(Texture { offsets, lack, smooth: offered.smooth }))
     }
 
     /// To read at the scale of a picture of this width and height.
-    pub(crate) fn reader(&self, size: (u32, u32)) -> TextureReader<'_> {
+    pub(crate) fn reader(&self, size: (u32, u32)) -> Result<TextureReader<'_>, Stopped> {
         let (height, width) = self.lack.dim();
-        TextureReader {
+        Ok(TextureReader {
             texture: self,
-            upsampler: Upsampler::new((width as u32, height as u32), size),
+            upsampler: Upsampler::new((width as u32, height as u32), size)?,
             size,
             scale: [size.0 as f32 / width as f32, size.1 as f32 / height as f32],
-        }
+        })
     }
 }
 
@@ -184,13 +185,12 @@ impl TextureReader<'_> {
 }
 
 /// Pixels with only clean ones around them, as far as a patch and the windows of its detail reach.
-fn usable(hole: &Array2<bool>) -> Array2<bool> {
+fn usable(hole: &Array2<bool>) -> Result<Array2<bool>, Stopped> {
     let (height, width) = hole.dim();
-    let near = window_mean(hole.mapv(|hole| f32::from(u8::from(hole))), RADIUS + 2 * SMOOTH);
+    let near = room::map(hole.view(), |hole| f32::from(u8::from(*hole)))?;
+    let near = window_mean(near.view(), RADIUS + 2 * SMOOTH)?;
     let inner = |at: usize, length: usize| (RADIUS..length.saturating_sub(RADIUS)).contains(&at);
-    Array2::from_shape_fn((height, width), |(y, x)| {
-        near[[y, x]] == 0.0 && inner(x, width) && inner(y, height)
-    })
+    room::from_fn((height, width), |(y, x)| near[[y, x]] == 0.0 && inner(x, width) && inner(y, height))
 }
 
 /// A picture, divided.
@@ -204,19 +204,23 @@ struct Layers {
 }
 
 impl Layers {
-    fn new(picture: Array3<f32>) -> Self {
-        let mut smooth = Array3::zeros(picture.dim());
+    fn new(mut picture: Array3<f32>) -> Result<Self, Stopped> {
+        let mut smooth = room::filled(picture.dim(), 0.0)?;
         for (mut smooth, colour) in smooth.outer_iter_mut().zip(picture.outer_iter()) {
-            smooth.assign(&window_mean(window_mean(colour.to_owned(), SMOOTH), SMOOTH));
+            smooth.assign(&window_mean(window_mean(colour, SMOOTH)?.view(), SMOOTH)?);
         }
-        let detail = (picture - &smooth).map_axis(Axis(0), |colour| luma([colour[0], colour[1], colour[2]]));
-        let variance = window_mean(&detail * &detail, NEAR);
-        Layers { smooth, detail, variance }
+        picture -= &smooth;
+        let (_, height, width) = picture.dim();
+        let detail = room::from_fn((height, width), |(y, x)| luma([0, 1, 2].map(|c| picture[[c, y, x]])))?;
+        drop(picture);
+        let squares = room::map(detail.view(), |detail| detail * detail)?;
+        let variance = window_mean(squares.view(), NEAR)?;
+        Ok(Layers { smooth, detail, variance })
     }
 
     /// The shape of the detail whatever its strength, and the colours.
-    fn features(&self) -> Array2<Feature> {
-        Array2::from_shape_fn(self.detail.dim(), |at| {
+    fn features(&self) -> Result<Array2<Feature>, Stopped> {
+        room::from_fn(self.detail.dim(), |at| {
             let shape = self.detail[at] / (self.variance[at] + LITTLE * LITTLE).sqrt();
             let colours = self.smooth.slice(s![.., at.0, at.1]);
             [shape, COLOUR * colours[0], COLOUR * colours[1], COLOUR * colours[2]]
@@ -268,7 +272,7 @@ mod tests {
         let picture = gray(stripes);
         let texture = find(&picture, &gray(|_, _| 0.0), &square()).unwrap();
         let (data, layout) = stored(&picture, 1);
-        let reader = texture.reader((SIDE as u32, SIDE as u32));
+        let reader = texture.reader((SIDE as u32, SIDE as u32)).unwrap();
         let read =
             |y: usize, x: usize| reader.read(&Picture::new(&data, layout).unwrap(), x as u32, y as u32).0[0];
         let inside = || (36..60).flat_map(|y| (36..60).map(move |x| (y, x)));
@@ -300,7 +304,7 @@ mod tests {
         for (number, value) in data.iter_mut().enumerate() {
             *value = value.saturating_add_signed(if number / 3 % 2 == 0 { 20 } else { -20 });
         }
-        let reader = texture.reader((3 * SIDE as u32, 3 * SIDE as u32));
+        let reader = texture.reader((3 * SIDE as u32, 3 * SIDE as u32)).unwrap();
         let row: Vec<f32> = (3 * 40..3 * 56)
             .map(|x| reader.read(&Picture::new(&data, layout).unwrap(), x, 144).0[1])
             .collect();

@@ -14,6 +14,7 @@ use super::ports::Ports;
 use super::refusal::{Refusal, Rule};
 use super::schema::{self, Message};
 use super::wire::{Broken, Field, Fields};
+use crate::room;
 
 /// What a model file holds, as far as that can be told without running it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -152,7 +153,7 @@ impl<'a> Examiner<'a> {
                 self.reach("manifest bytes", |limits| &mut limits.manifest_bytes, value.len() as u64)?;
                 let text = std::str::from_utf8(value);
                 let text = text.map_err(|_| Refusal::new(Rule::Names, "its manifest is not UTF-8"))?;
-                self.contents.manifest = Some(text.to_owned());
+                self.contents.manifest = Some(room::text(text)?);
                 Ok(())
             }
             // ONNX Runtime reads it where an environment variable asks for that; it can make it write files.

@@ -9,6 +9,7 @@ use super::refusal::{Refusal, Rule, quoted};
 use super::schema::{self, Message};
 use super::tensor::volume;
 use super::wire::{Field, Fields};
+use crate::room;
 
 /// Operators whose output has the size that a constant says, and which input that is.
 const SIZE_INPUTS: [(&str, usize); 6] =
@@ -48,6 +49,9 @@ enum Definition {
     Output,
 }
 
+/// Operators that are listed, beside those that may run.
+const MOST_NAMED: usize = 1024;
+
 /// The names that a graph defines.
 #[derive(Default)]
 struct Scope<'a> {
@@ -60,6 +64,7 @@ impl<'a> Scope<'a> {
         if name.is_empty() {
             return Ok(());
         }
+        room::for_one_more(&mut self.definitions)?;
         match self.definitions.entry(name) {
             Entry::Vacant(entry) => {
                 entry.insert(definition);
@@ -98,7 +103,7 @@ impl<'a> Examiner<'a> {
                 }
                 "initializer" => {
                     let checked = self.tensor(bytes).and_then(|tensor| {
-                        self.remember_constant(tensor.name, tensor.volume);
+                        self.remember_constant(tensor.name, tensor.volume)?;
                         scope.define(tensor.name, Definition::Weights)
                     });
                     self.note(checked, || numbered(&schema::TENSOR, bytes, "initialiser", tensors))?;
@@ -163,14 +168,19 @@ impl<'a> Examiner<'a> {
                 _ => {}
             }
         }
-        *self.contents.operators.entry((domain.to_owned(), operator.to_owned())).or_default() += 1;
-        if !operators::is_allowed(domain, operator) {
+        let is_allowed = operators::is_allowed(domain, operator);
+        // Of those that are none, some are enough to name; a file can make up any number.
+        if is_allowed || self.contents.operators.len() < MOST_NAMED {
+            *self.contents.operators.entry((domain.to_owned(), operator.to_owned())).or_default() += 1;
+        }
+        if !is_allowed {
             let set = if domain.is_empty() { "ONNX's operator set".into() } else { quoted(domain) };
             let problem = format!("derust does not run the operator {} of {set}", quoted(operator));
             return Err(Refusal::new(Rule::Operators, problem));
         }
         if SIZE_INPUTS.iter().chain(&SCALE_INPUTS).any(|(name, _)| *name == operator) {
-            self.sized.push(SizedNode { node, enclosing: self.enclosing.clone(), operator, inputs });
+            let sized = SizedNode { node, enclosing: self.enclosing.clone(), operator, inputs };
+            room::push(&mut self.sized, sized)?;
         }
         let mut names = HashSet::new();
         for attribute in
@@ -180,12 +190,13 @@ impl<'a> Examiner<'a> {
             let volume = self
                 .attribute(attribute.bytes(), name, operator, node, depth)
                 .map_err(|refusal| refusal.within(format_args!("attribute {}", quoted(name))))?;
+            room::for_one_more_in(&mut names)?;
             if !names.insert(name) {
                 let problem = format!("it has two attributes with the name {}", quoted(name));
                 return Err(Refusal::new(Rule::Names, problem));
             }
             if operator == "Constant" {
-                self.remember_constant(output, volume);
+                self.remember_constant(output, volume)?;
             }
         }
         checked
@@ -253,8 +264,8 @@ impl<'a> Examiner<'a> {
             _ => Ok(()),
         });
         match field.name {
-            "input" if depth == 1 => self.contents.ports.inputs.push(port),
-            "output" if depth == 1 => self.contents.ports.outputs.push(port),
+            "input" if depth == 1 => room::push(&mut self.contents.ports.inputs, port)?,
+            "output" if depth == 1 => room::push(&mut self.contents.ports.outputs, port)?,
             _ => {}
         }
         checked
@@ -275,11 +286,13 @@ impl<'a> Examiner<'a> {
         Ok(())
     }
 
-    fn remember_constant(&mut self, name: &'a str, volume: Option<f64>) {
-        let Some(volume) = volume else { return };
+    fn remember_constant(&mut self, name: &'a str, volume: Option<f64>) -> Checked {
+        let Some(volume) = volume else { return Ok(()) };
+        room::for_one_more(&mut self.constants)?;
         // Graphs that do not see each other may use the same name: the larger one counts.
         let known = self.constants.entry(name).or_insert(volume);
         *known = known.max(volume);
+        Ok(())
     }
 
     /// Checks the nodes whose output is as large as a constant says. What a network works out itself is not known here.

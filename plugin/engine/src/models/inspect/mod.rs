@@ -24,6 +24,7 @@ use derust_manifest::{Manifest, ManifestError};
 use sha2::{Digest as _, Sha256};
 
 use super::{Digest, Model};
+use crate::room;
 pub use examine::{Contents, Examination, examine};
 pub use limits::Limits;
 pub(crate) use ports::channels;
@@ -86,7 +87,10 @@ pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> 
     let Examination { contents, verdict } = examine(onnx, &Limits::default());
     verdict?;
     let manifest_text = sidecar.or(contents.manifest.as_deref());
-    let manifest = Manifest::from_json(manifest_text.ok_or(ModelError::NoManifest)?)?;
+    let manifest_text = manifest_text.ok_or(ModelError::NoManifest)?;
+    // An entry of a list takes some twenty bytes here and a few hundred there.
+    room::probe(manifest_text.len().saturating_mul(16)).map_err(Refusal::from)?;
+    let manifest = Manifest::from_json(manifest_text)?;
     let fixed_size = ports::check(&contents.ports, &manifest).map_err(ModelError::Graph)?;
     let takes_batches = ports::take_batches(&contents.ports);
     let digest = digest(onnx, sidecar);

@@ -2,6 +2,8 @@
 
 use std::fmt::{self, Display};
 
+use crate::control::Stopped;
+
 /// What a model file has to keep to before ONNX Runtime sees it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
@@ -28,6 +30,8 @@ pub enum Rule {
     Attributes,
     /// It brings no settings for the program that runs it.
     Settings,
+    /// There is memory to look at it. That is not the file's fault, and may be otherwise the next time.
+    Memory,
 }
 
 impl Rule {
@@ -45,12 +49,13 @@ impl Rule {
             Rule::Names => "names",
             Rule::Attributes => "attributes",
             Rule::Settings => "settings",
+            Rule::Memory => "memory",
         }
     }
 
     /// After a breach of these rules the rest of the file cannot be trusted to be read in bounded memory.
     pub(super) fn ends_reading(self) -> bool {
-        matches!(self, Rule::Format | Rule::Limits)
+        matches!(self, Rule::Format | Rule::Limits | Rule::Memory)
     }
 }
 
@@ -64,6 +69,12 @@ pub struct Refusal {
     pub place: String,
     /// What is wrong there, and what would be right.
     pub problem: String,
+}
+
+impl From<Stopped> for Refusal {
+    fn from(stopped: Stopped) -> Self {
+        Refusal::new(Rule::Memory, stopped.to_string())
+    }
 }
 
 impl Refusal {

@@ -8,6 +8,7 @@ use super::ports::{Dimension, Port};
 use super::refusal::{Refusal, Rule};
 use super::schema;
 use super::wire::Fields;
+use crate::room;
 
 /// The most dimensions that a tensor or value may have.
 const MOST_DIMENSIONS: usize = 16;
@@ -154,6 +155,8 @@ impl<'a> Examiner<'a> {
             }
         }
         let broken = |error: prost::DecodeError| Refusal::new(Rule::Format, error.to_string());
+        // Each of its fields takes two bytes or more here and up to about a hundred there.
+        room::probe(bytes.len().saturating_mul(50))?;
         let mut port = Port::from(ValueInfo::decode(bytes).map_err(broken)?);
         for dimension in port.shape.iter_mut().flatten() {
             // As ONNX Runtime has it, and as some exporters write a dimension that they do not know.
