@@ -364,7 +364,8 @@ fn colour(text: &str) -> Result<[f32; 3], String> {
 }
 
 fn place(text: &str) -> Result<(u32, u32), String> {
-    let place = text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
+    let place =
+        text.split_once(',').and_then(|(x, y)| Some((x.trim().parse().ok()?, y.trim().parse().ok()?)));
     place.ok_or_else(|| "two whole numbers are needed, like 120,45".into())
 }
 

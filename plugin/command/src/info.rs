@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use derust_engine::{DeviceEntry, Engine};
 
+use crate::console::say;
 use crate::engine;
-use crate::report::{self, say};
+use crate::report;
 
 /// Says what this program is made of and what it found on this machine.
 ///

@@ -10,6 +10,7 @@
 mod advice;
 mod batch;
 mod cli;
+mod console;
 mod destination;
 mod documents;
 mod engine;

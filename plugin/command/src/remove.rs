@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::ExitCode;
 
-use derust_engine::filters::derust::{Look, RemoveOptions, colour_at};
 use anyhow::Context;
+use derust_engine::filters::derust::{Look, RemoveOptions, colour_at};
 use derust_engine::{Control, Kind, MaskMode};
 use serde_json::{Map, json};
 
@@ -74,8 +74,10 @@ fn remove(
         .analyse_removal(&file.picture()?, mask.as_ref(), &options, control)
         .map_err(judging::explained)?;
     notes.extend(removal.caution().map(|caution| caution.to_string()));
-    let from = arguments.colour_from.map(|place| colour_at(&file.picture()?, place)).transpose();
-    let colour = from.context("--colour-from")?.or(arguments.colour);
+    let colour = match arguments.colour_from {
+        Some(place) => Some(colour_at(&file.picture()?, place).context("--colour-from")?),
+        None => arguments.colour,
+    };
     let look = Look { strength: arguments.strength, shape: arguments.shape, colour };
     let mut result = file.clone();
     removal.compose(mask.as_ref(), &look, &mut result.picture_mut()?, control)?;

@@ -1,4 +1,4 @@
-//! What is said: results on standard output, one line per failure on standard error.
+//! What is said of pictures: results on standard output, one line per failure on standard error.
 
 use std::cell::Cell;
 use std::fmt::Display;
@@ -14,6 +14,7 @@ use serde_json::{Map, Value, json};
 
 use crate::advice;
 use crate::cli::Work;
+use crate::console::{complain, one_line};
 use crate::judging::Unjudged;
 
 /// What came of a picture that was worked on.
@@ -174,18 +175,4 @@ fn name(path: &Path) -> Value {
 pub fn failed(error: &anyhow::Error) -> ExitCode {
     complain(advice::failure(error));
     ExitCode::FAILURE
-}
-
-/// A line on standard output. Whoever reads it may have gone; that is no failure.
-pub fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
-}
-
-/// Says what is wrong, in one line.
-pub fn complain(problem: impl Display) {
-    let _ = writeln!(std::io::stderr(), "derust: {}", one_line(problem));
-}
-
-fn one_line(text: impl Display) -> String {
-    text.to_string().split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::Context;
 use derust_engine::{Control, Stopped};
 
-use crate::report::complain;
+use crate::console::complain;
 use crate::whole_file;
 
 static REQUESTED: AtomicBool = AtomicBool::new(false);

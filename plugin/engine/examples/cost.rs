@@ -58,7 +58,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 engine.analyse_removal(&picture, None, &RemoveOptions::default(), Control::default())?;
             times[2].push(begin.elapsed());
             let begin = Instant::now();
-            removal.compose(None, &Look::default(), &mut PictureMut::new(&mut data, layout)?, Control::default())?;
+            removal.compose(
+                None,
+                &Look::default(),
+                &mut PictureMut::new(&mut data, layout)?,
+                Control::default(),
+            )?;
             times[3].push(begin.elapsed());
         }
         let megapixels = f64::from(SIZE.0) * f64::from(SIZE.1) / 1e6;

@@ -50,7 +50,9 @@ impl Expected {
         let analysis =
             self.engine.analyse_removal(&source, None, &options, Control::default()).expect("an analysis");
         let mut target = PictureMut::new(&mut bytes, layout).expect("a layout that fits");
-        analysis.compose(None, &Look { strength, ..Look::default() }, &mut target, Control::default()).expect("a result");
+        analysis
+            .compose(None, &Look { strength, ..Look::default() }, &mut target, Control::default())
+            .expect("a result");
         from_bytes(picture, &bytes, transfer)
     }
 

@@ -303,7 +303,7 @@ def test_read_only_arrays_are_inputs(engine, picture):
     assert np.array_equal(engine.remove(picture), engine.remove(picture.copy()))
     with pytest.raises(derust.ImageError, match="out is read-only; an output needs an array that can be written"):
         engine.remove(picture, out=picture)
-    rows = np.broadcast_to(picture[:1], picture.shape)
+    rows = np.broadcast_to(picture[25:26], picture.shape)
     assert np.array_equal(engine.segment(rows).mask, engine.segment(rows.copy()).mask)
 
 

@@ -13,8 +13,9 @@ use derust_engine::{Control, Engine, EngineOptions, Kind, Manifest, Trial};
 
 use super::guess::{Guess, Known, guess};
 use crate::cli::Adopt;
+use crate::console::say;
 use crate::engine;
-use crate::report::{on_building, say};
+use crate::report::on_building;
 use crate::whole_file::WholeFile;
 
 /// Guesses a manifest, writes it beside the file, and tries the network with it.

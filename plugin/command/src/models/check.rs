@@ -14,8 +14,9 @@ use serde_json::{Map, Value, json};
 
 use crate::advice;
 use crate::cli::Check;
+use crate::console::say;
 use crate::engine;
-use crate::report::{on_building, say};
+use crate::report::on_building;
 
 /// Runs of the network that are timed after the first one.
 const TIMED_RUNS: usize = 5;

@@ -5,8 +5,8 @@ use std::process::ExitCode;
 use derust_engine::Engine;
 
 use crate::advice;
+use crate::console::say;
 use crate::engine;
-use crate::report::say;
 
 /// Lists the models and says which of them serve.
 ///

@@ -7,7 +7,7 @@ use derust_engine::Engine;
 use derust_engine::models::{Model, Selector};
 
 use crate::cli::Retry;
-use crate::report::say;
+use crate::console::say;
 use crate::{engine, stop};
 
 /// Forgets what came of a model's trial, and tries it out anew.

@@ -10,8 +10,8 @@ use derust_engine::{Engine, Kind};
 
 use crate::advice;
 use crate::cli::Use;
+use crate::console::say;
 use crate::engine;
-use crate::report::say;
 use crate::whole_file;
 
 /// Keeps what the user has chosen, or forgets it, and says what serves from now on.

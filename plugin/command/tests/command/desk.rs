@@ -59,7 +59,7 @@ impl Desk {
         let mut names: Vec<String> = fs::read_dir(self.folder.path())
             .unwrap()
             .map(|entry| entry.unwrap().file_name().into_string().unwrap())
-            .filter(|name| name != "models")
+            .filter(|name| name != "models" && name != "home")
             .collect();
         names.sort();
         names

@@ -177,6 +177,11 @@ fn folders_are_walked_in_order_of_name_and_results_go_into_a_folder() {
 fn models_and_info_say_what_is_there() {
     let desk = Desk::new();
     fs::write(desk.at("models/broken.onnx"), "no model").unwrap();
+    let untried = desk.succeed(&["models"]);
+    assert_eq!(untried.matches("not tried out yet: it comes first").count(), 2, "{untried}");
+    rusty(16, 16).save(desk.at("p.png")).unwrap();
+    desk.succeed(&["segment", "p.png"]);
+    desk.succeed(&["models", "retry", "red-to-gray"]);
     let list = desk.succeed(&["models"]);
     let line = |name: &str| {
         list.lines().find(|line| line.contains(name)).unwrap_or_else(|| panic!("{name}: {list}"))

@@ -44,11 +44,17 @@ impl Look {
     pub(crate) fn check(&self) -> Result<(), Error> {
         for (name, value) in [("strength", self.strength), ("shape", self.shape)] {
             if !(0.0..=1.0).contains(&value) {
-                return Err(Error::Option(format!("a {name} of {value} makes no sense; it goes from 0 to 1")));
+                return Err(Error::Option(format!(
+                    "a {name} of {value} makes no sense; it goes from 0 to 1"
+                )));
             }
         }
-        if let Some(colour) = self.colour.filter(|colour| !colour.iter().all(|part| (0.0..=1.0).contains(part))) {
-            return Err(Error::Option(format!("the colour {colour:?} makes no sense; its parts go from 0 to 1")));
+        if let Some(colour) =
+            self.colour.filter(|colour| !colour.iter().all(|part| (0.0..=1.0).contains(part)))
+        {
+            return Err(Error::Option(format!(
+                "the colour {colour:?} makes no sense; its parts go from 0 to 1"
+            )));
         }
         Ok(())
     }
@@ -159,7 +165,8 @@ mod tests {
             assert!((to_srgb(Transfer::Linear, mean) - wanted).abs() < 0.02, "{c}: {mean}");
         }
         for x in 0..39 {
-            let (own, paints) = (fill[[1, 20, x]] < fill[[1, 20, x + 1]], painted[[1, 20, x]] < painted[[1, 20, x + 1]]);
+            let (own, paints) =
+                (fill[[1, 20, x]] < fill[[1, 20, x + 1]], painted[[1, 20, x]] < painted[[1, 20, x + 1]]);
             assert_eq!(own, paints, "light and shadow at {x}");
         }
     }
@@ -167,7 +174,8 @@ mod tests {
     #[test]
     fn a_black_fill_can_be_painted() {
         let (fill, alpha) = (Array3::zeros((3, 4, 4)), Array2::ones((4, 4)));
-        let painted = Look { colour: Some([1.0; 3]), ..Look::default() }.of(&fill, &alpha).unwrap().into_owned();
+        let painted =
+            Look { colour: Some([1.0; 3]), ..Look::default() }.of(&fill, &alpha).unwrap().into_owned();
         assert!(painted.iter().all(|value| (0.0..=1.0).contains(value)));
     }
 }

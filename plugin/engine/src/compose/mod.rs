@@ -291,7 +291,8 @@ mod tests {
         let mut data: Vec<u8> = [0.25_f32; 9].iter().flat_map(|value| value.to_ne_bytes()).collect();
         let before = data.clone();
         let mut target = PictureMut::new(&mut data, Layout::packed(3, 1, Channels::Rgb, Depth::F32)).unwrap();
-        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default()).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default())
+            .unwrap();
         assert_eq!(data[..24], before[..24]);
         assert_ne!(data[24..], before[24..]);
     }
@@ -337,7 +338,8 @@ mod tests {
         let alpha = GuidedPlane::new(Array2::ones((1, 16)), reduced.view(), (32, 1)).unwrap();
         let mut data: Vec<u8> = stripes.iter().flat_map(|value| [*value; 3]).collect();
         let mut target = PictureMut::new(&mut data, Layout::packed(32, 1, Channels::Rgb, Depth::U8)).unwrap();
-        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default()).unwrap();
+        removal(&fill, &AlphaSource::Found(&alpha), &Look::default(), &mut target, Control::default())
+            .unwrap();
         let step = |x: usize| i32::from(data[3 * (x + 1)]) - i32::from(data[3 * x]);
         assert!((3..=5).contains(&step(6)), "{}", step(6));
         let most = (2.0 * DETAIL * 255.0).ceil() as i32;

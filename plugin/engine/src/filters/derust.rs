@@ -313,7 +313,9 @@ pub fn colour_at(picture: &Picture<'_>, (x, y): (u32, u32)) -> Result<[f32; 3], 
     const NEAR: u32 = 3;
     let (width, height) = picture.size();
     if x >= width || y >= height {
-        return Err(Error::Option(format!("the place {x},{y} lies outside of the {width} x {height} pixels")));
+        return Err(Error::Option(format!(
+            "the place {x},{y} lies outside of the {width} x {height} pixels"
+        )));
     }
     let mut colours = room::row([0.0; 3], width as usize)?;
     let mut counts = room::row(true, width as usize)?;

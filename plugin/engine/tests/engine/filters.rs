@@ -214,7 +214,9 @@ fn pixels_with_alpha_zero_stay_bit_for_bit_the_same() {
                 assert_eq!(changed == 0, channels == Channels::Gray, "{case}: {changed} bytes changed");
                 let mut unchanged = before.clone();
                 let mut target = PictureMut::new(&mut unchanged, layout).unwrap();
-                removal.compose(None, &Look { strength: 0.0, ..Look::default() }, &mut target, control).unwrap();
+                removal
+                    .compose(None, &Look { strength: 0.0, ..Look::default() }, &mut target, control)
+                    .unwrap();
                 assert!(unchanged == before, "{case}: strength 0 changes pixels");
             }
         }

@@ -94,11 +94,15 @@ fn a_program_lives_with_models_that_kill_in_its_folder() {
     for network in [Network::red_is_rust(), Network::red_to_gray()] {
         put(&network.manifest.name, &network.to_onnx());
     }
-    // They were added last, so they come first.
-    std::thread::sleep(std::time::Duration::from_millis(50));
-    put("divides", &hostile::divides_the_smallest_number("divides"));
-    put("normalises", &hostile::normalises_nothing("normalises"));
-    put("fails", &hostile::fails_on_red("fails"));
+    // Each was added after the one before, so it comes before that.
+    for (name, onnx) in [
+        ("divides", hostile::divides_the_smallest_number("divides")),
+        ("normalises", hostile::normalises_nothing("normalises")),
+        ("fails", hostile::fails_on_red("fails")),
+    ] {
+        std::thread::sleep(std::time::Duration::from_millis(50));
+        put(name, &onnx);
+    }
     let own =
         |command: &mut std::process::Command| run(command.env("XDG_CACHE_HOME", folder.path().join("cache")));
     let list = list_of_models(folder.path());
