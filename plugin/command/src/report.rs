@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use derust_engine::Log;
+use derust_engine::{Log, printable};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 
@@ -151,7 +151,7 @@ impl Report {
 
     /// Whoever reads it may have gone; that is no failure. A disk that is full is one.
     fn say(&self, line: impl Display) {
-        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{line}"));
+        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{}", printable(&line.to_string())));
         if let Err(error) = outcome.and_then(|()| std::io::stdout().flush())
             && error.kind() != ErrorKind::BrokenPipe
             && !self.unheard.replace(true)
@@ -178,12 +178,12 @@ pub fn failed(error: &anyhow::Error) -> ExitCode {
 
 /// A line on standard output. Whoever reads it may have gone; that is no failure.
 pub fn say(line: impl Display) {
-    let _ = writeln!(std::io::stdout(), "{line}");
+    let _ = writeln!(std::io::stdout(), "{}", printable(&line.to_string()));
 }
 
 /// Says what is wrong, in one line.
 pub fn complain(problem: impl Display) {
-    let _ = writeln!(std::io::stderr(), "derust: {}", one_line(problem));
+    let _ = writeln!(std::io::stderr(), "derust: {}", printable(&one_line(problem)));
 }
 
 fn one_line(text: impl Display) -> String {

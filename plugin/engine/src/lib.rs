@@ -30,6 +30,7 @@ mod log;
 pub mod memory;
 pub mod models;
 pub mod pixels;
+mod printable;
 mod resample;
 mod room;
 pub mod runtime;
@@ -47,6 +48,7 @@ pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
+pub use printable::printable;
 pub use serving::{ModelEntry, Trial};
 
 use filters::derust::{Cleaning, Removal, RemoveOptions};
