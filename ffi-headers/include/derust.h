@@ -11,6 +11,15 @@
  * gets an error object with a text when the status is not DERUST_OK; it is left alone otherwise. Handles that a call
  * should have made are NULL after a failure. No call prints, ends the program, or throws.
  *
+ * Memory. A call that cannot get the memory for something whose size an image or a file decides fails with
+ * DERUST_ERROR_MEMORY; it never ends the program. What remains are texts, handles and lists of some kilobytes: a program
+ * that has no memory left even for those is ended by the allocator.
+ *
+ * Environment. The first call that needs ONNX Runtime adds ORT_DISABLE_TELEMETRY=1 to the environment of the process,
+ * unless the variable is there already: nothing else keeps ONNX Runtime from writing a device identifier and reporting to
+ * its makers. Other threads may read the environment meanwhile. A program whose other threads change it meanwhile sets the
+ * variable itself, or calls derust_engine_runtime() before it starts them.
+ *
  * Threads. All functions may be called from any number of threads at once, with the same engine, analysis or report.
  * Only: a handle is freed when no other thread is about to begin a call with it.
  *
@@ -667,9 +676,10 @@ derust_status derust_engine_create(const derust_engine_options *options,
                                    derust_error **error);
 
 /**
- * Frees an engine; NULL is fine. Waits for what the thread that looks at the model folders has begun, so that the log
- * hears nothing of it later. Calls that other threads have begun with the engine end as they would have; what it gave
- * (analyses, reports, lists) stays. In a process that was forked after the engine was made, nothing happens.
+ * Frees an engine; NULL is fine. Waits until the thread that looks at the model folders has ended what it has begun, one
+ * tile at most, so that the log hears nothing of it later. Calls that other threads have begun with the engine end as
+ * they would have; what it gave (analyses, reports, lists) stays. In a process that was forked after the engine was
+ * made, nothing happens.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed.

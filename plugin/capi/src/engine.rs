@@ -94,9 +94,10 @@ pub unsafe extern "C" fn derust_engine_create(
     unsafe { guard::call(error, body) }
 }
 
-/// Frees an engine; NULL is fine. Waits for what the thread that looks at the model folders has begun, so that the log
-/// hears nothing of it later. Calls that other threads have begun with the engine end as they would have; what it gave
-/// (analyses, reports, lists) stays. In a process that was forked after the engine was made, nothing happens.
+/// Frees an engine; NULL is fine. Waits until the thread that looks at the model folders has ended what it has begun, one
+/// tile at most, so that the log hears nothing of it later. Calls that other threads have begun with the engine end as
+/// they would have; what it gave (analyses, reports, lists) stays. In a process that was forked after the engine was
+/// made, nothing happens.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed.

@@ -21,7 +21,10 @@ unsafe impl Handle for Error {
 
 impl From<Failure> for ErrorObject {
     fn from(failure: Failure) -> Self {
-        ErrorObject { status: failure.status, message: text::c_string(&failure.message) }
+        ErrorObject {
+            status: failure.status,
+            message: text::c_string(&derust_engine::printable(&failure.message)),
+        }
     }
 }
 

@@ -79,7 +79,9 @@ fn keep_panics_quiet() {
     ONCE.call_once(|| {
         let previous = std::panic::take_hook();
         std::panic::set_hook(Box::new(move |panic| {
-            if DEPTH.get() == 0 {
+            // The engine's own threads say it in the log.
+            let is_ours = std::thread::current().name().is_some_and(|name| name.starts_with("derust "));
+            if DEPTH.get() == 0 && !is_ours {
                 return previous(panic);
             }
             let text = panic.payload_as_str().unwrap_or("without a text").replace('\n', " ");

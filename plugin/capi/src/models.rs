@@ -3,6 +3,7 @@
 use std::ffi::CString;
 
 use derust_engine::models::{Idle, ModelError, Origin};
+use derust_engine::printable;
 use derust_engine::runtime::Placement;
 use derust_engine::{Kind, ModelEntry};
 use derust_interface::*;
@@ -54,7 +55,7 @@ impl ListedModel {
             name: c_string(&name),
             version: c_string(&version),
             origin: c_string(&origin),
-            reason: c_string(&entry.idle_because.as_ref().map(reason).unwrap_or_default()),
+            reason: c_string(&printable(&entry.idle_because.as_ref().map(reason).unwrap_or_default())),
             device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
             placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
         }

@@ -152,7 +152,7 @@ impl Report {
 
     /// Whoever reads it may have gone; that is no failure. A disk that is full is one.
     fn say(&self, line: impl Display) {
-        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{line}"));
+        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{}", printable(&line.to_string())));
         if let Err(error) = outcome.and_then(|()| std::io::stdout().flush())
             && error.kind() != ErrorKind::BrokenPipe
             && !self.unheard.replace(true)

@@ -31,6 +31,7 @@ mod log;
 pub mod memory;
 pub mod models;
 pub mod pixels;
+mod printable;
 mod resample;
 mod room;
 pub mod runtime;
@@ -50,6 +51,7 @@ pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
+pub use printable::printable;
 pub use serving::ModelEntry;
 pub use trial::Trial;
 

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::sync::Arc;
 
+use crate::printable::printable;
+
 /// How much a message matters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Level {
@@ -25,7 +27,7 @@ type Sink = dyn Fn(Level, &str) + Send + Sync;
 type BuildingSink = dyn Fn(&str, bool) + Send + Sync;
 
 impl Log {
-    /// Messages go to `sink`, on the thread of the call that has something to say.
+    /// Messages go to `sink`, each [`printable`](crate::printable) line, on the thread of the call that has something to say.
     pub fn to(sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         Log { sink: Some(Arc::new(sink)), building: None }
     }
@@ -44,7 +46,7 @@ impl Log {
 
     pub(crate) fn say(&self, level: Level, message: fmt::Arguments<'_>) {
         if let Some(sink) = &self.sink {
-            sink(level, &message.to_string());
+            sink(level, &printable(&message.to_string()));
         }
     }
 }

@@ -47,6 +47,8 @@ void wrong_handles(void);
 void wrong_batches(void);
 void structs_of_other_ages(void);
 void small_memory(void);
+void short_of_memory(void);
+void environment(void);
 void missing_runtime(void);
 void finding(void);
 void formats(void);

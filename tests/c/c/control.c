@@ -7,6 +7,8 @@
 #include <time.h>
 #include <unistd.h>
 
+extern char **environ;
+
 enum { SIDE = 300 };
 
 static derust_engine *engine;
@@ -288,4 +290,78 @@ void after_fork(void) {
     derust_analysis_free(analysis);
     derust_engine_free(engine);
     free(data);
+}
+
+/* The call succeeds, or says that it lacks memory: for itself, for a model file, or for ONNX Runtime. */
+static int did(derust_status status, const char *call) {
+    CHECK(status == DERUST_OK || status == DERUST_ERROR_MEMORY || status == DERUST_ERROR_MODEL ||
+          status == DERUST_ERROR_RUNTIME);
+    fprintf(stderr, "%s: %s %s\n", call, derust_status_name(status), derust_error_message(error));
+    derust_error_free(error);
+    error = NULL;
+    return status == DERUST_OK;
+}
+
+/* Started with a limit on the memory of the process: large pictures, and a region for every other pixel of some rows. */
+void short_of_memory(void) {
+    enum { WIDE = 2000, HIGH = 1500 };
+    engine = make_engine(1);
+    data = (unsigned char *)malloc((size_t)WIDE * HIGH * 3);
+    derust_segment_options segmenting = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_analysis *analysis = NULL;
+    derust_report *report = NULL;
+    if (data == NULL) {
+        derust_engine_free(engine);
+        return;
+    }
+    for (size_t i = 0; i < (size_t)WIDE * HIGH; i++) {
+        int red = i % WIDE % 2 == 0 && i / WIDE % 2 == 0;
+        data[3 * i] = red ? 255 : 90;
+        data[3 * i + 1] = data[3 * i + 2] = red ? 0 : 90;
+    }
+    image = picture(data, WIDE, HIGH, DERUST_FORMAT_RGB_U8, 3);
+    segmenting.contours = 1;
+    if (did(derust_segment(engine, &image, &segmenting, NULL, NULL, &report, &error), "segment")) {
+        derust_summary summary = DERUST_SUMMARY_INIT;
+        OK(derust_report_summary(report, &summary, &error));
+        CHECK(summary.region_count > 1000);
+    }
+    derust_report_free(report);
+    did(derust_analyse_remove(engine, &image, NULL, &analysis, &error), "analyse");
+    derust_analysis_free(analysis);
+    did(derust_remove(engine, &image, NULL, &image, &error), "remove");
+    did(derust_engine_refresh(engine, &error), "refresh");
+    derust_engine_free(engine);
+    free(data);
+}
+
+/* The host changed its environment at its start, and a thread of it may still be reading the list that it had then. Run with
+ * MALLOC_PERTURB_, so that memory that was given back holds no pointers. */
+void environment(void) {
+    setenv("HOST_SETTING", "1", 1);
+    char **list = environ;
+    size_t count = 0;
+    while (list[count] != NULL) {
+        count++;
+    }
+    char **before = (char **)malloc(count * sizeof *before);
+    CHECK(before != NULL);
+    memcpy(before, list, count * sizeof *before);
+    begin(1);
+    derust_runtime runtime = DERUST_RUNTIME_INIT;
+    OK(derust_engine_runtime(engine, &runtime, &error));
+    CHECK(memcmp(before, list, count * sizeof *before) == 0 && list[count] == NULL);
+    CHECK(strcmp(getenv("HOST_SETTING"), "1") == 0 && strcmp(getenv("ORT_DISABLE_TELEMETRY"), "1") == 0);
+    /* The host goes on with it. */
+    for (int i = 0; i < 40; i++) {
+        char name[16];
+        snprintf(name, sizeof name, "HOST_%d", i);
+        CHECK(setenv(name, "2", 1) == 0);
+    }
+    CHECK(strcmp(getenv("HOST_7"), "2") == 0 && strcmp(getenv("HOST_SETTING"), "1") == 0);
+    CHECK(strcmp(getenv("ORT_DISABLE_TELEMETRY"), "1") == 0);
+    CHECK(unsetenv("ORT_DISABLE_TELEMETRY") == 0 && getenv("ORT_DISABLE_TELEMETRY") == NULL);
+    derust_engine_free(engine);
+    free(data);
+    free(before);
 }

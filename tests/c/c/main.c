@@ -14,6 +14,8 @@ static const struct program programs[] = {
     {"wrong-batches", wrong_batches},
     {"structs-of-other-ages", structs_of_other_ages},
     {"small-memory", small_memory},
+    {"short-of-memory", short_of_memory},
+    {"environment", environment},
     {"missing-runtime", missing_runtime},
     {"finding", finding},
     {"formats", formats},

@@ -262,6 +262,23 @@ fn a_network_that_does_not_end_can_be_stopped() {
 }
 
 #[test]
+fn names_that_would_do_more_than_be_seen_are_written_out() {
+    let desk = Desk::new();
+    let name = "a\u{1b}[31m\nb\u{202e}c.png";
+    rusty(16, 16).save(desk.at(name)).unwrap();
+    let said = desk.succeed(&["segment", name]);
+    let shown = "a\\u001b[31m\\nb\\u202ec.png: ";
+    assert!(said.starts_with(shown) && said.lines().count() == 1, "{said:?}");
+    assert!(!said.contains(['\u{1b}', '\u{202e}']), "{said:?}");
+    let line = desk.succeed(&["segment", name, "--json", "--force"]);
+    assert!(line.lines().count() == 1 && !line.contains('\u{202e}'), "{line:?}");
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_eq!(line["picture"], name);
+    let complaint = desk.fail(1, &["segment", "no\u{1b}where.png"]);
+    assert!(complaint.contains("no\\u001bwhere.png") && !complaint.contains('\u{1b}'), "{complaint:?}");
+}
+
+#[test]
 fn what_systems_leave_beside_pictures_is_no_picture() {
     let desk = Desk::new();
     for folder in ["in/@eaDir", "in/.thumbnails", "in/sub/@eaDir"] {

@@ -96,8 +96,15 @@ impl Network {
         options: &SessionOptions,
         control: &Control<'_>,
     ) -> Result<(), Error> {
+        self.check(runtime)?;
         self.pool.lease(runtime, &self.onnx, options, 0, control)?;
         Ok(())
+    }
+
+    /// Refuses a runtime that the network would crash.
+    fn check(&self, runtime: &Runtime) -> Result<(), RuntimeError> {
+        let refusal = self.model.needs.as_ref().and_then(|needs| needs.refusal(runtime.version()));
+        refusal.map_or(Ok(()), |refusal| Err(RuntimeError::Load(refusal)))
     }
 
     /// Where the network runs; `None` before it ran.
@@ -133,6 +140,7 @@ impl Network {
         control: Control<'_>,
     ) -> Result<Analysis, Error> {
         control.step(0, 1)?;
+        self.check(runtime)?;
         let manifest = &self.model.manifest;
         let mask = mask.map(|mask| mask.insert_axis(Axis(0)));
         let views = View::first(manifest.views);

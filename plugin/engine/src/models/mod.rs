@@ -21,7 +21,7 @@ pub use file::{ModelFile, sidecar_path};
 pub(crate) use inspect::allowed_operators;
 pub(crate) use inspect::channels;
 pub use inspect::{
-    Contents, Dimension, Examination, Limits, ModelError, Port, Ports, Refusal, Rule, SIZE_LIMIT,
+    Contents, Dimension, Examination, Limits, ModelError, Needs, Port, Ports, Refusal, Rule, SIZE_LIMIT,
     element_type_name, examine, inspect,
 };
 pub use preferences::{Preferences, PreferencesError};
@@ -40,6 +40,8 @@ pub struct Model {
     pub fixed_size: [Option<usize>; 2],
     /// Whether all inputs and outputs leave open how many pictures go through the network at once.
     pub takes_batches: bool,
+    /// What it needs of ONNX Runtime beyond the lowest version that can serve.
+    pub needs: Option<Needs>,
     /// Tells the content of the file and its sidecar from any other.
     pub digest: Digest,
 }

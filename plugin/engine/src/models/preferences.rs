@@ -1,13 +1,16 @@
 //! Which models the user has chosen to serve.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io;
+use std::fs::OpenOptions;
+use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use derust_manifest::Kind;
 
 use super::Selector;
+
+/// The most bytes that the file may have.
+const SIZE_LIMIT: u64 = 64 << 10;
 
 /// The models that a user has chosen, one for each kind. They are kept in a JSON file such as
 /// `{"segment-rust": "rust-finder@1.2.0"}`.
@@ -61,7 +64,7 @@ impl Preferences {
     /// # Errors
     /// When the file cannot be read or says something else.
     pub fn read(path: &Path) -> Result<Self, PreferencesError> {
-        let text = match fs::read_to_string(path) {
+        let text = match read(path) {
             Ok(text) => text,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Preferences::default()),
             Err(source) => return Err(PreferencesError::Read { path: path.into(), source }),
@@ -82,9 +85,52 @@ impl Preferences {
     }
 }
 
+/// The file's text. Never waits, whatever the file is.
+fn read(path: &Path) -> io::Result<String> {
+    let mut options = OpenOptions::new();
+    options.read(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt;
+        // To open a pipe must not wait for someone to write into it.
+        options.custom_flags(libc::O_NONBLOCK);
+    }
+    let file = options.open(path)?;
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file"));
+    }
+    let mut text = String::new();
+    file.take(SIZE_LIMIT + 1).read_to_string(&mut text)?;
+    if text.len() as u64 > SIZE_LIMIT {
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {} KiB; a choice has a line for each kind of model", SIZE_LIMIT >> 10),
+        ));
+    }
+    Ok(text)
+}
+
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    #[test]
+    #[cfg(unix)]
+    fn a_pipe_a_device_or_a_huge_file_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let refusal = |path: &Path| Preferences::read(path).unwrap_err().to_string();
+        let pipe = folder.path().join("pipe");
+        assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+        assert!(refusal(&pipe).contains("no regular file"), "{}", refusal(&pipe));
+        for device in ["/dev/zero", "/dev/tty", "/"] {
+            let _ = refusal(Path::new(device));
+        }
+        let huge = folder.path().join("models.json");
+        fs::File::create(&huge).unwrap().set_len(1 << 40).unwrap();
+        assert!(refusal(&huge).contains("more than 64 KiB"), "{}", refusal(&huge));
+    }
 
     #[test]
     fn a_choice_is_kept_and_what_is_no_choice_is_refused() {

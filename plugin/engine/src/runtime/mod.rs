@@ -20,6 +20,7 @@ mod brake;
 mod buffers;
 mod device;
 mod elements;
+mod environment;
 mod exhaustion;
 mod foreign;
 mod library_file;
@@ -125,8 +126,8 @@ impl Runtime {
     /// checked (ELF, this processor) before it is loaded. After a failure another path may be tried.
     ///
     /// The first call sets `ORT_DISABLE_TELEMETRY` in the process's environment, unless it is set already: without
-    /// it ONNX Runtime writes into the user's cache folder and reports to its makers. A host whose other threads
-    /// change the environment calls this before it starts them.
+    /// it ONNX Runtime writes into the user's cache folder and reports to its makers. Other threads may read the
+    /// environment meanwhile; a host whose other threads change it calls this before it starts them.
     ///
     /// # Errors
     /// When there is none, when it cannot be loaded or is too old, or when `path` names another library than the
@@ -254,11 +255,7 @@ fn open(path: PathBuf) -> Result<Runtime, RuntimeError> {
 fn forbid_telemetry() {
     const VARIABLE: &str = "ORT_DISABLE_TELEMETRY";
     if std::env::var_os(VARIABLE).is_none() {
-        // SAFETY: Rust's own readers of the environment are locked out meanwhile. A reader in C on another thread
-        // sees the list before or after: glibc copies it on a process's first change and never frees values. What
-        // remains is a host that changes its environment itself while other threads read it, which is unsound
-        // without us; `Runtime::load` tells hosts to load early.
-        unsafe { std::env::set_var(VARIABLE, "1") };
+        environment::add(VARIABLE, "1");
     }
 }
 

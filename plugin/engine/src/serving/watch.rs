@@ -1,5 +1,6 @@
 //! Noticing that model files came, changed or went while the program runs.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -148,8 +149,18 @@ impl Watcher {
                 }
                 if now != known {
                     log.say(Level::Info, format_args!("model files have changed"));
-                    refresh(&heard.halt);
                     known = now;
+                    // The next change is looked at all the same.
+                    if let Err(panic) = catch_unwind(AssertUnwindSafe(|| refresh(&heard.halt))) {
+                        let what = panic.downcast_ref::<String>().map(String::as_str);
+                        let what = what.or_else(|| panic.downcast_ref().copied()).unwrap_or("without a text");
+                        log.say(
+                            Level::Error,
+                            format_args!("a bug in derust: looking at the model folders panicked: {what}"),
+                        );
+                        // What a payload does when it is dropped is not known; it could panic again.
+                        std::mem::forget(panic);
+                    }
                 }
             }
         };
@@ -168,5 +179,37 @@ impl Drop for Watcher {
             // It ends within a tile of what it may be trying out.
             let _ = thread.join();
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::sync::mpsc;
+
+    use super::*;
+
+    #[test]
+    fn a_panic_is_said_and_the_watching_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let (calls, called) = mpsc::channel();
+        let heard = Arc::new(Mutex::new(Vec::new()));
+        let sink = Arc::clone(&heard);
+        let log = Log::to(move |level, message| sink.lock().unwrap().push((level, message.to_owned())));
+        let refresh = move |_: &AtomicBool| {
+            calls.send(()).unwrap();
+            panic!("over\nboard");
+        };
+        let store = Store::only(&[folder.path().to_owned()]);
+        let watcher = Watcher::start(store, Duration::from_millis(50), log, refresh).unwrap();
+        for name in ["one.onnx", "two.onnx"] {
+            fs::write(folder.path().join(name), name).unwrap();
+            called.recv_timeout(Duration::from_secs(20)).expect("a change is looked at");
+        }
+        drop(watcher);
+        let heard = heard.lock().unwrap();
+        let panics =
+            heard.iter().filter(|(level, text)| *level == Level::Error && text.ends_with("over\\nboard"));
+        assert_eq!(panics.count(), 2, "{heard:?}");
     }
 }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
 use derust_engine::fixtures::{Network, hostile};
-use derust_test_support::{is_thorough, prefix, program, run};
+use derust_test_support::{Outcome, is_thorough, prefix, program, run, run_to_end};
 
 /// Compilers and languages.
 const BUILDS: [(&str, &str, &str); 4] =
@@ -146,4 +146,84 @@ fn a_program_that_fails_says_so() {
     let outcome = derust_test_support::run_to_end(program(suite(0)).arg("finding").arg(empty.path()));
     assert_eq!(outcome.status.code(), Some(1));
     assert!(outcome.stderr.contains("DERUST_ERROR_MODEL"), "{}", outcome.stderr);
+}
+
+/// With ever more memory for the process: whatever a picture or a file decides the size of ends a call, and not the program.
+///
+/// What is small may end it: that the allocator has nothing left for a text or a handle. Nor is ONNX Runtime held to it.
+#[test]
+fn what_a_picture_needs_never_ends_a_program_that_is_short_of_memory() {
+    /// The size from which on an allocation cannot be one of the small ones.
+    const SMALL: u64 = 8192;
+    let models = tempfile::tempdir().unwrap();
+    for network in [Network::red_is_rust(), Network::red_to_gray()] {
+        fs::write(models.path().join(format!("{}.onnx", network.manifest.name)), network.to_onnx()).unwrap();
+    }
+    let (step, most) = if is_thorough() { (16, 1000) } else { (75, 400) };
+    let mut outcomes = (0, 0);
+    for megabytes in (100..=most).step_by(step) {
+        let mut limited = program("sh");
+        limited.args([
+            "-c",
+            "ulimit -c 0; ulimit -v \"$1\"; shift; exec \"$@\"",
+            "sh",
+            &(megabytes << 10).to_string(),
+        ]);
+        let outcome = run_to_end(limited.arg(suite(0)).arg("short-of-memory").arg(models.path()));
+        let said = format!("{megabytes} MB: {:?}\n{}", outcome.status, outcome.stderr);
+        assert!(!outcome.stderr.contains("panicked"), "{said}");
+        match outcome.stderr.split("memory allocation of ").nth(1) {
+            Some(report) => {
+                let bytes = report.split_whitespace().next().and_then(|bytes| bytes.parse().ok());
+                assert!(bytes.is_some_and(|bytes: u64| bytes < SMALL), "{said}");
+                eprintln!("a small one failed: {said}");
+            }
+            // Below a size the program cannot even be loaded.
+            None if outcome.stderr.contains("error while loading shared libraries") => {}
+            None => assert!(outcome.status.success(), "{said}"),
+        }
+        outcomes.0 += usize::from(outcome.stderr.contains("DERUST_ERROR_MEMORY"));
+        outcomes.1 += usize::from(outcome.stderr.contains("remove: DERUST_OK"));
+    }
+    assert!(outcomes.0 > 0 && outcomes.1 > 0, "no limit was between too little and enough: {outcomes:?}");
+}
+
+/// Runs a program with models of its own and in a home of its own, without the variable that silences ONNX Runtime.
+fn at_home(home: &Path, name: &str, before: &[&str]) -> Outcome {
+    let models = tempfile::tempdir().unwrap();
+    for network in [Network::red_is_rust(), Network::red_to_gray()] {
+        fs::write(models.path().join(format!("{}.onnx", network.manifest.name)), network.to_onnx()).unwrap();
+    }
+    let suite = suite(0).to_str().unwrap();
+    let mut words = before.iter().copied().chain([suite, name, models.path().to_str().unwrap()]);
+    let mut command = program(words.next().unwrap());
+    command.args(words).env_remove("ORT_DISABLE_TELEMETRY").env("MALLOC_PERTURB_", "165");
+    // These make ONNX Runtime take the run for one of its own tests.
+    for name in ["CI", "TF_BUILD", "GITHUB_ACTIONS", "XDG_CACHE_HOME", "XDG_DATA_HOME"] {
+        command.env_remove(name);
+    }
+    run_to_end(command.env("HOME", home))
+}
+
+#[test]
+fn the_list_of_the_environment_that_the_host_may_be_reading_stays() {
+    let home = tempfile::tempdir().unwrap();
+    let outcome = at_home(home.path(), "environment", &[]);
+    assert!(outcome.status.success(), "{:?}: {}", outcome.status, outcome.stderr);
+}
+
+#[test]
+fn a_program_that_sets_nothing_reports_to_nobody() {
+    let (home, log) = (tempfile::tempdir().unwrap(), tempfile::NamedTempFile::new().unwrap());
+    let log = log.path().to_str().unwrap();
+    if std::process::Command::new("strace").arg("--version").output().is_err() {
+        return eprintln!("skipped: there is no `strace`");
+    }
+    let trace = ["strace", "-f", "-qq", "-e", "trace=socket,connect,sendto,sendmsg", "-o", log];
+    let outcome = at_home(home.path(), "finding", &trace);
+    assert!(outcome.status.success(), "{:?}: {}", outcome.status, outcome.stderr);
+    let heard = fs::read_to_string(log).unwrap();
+    assert!(!heard.contains("AF_INET") && !heard.contains("connect("), "{heard}");
+    let left: Vec<_> = fs::read_dir(home.path()).unwrap().map(|entry| entry.unwrap().path()).collect();
+    assert!(left.is_empty(), "{left:?}");
 }

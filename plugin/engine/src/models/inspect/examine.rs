@@ -27,6 +27,8 @@ pub struct Contents {
     pub operator_sets: Vec<(String, i64)>,
     /// How often each operator is used, by operator set and name.
     pub operators: BTreeMap<(String, String), u64>,
+    /// What it needs of ONNX Runtime beyond the lowest version that can serve.
+    pub needs: Option<Needs>,
     /// The graph's inputs and outputs.
     pub ports: Ports,
     /// Numbers in the graph's tensors.
@@ -35,6 +37,28 @@ pub struct Contents {
     pub manifest: Option<String>,
     /// How much of each limit is used.
     pub used: Limits,
+}
+
+/// A version of ONNX Runtime that a model needs, because older ones crash on it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Needs {
+    /// The lowest `N` of ONNX Runtime `1.N` that may run it.
+    pub minor_version: u32,
+    /// What asks for it.
+    pub by: String,
+}
+
+impl Needs {
+    /// Why ONNX Runtime of this version, such as `1.24.0`, may not run it.
+    pub(crate) fn refusal(&self, version: &str) -> Option<String> {
+        let minor = version.split('.').nth(1).and_then(|minor| minor.parse().ok()).unwrap_or(0);
+        (minor < self.minor_version).then(|| {
+            let Needs { minor_version, by } = self;
+            format!(
+                "{by} can end the program with ONNX Runtime {version}; 1.{minor_version} or newer is needed to run it"
+            )
+        })
+    }
 }
 
 /// What came of looking at a model file.
@@ -55,6 +79,7 @@ pub fn examine(onnx: &[u8], limits: &Limits) -> Examination {
             producer: String::new(),
             operator_sets: vec![],
             operators: BTreeMap::new(),
+            needs: None,
             ports: Ports::default(),
             parameters: 0,
             manifest: None,

@@ -3,7 +3,7 @@
 use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
-use super::examine::{Checked, Examiner, malformed};
+use super::examine::{Checked, Examiner, Needs, malformed};
 use super::operators;
 use super::refusal::{Refusal, Rule, quoted};
 use super::schema::{self, Message};
@@ -47,6 +47,19 @@ enum Definition {
     /// Weights that are listed among the inputs, as in old files.
     WeightsAndInput,
     Output,
+}
+
+/// The value of a node's attribute.
+fn attribute_of<'a>(node: &'a [u8], wanted: &str) -> Option<operators::Value<'a>> {
+    let mut attributes = Fields::new(&schema::NODE, node).flatten().filter(|field| field.name == "attribute");
+    let bytes = attributes
+        .find(|field| text_of(&schema::ATTRIBUTE, field.bytes(), "name") == wanted)
+        .map(|field| field.bytes())?;
+    Fields::new(&schema::ATTRIBUTE, bytes).flatten().find_map(|field| match field.name {
+        "s" => std::str::from_utf8(field.bytes()).ok().map(operators::Value::Text),
+        "i" => Some(operators::Value::Number(field.signed())),
+        _ => None,
+    })
 }
 
 /// Operators that are listed, beside those that may run.
@@ -177,6 +190,14 @@ impl<'a> Examiner<'a> {
             let set = if domain.is_empty() { "ONNX's operator set".into() } else { quoted(domain) };
             let problem = format!("derust does not run the operator {} of {set}", quoted(operator));
             return Err(Refusal::new(Rule::Operators, problem));
+        }
+        let attribute = |wanted: &str| attribute_of(node.bytes, wanted);
+        if let Some((since, asks)) = operators::since(domain, operator, input_count, attribute) {
+            let by = match asks {
+                "" => format!("the operator {}", quoted(operator)),
+                asks => format!("the operator {} with {asks}", quoted(operator)),
+            };
+            self.contents.needs = Some(Needs { minor_version: since, by });
         }
         if SIZE_INPUTS.iter().chain(&SCALE_INPUTS).any(|(name, _)| *name == operator) {
             let sized = SizedNode { node, enclosing: self.enclosing.clone(), operator, inputs };

@@ -25,7 +25,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::{Digest, Model};
 use crate::room;
-pub use examine::{Contents, Examination, examine};
+pub use examine::{Contents, Examination, Needs, examine};
 pub use limits::Limits;
 #[cfg(any(test, feature = "fixtures"))]
 pub(crate) use operators::allowed_operators;
@@ -96,7 +96,7 @@ pub fn inspect(onnx: &[u8], sidecar: Option<&str>) -> Result<Model, ModelError> 
     let fixed_size = ports::check(&contents.ports, &manifest).map_err(ModelError::Graph)?;
     let takes_batches = ports::take_batches(&contents.ports);
     let digest = digest(onnx, sidecar);
-    Ok(Model { manifest, fixed_size, takes_batches, digest })
+    Ok(Model { manifest, fixed_size, takes_batches, needs: contents.needs, digest })
 }
 
 /// Key and value of one of a model's properties (`metadata_props`); `None` where the bytes are no property.
@@ -147,6 +147,29 @@ mod tests {
         let shape = output.r#type.as_mut().unwrap().tensor_type.as_mut().unwrap().shape.as_mut().unwrap();
         shape.dim[0].value = Some(onnx::dimension::Value::Size(1));
         assert!(!inspect(&single.encode_to_vec(), None).unwrap().takes_batches);
+    }
+
+    #[test]
+    fn what_an_older_runtime_crashes_on_needs_a_newer_one() {
+        let mut model = Network::red_is_rust().to_model();
+        let sample = |mode: &str| onnx::Node {
+            op_type: "GridSample".into(),
+            input: vec!["image".into(), "grid".into()],
+            output: vec!["sampled".into()],
+            attribute: vec![onnx::Attribute::string("padding_mode", mode)],
+            ..Default::default()
+        };
+        let graph = model.graph.as_mut().unwrap();
+        graph.initializer.push(onnx::Tensor::floats("grid", &[1, 1, 1, 2], &[0.0; 2]));
+        graph.node.push(sample("border"));
+        assert_eq!(inspect(&model.encode_to_vec(), None).unwrap().needs, None);
+        *model.graph.as_mut().unwrap().node.last_mut().unwrap() = sample("reflection");
+        let needs = inspect(&model.encode_to_vec(), None).unwrap().needs.unwrap();
+        let refusal = needs.refusal("1.24.4").unwrap();
+        for word in ["GridSample", "padding_mode", "1.24.4", "1.32"] {
+            assert!(refusal.contains(word), "{refusal}");
+        }
+        assert_eq!(needs.refusal("1.32.0"), None);
     }
 
     #[test]

@@ -30,6 +30,76 @@ pub(crate) fn allowed_operators() -> Vec<(&'static str, &'static str)> {
     [of("", &STANDARD), of("com.microsoft", &MICROSOFT)].concat()
 }
 
+/// What older versions of ONNX Runtime crash on, and newer ones answer or refuse.
+struct Mended {
+    domain: &'static str,
+    operator: &'static str,
+    only: Only,
+    /// The `N` of ONNX Runtime `1.N` from which on it does no harm.
+    since: u32,
+}
+
+/// The uses of an operator that are meant.
+enum Only {
+    All,
+    /// Those with more inputs than this.
+    MoreInputs(usize),
+    /// Those with this text as attribute.
+    Text(&'static str, &'static str),
+    /// Those with a number below 1 as attribute.
+    NoneOf(&'static str),
+}
+
+/// Tried out with inputs at the edge of what operators are defined for: these end a process with 1.24, and none with 1.32.
+/// What lies between was not tried. Integer `Div` and `Mod` belong here, too, but no network that reckons with sizes does
+/// without them; as for what crashes every version, only a trial shows whether they do harm.
+const MENDED: [Mended; 7] = [
+    Mended { domain: "", operator: "MaxUnpool", only: Only::All, since: 32 },
+    Mended { domain: "", operator: "GridSample", only: Only::Text("padding_mode", "reflection"), since: 32 },
+    Mended { domain: "", operator: "GroupNormalization", only: Only::NoneOf("num_groups"), since: 32 },
+    Mended {
+        domain: "com.microsoft",
+        operator: "GridSample",
+        only: Only::Text("padding_mode", "reflection"),
+        since: 32,
+    },
+    Mended { domain: "com.microsoft", operator: "GroupNorm", only: Only::NoneOf("groups"), since: 32 },
+    // The mask of an attention.
+    Mended { domain: "com.microsoft", operator: "Attention", only: Only::MoreInputs(3), since: 32 },
+    Mended { domain: "com.microsoft", operator: "MultiHeadAttention", only: Only::MoreInputs(4), since: 32 },
+];
+
+/// An attribute's value, as far as it matters here.
+pub(super) enum Value<'a> {
+    Text(&'a str),
+    Number(i64),
+}
+
+/// The `N` of the ONNX Runtime `1.N` from which on an operator may be used like this, and the attribute that asks for it,
+/// where older ones crash. `attribute` looks up a value by its name.
+pub(super) fn since<'a>(
+    domain: &str,
+    operator: &str,
+    inputs: usize,
+    attribute: impl Fn(&str) -> Option<Value<'a>>,
+) -> Option<(u32, &'static str)> {
+    let domain = if domain == "ai.onnx" { "" } else { domain };
+    let mut listed = MENDED.iter().filter(|mended| mended.domain == domain && mended.operator == operator);
+    listed.find_map(|mended| {
+        let asks = match mended.only {
+            Only::All => Some(""),
+            Only::MoreInputs(most) => (inputs > most).then_some("a mask"),
+            Only::Text(name, text) => {
+                matches!(attribute(name), Some(Value::Text(given)) if given == text).then_some(name)
+            }
+            Only::NoneOf(name) => {
+                matches!(attribute(name), Some(Value::Number(given)) if given < 1).then_some(name)
+            }
+        };
+        asks.map(|asks| (mended.since, asks))
+    })
+}
+
 /// What ONNX itself defines, in alphabetical order.
 const STANDARD: [&str; 159] = [
     "Abs",
