@@ -56,6 +56,7 @@ void meanings(void);
 void halves(void);
 void composing(void);
 void batches(void);
+void warming_up(void);
 void lists(void);
 void stopping(void);
 void deadlines(void);
