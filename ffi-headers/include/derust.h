@@ -983,6 +983,24 @@ void derust_analysis_free(derust_analysis *analysis);
 const char *derust_caution_text(int32_t caution);
 
 /**
+ * Gets ready for calls, so that the first one is as quick as those after it: loads ONNX Runtime and the network of a
+ * filter, and runs it once. For DERUST_FILTER_DERUST what finds rust is made ready, too, where there is such a model.
+ *
+ * `filter` is a DERUST_FILTER_ constant, or 0 for both. `model` is the name of one, or NULL for the one that serves; it is
+ * NULL where `filter` is 0. `timeout_ms` is that of other calls' options.
+ *
+ * Errors: DERUST_ERROR_MODEL, _RUNTIME, _DEVICE, _MEMORY, _TIMEOUT, and those of every call.
+ *
+ * The caller sees to it:
+ * `engine` is NULL or an engine that was not freed; `model` is NULL or a text; `error` is NULL or where an error goes.
+ */
+derust_status derust_engine_warm_up(derust_engine *engine,
+                                    int32_t filter,
+                                    const char *model,
+                                    uint32_t timeout_ms,
+                                    derust_error **error);
+
+/**
  * Reads what a report says about the picture as a whole.
  *
  * The caller sees to it:

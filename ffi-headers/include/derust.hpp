@@ -868,6 +868,14 @@ public:
         return finish(made, status, failure, call, info);
     }
 
+    /// Gets ready for a filter's calls, or both filters', so that the first one is as quick as those after it: loads ONNX
+    /// Runtime and the network and runs it once. `model` is a name; empty: the one that serves.
+    void warm_up(std::optional<filter> wanted = {}, const std::string &model = {}, std::uint32_t timeout_ms = 0) const {
+        detail::failure failure;
+        const auto number = wanted ? static_cast<std::int32_t>(*wanted) : 0;
+        failure.check(derust_engine_warm_up(handle_.get(), number, detail::c_text(model), timeout_ms, failure.out()));
+    }
+
     /// Looks at the model folders again; calls in flight end on the models they began with.
     void refresh() const {
         detail::failure failure;

@@ -23,7 +23,7 @@ pub(crate) struct Analysed {
 
 enum Outcome {
     Rust(Segmentation),
-    Removal(Removal),
+    Removal(Box<Removal>),
 }
 
 // SAFETY: `derust_analysis` pointers are made by `handle::give` from this type alone.
@@ -112,7 +112,7 @@ pub unsafe extern "C" fn derust_analyse_remove(
         })?;
         // SAFETY: the caller's promise; there is one image.
         unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
-        slot.fill(Analysed { found: Outcome::Removal(found), home: entered.home });
+        slot.fill(Analysed { found: Outcome::Removal(Box::new(found)), home: entered.home });
         Ok(())
     };
     // SAFETY: the caller's promise.

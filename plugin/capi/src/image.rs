@@ -38,13 +38,16 @@ struct Said {
     region_mask: Option<Box<Pixels>>,
 }
 
+/// The rows of a mask that says which pixels count.
+type Counting<'a> = (Vec<&'a [u8]>, Layout);
+
 /// Pixels that the engine reads.
 pub(crate) struct Lent<'a> {
     rows: Vec<&'a [u8]>,
     layout: Layout,
     meaning: Option<&'a Meaning>,
     /// What of it counts.
-    within: Option<(Vec<&'a [u8]>, Layout)>,
+    within: Option<Counting<'a>>,
 }
 
 /// Pixels that the engine writes.
@@ -53,7 +56,7 @@ pub(crate) struct LentMut<'a> {
     layout: Layout,
     meaning: Option<&'a Meaning>,
     /// What of it counts.
-    within: Option<(Vec<&'a [u8]>, Layout)>,
+    within: Option<Counting<'a>>,
 }
 
 impl Lent<'_> {
@@ -396,7 +399,7 @@ impl Pixels {
     }
 
     /// What of the pixels counts.
-    fn within(&self) -> Result<Option<(Vec<&[u8]>, Layout)>, Failure> {
+    fn within(&self) -> Result<Option<Counting<'_>>, Failure> {
         let Some(mask) = &self.said.region_mask else { return Ok(None) };
         let Lent { rows, layout, .. } = mask.lend()?;
         Ok(Some((rows, layout)))

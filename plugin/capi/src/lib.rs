@@ -32,4 +32,5 @@ mod sized;
 mod status;
 mod table;
 mod text;
+mod warm_up;
 mod watch;

@@ -16,6 +16,7 @@ use crate::report::*;
 use crate::runtime::*;
 use crate::segment::*;
 use crate::status::*;
+use crate::warm_up::*;
 
 #[abi_stable::export_root_module]
 fn table() -> Library {
@@ -56,6 +57,7 @@ fn table() -> Library {
         report_contour: derust_report_contour,
         report_free: derust_report_free,
         caution_text: derust_caution_text,
+        engine_warm_up: derust_engine_warm_up,
     }
     .leak_into_prefix()
 }

@@ -11,9 +11,9 @@ use derust_interface::*;
 
 /// The files that the header is made of, in the order in which a reader wants them.
 const TYPES: [&str; 6] = ["status", "image", "engine", "filters", "analysis", "report"];
-const FUNCTIONS: [&str; 12] = [
+const FUNCTIONS: [&str; 13] = [
     "status", "error", "engine", "models", "devices", "runtime", "cancel", "segment", "remove", "batch",
-    "analysis", "info",
+    "analysis", "info", "warm_up",
 ];
 
 fn source(folder: &str) -> PathBuf {

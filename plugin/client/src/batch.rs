@@ -83,8 +83,8 @@ impl Engine {
             )
         });
         let made = reports.into_iter().zip(statuses).enumerate().map(|(i, (report, status))| match status {
-            // SAFETY: made by this call, and nobody else's.
             c::DERUST_OK => {
+                // SAFETY: made by this call, and nobody else's.
                 unsafe { Report::new(self.library(), report, told.info(i)) }.map_err(|error| error.kind())
             }
             other => Err(ErrorKind::from_status(other)),

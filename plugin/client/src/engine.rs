@@ -3,6 +3,7 @@
 use std::fmt;
 use std::mem::ManuallyDrop;
 use std::ptr::{from_ref, null, null_mut};
+use std::time::Duration;
 
 use derust_interface as c;
 
@@ -12,9 +13,9 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::image::{Image, ImageMut};
 use crate::info::{CallInfo, Told};
-use crate::inventory::{self, DeviceInfo, ModelInfo, RuntimeInfo};
-use crate::library::{self, Library};
-use crate::options::{EngineOptions, RemoveOptions, SegmentOptions};
+use crate::inventory::{self, DeviceInfo, Filter, ModelInfo, RuntimeInfo};
+use crate::library::{self, Library, c_text};
+use crate::options::{EngineOptions, RemoveOptions, SegmentOptions, milliseconds};
 use crate::report::Report;
 
 /// Finds rust in pictures and takes it away. One engine serves any number of threads; networks are loaded when they are
@@ -201,6 +202,38 @@ impl Engine {
         let removal = called.map(|()| unsafe { Removal::new(self.library, made, told.info(0)) });
         watch.end();
         removal
+    }
+
+    /// Gets ready for a filter's calls, or for both filters' where it is `None`, so that the first one is as quick as those
+    /// after it: loads ONNX Runtime and the network, and runs it once. `model` is a name; `None`: the one that serves.
+    ///
+    /// # Errors
+    /// When no model serves or is named so, ONNX Runtime or the device cannot be used, memory or time is short, or the library
+    /// is one that cannot do it.
+    #[doc(alias = "derust_engine_warm_up")]
+    pub fn warm_up(
+        &self,
+        filter: Option<Filter>,
+        model: Option<&str>,
+        timeout: Option<Duration>,
+    ) -> Result<(), Error> {
+        let number = match filter {
+            None => 0,
+            Some(Filter::Derust) => c::DERUST_FILTER_DERUST,
+            Some(Filter::SegmentRust) => c::DERUST_FILTER_SEGMENT_RUST,
+            Some(Filter::Unknown) => {
+                return Err(Error::argument("filter is unknown; a filter has a network".into()));
+            }
+        };
+        let model = model.map(|model| c_text(model, "model")).transpose()?;
+        let name = model.as_ref().map_or(null(), |text| text.as_ptr());
+        let warm_up = self.library.functions().engine_warm_up();
+        let Some(warm_up) = warm_up else {
+            return Err(Error::argument("this libderust is too old to warm up; install a newer one".into()));
+        };
+        let limit = timeout.map_or(0, milliseconds);
+        // SAFETY: the engine lives, and so does the text until the call is over.
+        self.library.call(|_, error| unsafe { warm_up(self.c(), number, name, limit, error) })
     }
 
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight end

@@ -332,7 +332,7 @@ fn limit(bytes: Option<u64>, name: &str) -> Result<u64, Error> {
 }
 
 /// 0 and the largest number mean something else.
-fn milliseconds(pace: Duration) -> u32 {
+pub(crate) fn milliseconds(pace: Duration) -> u32 {
     u32::try_from(pace.as_millis()).unwrap_or(u32::MAX).clamp(1, u32::MAX - 1)
 }
 

@@ -8,7 +8,7 @@ use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use derust_engine::Log;
+use derust_engine::{Log, printable};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
 

@@ -145,6 +145,13 @@ table! {
     last report_free(report: *mut Report);
     appended {
         caution_text(caution: i32) -> *const c_char;
+        engine_warm_up(
+            engine: *mut Engine,
+            filter: i32,
+            model: *const c_char,
+            timeout_ms: u32,
+            error: *mut *mut Error,
+        ) -> Status;
     }
 }
 

@@ -58,6 +58,7 @@ void meanings(void);
 void halves(void);
 void composing(void);
 void batches(void);
+void warming_up(void);
 void lists(void);
 void stopping(void);
 void deadlines(void);

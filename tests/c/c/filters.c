@@ -593,6 +593,31 @@ void batches(void) {
     }
 }
 
+void warming_up(void) {
+    for (int32_t filter = 0; filter <= DERUST_FILTER_SEGMENT_RUST; filter++) {
+        derust_engine *engine = make_engine(1);
+        derust_models *list = NULL;
+        OK(derust_engine_warm_up(engine, filter, NULL, 600 * 1000, &error));
+        OK(derust_engine_models(engine, &list, &error));
+        for (uint64_t i = 0; i < 2; i++) {
+            derust_model model = DERUST_MODEL_INIT;
+            OK(derust_models_get(list, i, &model, &error));
+            /* What ran has a place. Removal wants what finds rust, too. */
+            const int ran = filter != DERUST_FILTER_SEGMENT_RUST || model.filter == filter;
+            CHECK((strlen(model.placement) > 0) == ran);
+        }
+        derust_models_free(list);
+        derust_engine_free(engine);
+    }
+    derust_engine *engine = make_engine(1);
+    OK(derust_engine_warm_up(engine, DERUST_FILTER_DERUST, "red-to-gray", 0, &error));
+    REFUSED(derust_engine_warm_up(engine, DERUST_FILTER_DERUST, "nobody", 0, &error), DERUST_ERROR_MODEL, "named `nobody`");
+    REFUSED(derust_engine_warm_up(engine, 0, "red-to-gray", 0, &error), DERUST_ERROR_ARGUMENT, "say which filter's model");
+    REFUSED(derust_engine_warm_up(engine, 3, NULL, 0, &error), DERUST_ERROR_ARGUMENT, "filter is 3, which is neither 0 nor");
+    REFUSED(derust_engine_warm_up(NULL, 0, NULL, 0, &error), DERUST_ERROR_ARGUMENT, "engine is NULL");
+    derust_engine_free(engine);
+}
+
 void lists(void) {
     derust_engine *engine = make_engine(1);
     derust_models *list = NULL;

@@ -25,6 +25,7 @@ static const struct program programs[] = {
     {"halves", halves},
     {"composing", composing},
     {"batches", batches},
+    {"warming-up", warming_up},
     {"lists", lists},
     {"stopping", stopping},
     {"deadlines", deadlines},

@@ -262,6 +262,24 @@ CASE(batches_say_what_became_of_each_picture) {
     }
 }
 
+CASE(an_engine_warms_up) {
+    derust::engine_options options;
+    options.model_folders = {model_folder()};
+    options.only_these_folders = true;
+    const derust::engine cold(options);
+    const auto ran = [&] {
+        int count = 0;
+        for (const auto &model : cold.models()) count += !model.placement.empty();
+        return count;
+    };
+    CHECK_EQUAL(ran(), 0);
+    cold.warm_up(derust::filter::segment_rust, "red-is-rust", 600000);
+    CHECK_EQUAL(ran(), 1);
+    cold.warm_up();
+    CHECK_EQUAL(ran(), 2);
+    FAILS(DERUST_ERROR_MODEL, ({"nobody"}), cold.warm_up(derust::filter::derust, "nobody"));
+}
+
 CASE(the_engine_says_what_it_uses) {
     const auto models = engine().models();
     int serving = 0;

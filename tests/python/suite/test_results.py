@@ -285,6 +285,25 @@ def test_models_devices_and_runtime(engine, shipped):
     assert int(runtime.version.split(".")[1]) >= 24 and "onnxruntime" in runtime.path
 
 
+def test_an_engine_warms_up():
+    with derust.Engine(MODELS, only_these_models=True, threads=1) as cold:
+
+        def ran():
+            return {model.filter for model in cold.models() if model.placement}
+
+        assert ran() == set()
+        cold.warm_up("segment-rust", model="red-is-rust", timeout=600)
+        assert ran() == {"segment-rust"}
+        cold.warm_up()
+        assert ran() == {"segment-rust", "derust"}
+        with pytest.raises(derust.ModelError, match="nobody"):
+            cold.warm_up("derust", model="nobody")
+        with pytest.raises(derust.ArgumentError, match="filter is 'rust'; possible are"):
+            cold.warm_up("rust")
+        with pytest.raises(derust.ArgumentError, match="say which filter's model"):
+            cold.warm_up(model="red-is-rust")
+
+
 def test_where_a_model_runs(picture):
     with derust.Engine(MODELS, only_these_models=True, threads=1) as engine:
         found = {model.name: model for model in engine.models()}

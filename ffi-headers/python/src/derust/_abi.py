@@ -322,4 +322,5 @@ FUNCTIONS = {
     ),
     "derust_report_free": (None, [_HANDLE]),
     "derust_caution_text": (c_char_p, [c_int32]),
+    "derust_engine_warm_up": (c_int32, [_HANDLE, c_int32, c_char_p, c_uint32, _HANDLE_OUT]),
 }  # fmt: skip

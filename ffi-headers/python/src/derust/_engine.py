@@ -506,6 +506,26 @@ class Engine:
         told.finish()
         return Removal(pointer, image, mask_pixels, layout)
 
+    def warm_up(
+        self, filter: Optional[str] = None, *, model: Optional[str] = None, timeout: Optional[float] = None
+    ) -> None:
+        """Gets ready, so that the first call is as quick as those after it: loads ONNX Runtime and the network, runs it once.
+
+        Args:
+            filter: ``"segment-rust"`` (for `segment`), ``"derust"`` (for `remove`), or `None` for both.
+            model: name of the filter's model; `None`: the one that serves.
+            timeout: seconds that it may take.
+
+        Raises:
+            TimedOut: it took longer than `timeout`.
+            Error: see its other subclasses.
+        """
+        filters = {word: number for number, word in _abi.FILTERS.items() if number}
+        number = 0 if filter is None else _options.choice(filter, "filter", filters)
+        limit = 0 if timeout is None else _options.seconds(timeout, "timeout")
+        with self._handle.use() as engine:
+            call(library().derust_engine_warm_up, engine, number, _options.string(model, "model"), limit)
+
     def models(self) -> List[Model]:
         """Every model file that was found, and whether it serves."""
         with self._handle.use() as engine:

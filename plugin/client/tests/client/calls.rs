@@ -213,6 +213,23 @@ fn an_engine_says_what_it_has() {
 }
 
 #[test]
+fn an_engine_warms_up() {
+    let cold = Engine::new(options()).unwrap();
+    let ran = || cold.models().unwrap().iter().filter(|model| !model.placement.is_empty()).count();
+    assert_eq!(ran(), 0);
+    let enough = Some(std::time::Duration::from_secs(600));
+    cold.warm_up(Some(Filter::SegmentRust), Some("red-is-rust"), enough).unwrap();
+    assert_eq!(ran(), 1);
+    cold.warm_up(None, None, None).unwrap();
+    assert_eq!(ran(), 2);
+    assert_eq!(
+        cold.warm_up(Some(Filter::Derust), Some("nobody"), None).unwrap_err().kind(),
+        ErrorKind::Model
+    );
+    assert_eq!(cold.warm_up(Some(Filter::Unknown), None, None).unwrap_err().kind(), ErrorKind::Argument);
+}
+
+#[test]
 fn refusals_name_what_was_expected_and_what_came() {
     let pixels = picture();
     let refused = |layout: Layout, options: SegmentOptions<'_>| {

@@ -75,6 +75,7 @@ programs! {
     halves_of_one_buffer_are_apart: "halves";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
+    an_engine_warms_up: "warming-up";
     lists_tell_what_is_there: "lists";
     calls_are_stopped_within_a_tile: "stopping";
     a_call_has_a_deadline: "deadlines";
@@ -143,7 +144,7 @@ fn every_compiler_takes_them_as_every_language() {
 fn a_program_that_fails_says_so() {
     // Without models the first check of a filter fails; a suite that cannot fail would prove nothing.
     let empty = tempfile::tempdir().unwrap();
-    let outcome = derust_test_support::run_to_end(program(suite(0)).arg("finding").arg(empty.path()));
+    let outcome = run_to_end(program(suite(0)).arg("finding").arg(empty.path()));
     assert_eq!(outcome.status.code(), Some(1));
     assert!(outcome.stderr.contains("DERUST_ERROR_MODEL"), "{}", outcome.stderr);
 }
