@@ -92,7 +92,7 @@ fn every_compiler_takes_them_as_every_language() {
 fn a_program_that_fails_says_so() {
     // Without models the first check of a filter fails; a suite that cannot fail would prove nothing.
     let empty = tempfile::tempdir().unwrap();
-    let outcome = derust_test_support::run_to_end(program(suite(0)).arg("finding").arg(empty.path()));
+    let outcome = run_to_end(program(suite(0)).arg("finding").arg(empty.path()));
     assert_eq!(outcome.status.code(), Some(1));
     assert!(outcome.stderr.contains("DERUST_ERROR_MODEL"), "{}", outcome.stderr);
 }
