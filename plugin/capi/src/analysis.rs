@@ -21,6 +21,7 @@ pub(crate) struct Analysed {
     home: Home,
 }
 
+#[allow(clippy::large_enum_variant, reason = "it lies in the box of a handle")]
 enum Outcome {
     Rust(Segmentation),
     Removal(Box<Removal>),

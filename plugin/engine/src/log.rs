@@ -27,7 +27,7 @@ type Sink = dyn Fn(Level, &str) + Send + Sync;
 type BuildingSink = dyn Fn(&str, bool) + Send + Sync;
 
 impl Log {
-    /// Messages go to `sink`, each [`printable`](crate::printable) line, on the thread of the call that has something to say.
+    /// Messages go to `sink`, each [`printable`](fn@crate::printable) line, on the thread of the call that has something to say.
     pub fn to(sink: impl Fn(Level, &str) + Send + Sync + 'static) -> Self {
         Log { sink: Some(Arc::new(sink)), building: None }
     }
