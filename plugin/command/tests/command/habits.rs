@@ -249,7 +249,9 @@ fn a_network_that_does_not_end_can_be_stopped() {
             .spawn()
             .unwrap();
         std::thread::sleep(Duration::from_secs(3));
-        assert!(child.try_wait().unwrap().is_none(), "{what}: it ended before it could be stopped");
+        if child.try_wait().unwrap().is_some() {
+            panic!("{what}: it ended before it could be stopped: {:?}", child.wait_with_output());
+        }
         assert!(signal(child.id(), name));
         let stopped = Instant::now();
         let output = child.wait_with_output().unwrap();

@@ -453,6 +453,10 @@ impl Serving {
                 }
                 Verdict::Failed(reason) => {
                     self.log.say(Level::Warning, format_args!("{what} does not serve: {reason}"));
+                    if wanted.is_some() {
+                        let model = network.model.manifest.name.clone();
+                        last_error = Some(Error::Answer { model, problem: reason.clone() });
+                    }
                     self.state().setbacks.refuse(digest, reason);
                 }
                 Verdict::Postponed(error) => {

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{MemfdFlags, memfd_create};
+use rustix::process::{Resource, getrlimit};
 
 use super::message::{Answer, Ready, Request, VERSION};
 use crate::control::Control;
@@ -83,8 +84,14 @@ fn converse(lines: &mut Lines, control: &Control<'_>) -> Result<Answer, Silence>
 }
 
 fn start(program: &mut Command, request: &Request, onnx: &[u8]) -> io::Result<Child> {
+    let request = serde_json::to_vec(request)?;
+    // A file beyond the limit that this process has set itself would end it (SIGXFSZ).
+    let length = (request.len() + 1 + onnx.len()) as u64;
+    if getrlimit(Resource::Fsize).current.is_some_and(|limit| limit < length) {
+        return Err(io::ErrorKind::FileTooLarge.into());
+    }
     let mut input = std::fs::File::from(memfd_create("derust-trial", MemfdFlags::CLOEXEC)?);
-    serde_json::to_writer(&mut input, request)?;
+    input.write_all(&request)?;
     input.write_all(b"\n")?;
     input.write_all(onnx)?;
     input.rewind()?;
