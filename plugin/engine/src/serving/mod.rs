@@ -404,7 +404,8 @@ impl Serving {
             let chosen =
                 shelf.choose(*kind, wanted.as_ref(), &preferences, |digest| stands_back(&due, digest));
             let (candidate, because) = chosen.ok_or_else(|| {
-                last_error.take().unwrap_or_else(|| Error::NoModel {
+                let refused = || self.refusal_of(&mut shelf, *kind, wanted.as_ref()?);
+                last_error.take().or_else(refused).unwrap_or_else(|| Error::NoModel {
                     kind: *kind,
                     wanted: wanted.as_ref().map(Selector::to_string),
                     folders: self.store.folders().to_vec(),
@@ -453,10 +454,6 @@ impl Serving {
                 }
                 Verdict::Failed(reason) => {
                     self.log.say(Level::Warning, format_args!("{what} does not serve: {reason}"));
-                    if wanted.is_some() {
-                        let model = network.model.manifest.name.clone();
-                        last_error = Some(Error::Answer { model, problem: reason.clone() });
-                    }
                     self.state().setbacks.refuse(digest, reason);
                 }
                 Verdict::Postponed(error) => {
@@ -470,6 +467,14 @@ impl Serving {
             }
             due.remove(&digest);
         }
+    }
+
+    /// Why the model that is wanted does not serve, where there is one.
+    fn refusal_of(&self, shelf: &mut Shelf<'_>, kind: Kind, wanted: &Selector) -> Option<Error> {
+        let (candidate, _) = shelf.choose(kind, Some(wanted), &Preferences::default(), |_| false)?;
+        let model = candidate.model.ok()?;
+        let problem = self.state().setbacks.against(&model.digest)?.to_owned();
+        Some(Error::Answer { model: model.manifest.name, problem })
     }
 
     /// Loads a network that can serve into this process and runs it once, as the first call would.

@@ -92,7 +92,8 @@ impl Verdict {
     /// When it says nothing of the network, and the call ends.
     pub(crate) fn of(error: Error) -> Result<Self, Error> {
         match error {
-            Error::Answer { .. } | Error::Runtime(RuntimeError::Load(_) | RuntimeError::Run(_)) => {
+            Error::Answer { problem, .. } => Ok(Verdict::Failed(problem)),
+            Error::Runtime(RuntimeError::Load(_) | RuntimeError::Run(_)) => {
                 Ok(Verdict::Failed(error.to_string()))
             }
             Error::Runtime(RuntimeError::Memory(_)) => Ok(Verdict::Postponed(error)),
