@@ -133,7 +133,7 @@ mod tests {
 
     /// Gray with fine stripes upon a slope, seen in its left half.
     fn fill() -> (Array3<f32>, Array2<f32>) {
-        let gray = |x: usize| 0.3 + 0.004 * x as f32 + if x % 2 == 0 { 0.05 } else { -0.05 };
+        let gray = |x: usize| 0.3 + 0.004 * x as f32 + if x.is_multiple_of(2) { 0.05 } else { -0.05 };
         let fill = Array3::from_shape_fn((3, 40, 80), |(_, _, x)| if x < 40 { gray(x) } else { 1.0 });
         (fill, Array2::from_shape_fn((40, 80), |(_, x)| if x < 40 { 1.0 } else { 0.0 }))
     }

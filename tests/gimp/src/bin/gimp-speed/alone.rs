@@ -7,7 +7,7 @@ use std::path::Path;
 use std::process::Command;
 use std::time::Instant;
 
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::models::Store;
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
 use derust_engine::runtime::Location;
@@ -61,6 +61,6 @@ fn compose(engine: &Engine, data: &[u8], layout: Layout) {
     let mut result = vec![0; data.len()];
     let mut target = PictureMut::new(&mut result, layout).expect("a layout that fits");
     target.copy_from(&picture).expect("pictures that are alike");
-    removal.compose(None, 1.0, &mut target, Control::default()).expect("a result");
+    removal.compose(None, &Look::default(), &mut target, Control::default()).expect("a result");
     assert!(result != data, "nothing was removed");
 }
