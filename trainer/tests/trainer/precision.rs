@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::common::{data, succeed, text, trainer};
-use derust_engine::filters::derust::RemoveOptions;
+use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
 use derust_engine::models::Store;
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
@@ -37,7 +37,7 @@ fn removed(folder: &Path, file: &Path) -> (Vec<u8>, f64) {
         engine.analyse_removal(&picture, None, &RemoveOptions::default(), Control::default()).unwrap();
     let mut result = bytes.clone();
     let mut target = PictureMut::new(&mut result, layout).unwrap();
-    removal.compose(None, 1.0, &mut target, Control::default()).unwrap();
+    removal.compose(None, &Look::default(), &mut target, Control::default()).unwrap();
     let changed = distance(&bytes, &result);
     (result, changed)
 }

@@ -50,7 +50,7 @@ pub struct Model {
 pub type Digest = [u8; 32];
 
 /// Where a model comes from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Origin {
     /// A file in one of the folders.
     File(PathBuf),

@@ -1,13 +1,13 @@
 //! The choice between many files, of which no more is read than it needs.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::PathBuf;
 
 use derust_manifest::Kind;
 
 use super::glimpse::{Glimpse, glimpse};
 use super::store::{Added, Candidate, Listed, Offer, Stamp, Store};
-use super::{Because, Digest, Model, ModelError, ModelFile, Origin, Preferences, Selector};
+use super::{Because, Digest, Model, ModelError, ModelFile, Origin, Preferences, Rule, Selector};
 
 /// What was seen of files, for as long as they stay as they are.
 #[derive(Debug, Default)]
@@ -55,7 +55,7 @@ impl<'a> Shelf<'a> {
                 Some((_, seen)) => seen.clone(),
                 None => glimpse(&store.folders()[listed.rank], &listed.path),
             };
-            if listed.stamp.is_settled() {
+            if listed.stamp.is_settled() && lasts(&seen) {
                 looked.glimpses.insert(listed.path.clone(), (listed.stamp, seen.clone()));
             }
             books.push(Book {
@@ -66,7 +66,8 @@ impl<'a> Shelf<'a> {
                 known: seen.map_or_else(Known::Unusable, Known::Glimpse),
             });
         }
-        looked.models.retain(|path, _| looked.glimpses.contains_key(path));
+        let there: HashSet<&Origin> = books.iter().map(|book: &Book| &book.origin).collect();
+        looked.models.retain(|path, _| there.contains(&Origin::File(path.clone())));
         books.extend(store.embedded().map(|Candidate { origin, model, rank, added }| Book {
             origin,
             rank,
@@ -147,10 +148,20 @@ impl<'a> Shelf<'a> {
                 file.and_then(|file| file.inspect())
             }
         };
-        if listed.stamp.is_settled() {
+        if listed.stamp.is_settled() && lasts(&seen) {
             self.looked.models.insert(listed.path.clone(), (listed.stamp, seen.clone()));
         }
         *known = seen.map_or_else(Known::Unusable, |model| Known::Model(Box::new(model)));
+    }
+}
+
+/// Whether what was seen of a file holds as long as that stays as it is: what could not be read, or for which there was no
+/// memory, may be found out the next time.
+fn lasts<T>(seen: &Result<T, ModelError>) -> bool {
+    match seen {
+        Err(ModelError::Read(_)) => false,
+        Err(ModelError::Refused(refusal)) => refusal.rule != Rule::Memory,
+        _ => true,
     }
 }
 
