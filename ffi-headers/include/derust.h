@@ -315,6 +315,10 @@ typedef struct derust_model {
      * not used; "" before it was used.
      */
     const char *placement;
+    /** 1: it was tried out with this runtime on this device. 0: not yet, so that what is said to serve may turn out not to. */
+    uint32_t tried;
+    /** 0. */
+    uint32_t reserved_2;
 } derust_model;
 
 /** A device. The texts belong to the list. Begin with DERUST_DEVICE_INIT. */
@@ -699,7 +703,7 @@ derust_status derust_engine_refresh(derust_engine *engine,
 
 /**
  * Lists the model files that lie in the folders now, and the built-in ones; says which ones serve, and why the
- * others do not.
+ * others do not. Nothing is tried out for it; derust_engine_warm_up() tries out what serves.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
@@ -1054,7 +1058,7 @@ void derust_report_free(derust_report *report);
 
 #define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
-#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
@@ -1073,7 +1077,7 @@ void derust_report_free(derust_report *report);
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
 DERUST_SAME_SIZE(derust_image, 112);
 DERUST_SAME_SIZE(derust_engine_options, 104);
-DERUST_SAME_SIZE(derust_model, 64);
+DERUST_SAME_SIZE(derust_model, 72);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 64);

@@ -670,6 +670,7 @@ struct model_info {
     std::string reason; ///< why it does not serve; empty when it does
     std::string device; ///< where it runs, such as "cpu" or "cuda:0", or is going to be tried
     std::string placement; ///< how much of it runs there, and why not elsewhere; empty before it was used
+    bool tried = false; ///< out, with this runtime on this device; what was not may turn out not to serve
 };
 
 /// A device and whether it can be used.
@@ -894,7 +895,7 @@ public:
             auto c = detail::sized<derust_model>();
             detail::failure reading;
             reading.check(derust_models_get(made, i, &c, reading.out()));
-            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device, c.placement});
+            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device, c.placement, c.tried != 0});
         }
         return models;
     }

@@ -23,6 +23,7 @@ pub(crate) struct ListedModel {
     device: CString,
     /// Empty before it was used.
     placement: CString,
+    tried: bool,
 }
 
 // SAFETY: `derust_models` pointers are made by `handle::give` from this type alone.
@@ -58,6 +59,7 @@ impl ListedModel {
             reason: c_string(&printable(&entry.idle_because.as_ref().map(reason).unwrap_or_default())),
             device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
             placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
+            tried: entry.tried,
         }
     }
 }
@@ -73,7 +75,7 @@ fn reason(because: &Idle) -> String {
 }
 
 /// Lists the model files that lie in the folders now, and the built-in ones; says which ones serve, and why the
-/// others do not.
+/// others do not. Nothing is tried out for it; derust_engine_warm_up() tries out what serves.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
@@ -134,6 +136,7 @@ pub unsafe extern "C" fn derust_models_get(
             reason: entry.reason.as_ptr(),
             device: entry.device.as_ptr(),
             placement: entry.placement.as_ptr(),
+            tried: u32::from(entry.tried),
             ..Model::default()
         };
         // SAFETY: the caller's promise.

@@ -31,7 +31,7 @@ fn trailer() -> String {
             "engine_options",
             "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL",
         ),
-        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL"),
+        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0"),
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL"),

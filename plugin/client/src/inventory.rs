@@ -40,6 +40,8 @@ pub struct ModelInfo {
     pub device: String,
     /// How much of it runs there, what runs elsewhere, and why devices that were tried are not used; empty before it ran.
     pub placement: String,
+    /// Whether it was tried out with this runtime on this device; what was not may turn out not to serve.
+    pub tried: bool,
 }
 
 /// A device, and whether it can be used.
@@ -99,6 +101,7 @@ pub(crate) unsafe fn models(library: Library, engine: *mut c::Engine) -> Result<
             reason: text(model.reason),
             device: text(model.device),
             placement: text(model.placement),
+            tried: model.tried != 0,
         })
     };
     (0..count).map(read).collect()

@@ -159,6 +159,10 @@ pub struct Model {
     /// One line about where it runs: how much of the network, what runs elsewhere, and why devices that were tried are
     /// not used; "" before it was used.
     pub placement: *const c_char,
+    /// 1: it was tried out with this runtime on this device. 0: not yet, so that what is said to serve may turn out not to.
+    pub tried: u32,
+    /// 0.
+    pub reserved_2: u32,
 }
 
 impl Default for Model {
@@ -175,6 +179,8 @@ impl Default for Model {
             reason: null(),
             device: null(),
             placement: null(),
+            tried: 0,
+            reserved_2: 0,
         }
     }
 }

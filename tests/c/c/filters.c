@@ -605,6 +605,7 @@ void warming_up(void) {
             /* What ran has a place. Removal wants what finds rust, too. */
             const int ran = filter != DERUST_FILTER_SEGMENT_RUST || model.filter == filter;
             CHECK((strlen(model.placement) > 0) == ran);
+            CHECK(!ran || model.tried == 1);
         }
         derust_models_free(list);
         derust_engine_free(engine);

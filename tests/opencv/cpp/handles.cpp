@@ -277,6 +277,7 @@ CASE(an_engine_warms_up) {
     CHECK_EQUAL(ran(), 1);
     cold.warm_up();
     CHECK_EQUAL(ran(), 2);
+    for (const auto &model : cold.models()) CHECK(model.tried);
     FAILS(DERUST_ERROR_MODEL, ({"nobody"}), cold.warm_up(derust::filter::derust, "nobody"));
 }
 

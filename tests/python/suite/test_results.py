@@ -312,7 +312,7 @@ def test_where_a_model_runs(picture):
         engine.segment(picture)
         found = {model.name: model for model in engine.models()}
         used = found["red-is-rust"]
-        assert used.device == before and used.placement.startswith(f"{used.device}: ")
+        assert used.device == before and used.placement.startswith(f"{used.device}: ") and used.tried
         assert "; asked for automatic" in used.placement
         assert found["red-to-gray"].placement == ""
         kind = used.device.partition(":")[0]

@@ -151,6 +151,8 @@ class Model(_Sized):
         ("reason", c_char_p),
         ("device", c_char_p),
         ("placement", c_char_p),
+        ("tried", c_uint32),
+        ("reserved_2", c_uint32),
     ]
 
 

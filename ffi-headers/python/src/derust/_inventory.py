@@ -23,6 +23,7 @@ class Model:
         device: where it runs, such as ``"cpu"`` or ``"cuda:0"``, or is going to be tried.
         placement: how much of it runs there, what runs elsewhere, and why devices that were tried are not used; empty
             before it was used.
+        tried: whether it was tried out with this runtime on this device; what was not may turn out not to serve.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Model:
     reason: str
     device: str
     placement: str
+    tried: bool
 
 
 @dataclass(frozen=True)
@@ -82,6 +84,7 @@ def models(engine: ctypes.c_void_p) -> List[Model]:
                     reason=text(model.reason),
                     device=text(model.device),
                     placement=text(model.placement),
+                    tried=bool(model.tried),
                 )
             )
         return found

@@ -222,6 +222,7 @@ fn an_engine_warms_up() {
     assert_eq!(ran(), 1);
     cold.warm_up(None, None, None).unwrap();
     assert_eq!(ran(), 2);
+    assert!(cold.models().unwrap().iter().all(|model| model.tried));
     assert_eq!(
         cold.warm_up(Some(Filter::Derust), Some("nobody"), None).unwrap_err().kind(),
         ErrorKind::Model

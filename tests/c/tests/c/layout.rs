@@ -38,7 +38,7 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             gpu_memory_limit, building, building_user_data
         };
         Model = "derust_model" {
-            struct_size, filter, serves, reserved, name, version, origin, reason, device, placement
+            struct_size, filter, serves, reserved, name, version, origin, reason, device, placement, tried, reserved_2
         };
         Device = "derust_device" { struct_size, device, usable, in_use, name, reason, product };
         Runtime = "derust_runtime" { struct_size, reserved, version, path };
