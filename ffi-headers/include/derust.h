@@ -421,6 +421,17 @@ typedef struct derust_call_info {
     uint32_t struct_size;
     /** A DERUST_CAUTION_ constant: what makes the judgement less sure. Later versions may add some. */
     int32_t caution;
+    /**
+     * Nanoseconds that the call waited for others: for a session, for memory, for a network that another call loads. This
+     * and the three below are together what the call took; for an image of a batch: from when its turn came.
+     */
+    uint64_t wait_ns;
+    /** Nanoseconds for bringing the picture to the scale at which the network works, and for judging it. */
+    uint64_t reduce_ns;
+    /** Nanoseconds for the networks: to try out and load them where that was not done yet, and to run them. */
+    uint64_t network_ns;
+    /** Nanoseconds for all the rest: alpha, fill, texture, bringing them to the picture's size, writing. */
+    uint64_t compose_ns;
 } derust_call_info;
 
 /** How to look for rust. Begin with DERUST_SEGMENT_OPTIONS_INIT. */
@@ -1066,7 +1077,7 @@ void derust_report_free(derust_report *report);
 #define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
-#define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0 }
+#define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0, 0, 0, 0, 0 }
 
 /* A compiler that lays structs out in another way than the library is found out here. */
 #if defined(__cplusplus)
@@ -1085,7 +1096,7 @@ DERUST_SAME_SIZE(derust_remove_options, 80);
 DERUST_SAME_SIZE(derust_compose_options, 56);
 DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
-DERUST_SAME_SIZE(derust_call_info, 8);
+DERUST_SAME_SIZE(derust_call_info, 40);
 #endif
 #undef DERUST_SAME_SIZE
 

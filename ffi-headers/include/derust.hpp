@@ -17,6 +17,7 @@
 
 #include "derust.h"
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -297,6 +298,11 @@ struct engine_options {
 /// What a call says of itself when it succeeds.
 struct call_info {
     derust::caution caution = caution::none;
+    /// What the call's time went into, together all of it; for a picture of a batch: from when its turn came.
+    std::chrono::nanoseconds wait{};    ///< for other calls: for a session, for memory, for a network that one loads
+    std::chrono::nanoseconds reduce{};  ///< to the scale at which the network works, and judging the picture
+    std::chrono::nanoseconds network{}; ///< the networks, to load and to run them
+    std::chrono::nanoseconds compose{}; ///< all the rest
 };
 
 struct segment_options {
@@ -439,7 +445,12 @@ public:
     /// To be called after the library has returned.
     void tell() const noexcept {
         for (std::size_t i = 0; i < told_.size(); ++i) {
+            const auto time = [](std::uint64_t ns) { return std::chrono::nanoseconds(static_cast<std::int64_t>(ns)); };
             infos_[i].caution = static_cast<caution>(told_[i].caution);
+            infos_[i].wait = time(told_[i].wait_ns);
+            infos_[i].reduce = time(told_[i].reduce_ns);
+            infos_[i].network = time(told_[i].network_ns);
+            infos_[i].compose = time(told_[i].compose_ns);
         }
     }
 

@@ -39,7 +39,7 @@ fn trailer() -> String {
         ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0"),
         ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),
-        ("CALL_INFO", "call_info", "0"),
+        ("CALL_INFO", "call_info", "0, 0, 0, 0, 0"),
     ];
     for (name, c_type, values) in initialisers {
         writeln!(text, "#define DERUST_{name}_INIT {{ sizeof(derust_{c_type}), {values} }}").unwrap();

@@ -16,8 +16,8 @@
 //! | [`survey`]   | areas, regions and grades of what was found                                   |
 //! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
-//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it and to give it a deadline; whatever
-//! waits for others, waits under it (`waiting`).
+//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it, to give it a deadline and to measure it
+//! (`timings`); whatever waits for others, waits under it (`waiting`).
 
 mod analysis;
 mod compose;
@@ -37,6 +37,7 @@ mod room;
 pub mod runtime;
 mod serving;
 pub mod survey;
+mod timings;
 pub mod trial;
 mod user_folders;
 mod waiting;
@@ -53,6 +54,7 @@ pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
 pub use printable::printable;
 pub use serving::ModelEntry;
+pub use timings::{Spent, Timings};
 pub use trial::Trial;
 
 use filters::derust::{Cleaning, Removal, RemoveOptions};

@@ -193,6 +193,7 @@ void judging(void) {
             "images[1]: the picture cannot be judged");
     CHECK(statuses[0] == DERUST_OK && statuses[1] == unjudgeable && statuses[2] == DERUST_OK);
     CHECK(infos[0].caution == DERUST_CAUTION_NONE && infos[2].caution == DERUST_CAUTION_DARK);
+    CHECK(infos[0].network_ns > 0 && infos[2].network_ns > 0 && infos[2].compose_ns > 0);
     derust_summary summary = DERUST_SUMMARY_INIT;
     OK(derust_report_summary(reports[2], &summary, &error));
     CHECK(summary.caution == DERUST_CAUTION_DARK);
@@ -210,12 +211,15 @@ void judging(void) {
     CHECK(info.caution == DERUST_CAUTION_DARK && strstr(derust_caution_text(info.caution), "is dark") != NULL);
     OK(derust_segment(engine, images[0], &segment, NULL, NULL, NULL, &error));
     CHECK(info.caution == DERUST_CAUTION_NONE && strcmp(derust_caution_text(info.caution), "") == 0);
+    /* The networks are loaded, and nobody else is there. */
+    CHECK(info.wait_ns == 0 && info.reduce_ns > 0 && info.network_ns > 0 && info.compose_ns > 0);
     OK(derust_analyse_segment(engine, images[2], &segment, &analysis, &error));
     CHECK(info.caution == DERUST_CAUTION_DARK);
     info.caution = DERUST_CAUTION_NONE;
     OK(derust_analysis_report(analysis, images[2], &segment, &report, &error));
     OK(derust_report_summary(report, &summary, &error));
     CHECK(info.caution == DERUST_CAUTION_DARK && summary.caution == DERUST_CAUTION_DARK);
+    CHECK(info.network_ns == 0 && info.reduce_ns == 0 && info.compose_ns > 0);
     derust_report_free(report);
     derust_analysis_free(analysis);
     info.struct_size = 4;

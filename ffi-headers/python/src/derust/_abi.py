@@ -172,6 +172,10 @@ class CallInfo(_Sized):
     _fields_ = [
         ("struct_size", c_uint32),
         ("caution", c_int32),
+        ("wait_ns", c_uint64),
+        ("reduce_ns", c_uint64),
+        ("network_ns", c_uint64),
+        ("compose_ns", c_uint64),
     ]
 
 

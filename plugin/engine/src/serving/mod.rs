@@ -21,6 +21,7 @@ use crate::models::{
     Shelf, Store,
 };
 use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
+use crate::timings::Phase;
 use crate::trial::{self, Subject, Trial, TrialOptions, Trials, Verdict};
 use crate::waiting::Turn;
 use setbacks::{MOST_FAILURES, Setbacks};
@@ -128,11 +129,13 @@ impl Serving {
         if let Some(network) = serving() {
             return Ok(network);
         }
-        let _loading = self.loading.take(control)?;
-        match serving() {
-            Some(network) => Ok(network),
-            None => self.bring_into_use(&key, control),
-        }
+        control.within(Phase::Network, || {
+            let _loading = self.loading.take(control)?;
+            match serving() {
+                Some(network) => Ok(network),
+                None => self.bring_into_use(&key, control),
+            }
+        })
     }
 
     /// Runs a network over `colours` [3, height, width] and, where it has an input for it, a `mask` [height, width].
@@ -143,7 +146,9 @@ impl Serving {
         mask: Option<ArrayView2<'_, f32>>,
         control: Control<'_>,
     ) -> Result<Analysis, Error> {
-        let found = network.run(&self.runtime()?, &self.session, colours.view(), mask, control);
+        let found = control.within(Phase::Network, || {
+            network.run(&self.runtime()?, &self.session, colours.view(), mask, control)
+        });
         match &found {
             Ok(_) => self.note_success(&network.model.digest),
             Err(error @ (Error::Answer { .. } | Error::Runtime(RuntimeError::Run(_)))) => {

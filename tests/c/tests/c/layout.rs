@@ -57,7 +57,7 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             struct_size, iso_4628_3, astm_d610, reserved, pixels, rust_pixels, fraction, region_count, threshold,
             reserved_2, caution, reserved_3
         };
-        CallInfo = "derust_call_info" { struct_size, caution };
+        CallInfo = "derust_call_info" { struct_size, caution, wait_ns, reduce_ns, network_ns, compose_ns };
         Region = "derust_region" { struct_size, x, y, width, height, mean_probability, area };
     };
     assert!(checks.lines().count() > 80, "{checks}");
