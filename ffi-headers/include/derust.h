@@ -319,6 +319,11 @@ typedef struct derust_model {
     uint32_t tried;
     /** 0. */
     uint32_t reserved_2;
+    /**
+     * The SHA-256 of its content (the file and the manifest beside it) in 64 hexadecimal digits, as a call may name it
+     * behind "sha256:"; "" if it could not be read.
+     */
+    const char *digest;
 } derust_model;
 
 /** A device. The texts belong to the list. Begin with DERUST_DEVICE_INIT. */
@@ -536,6 +541,23 @@ typedef struct derust_compose_options {
     /** 0. */
     uint32_t reserved;
 } derust_compose_options;
+
+/** What has become of an engine's calls. Begin with DERUST_HEALTH_INIT. */
+typedef struct derust_health {
+    /** sizeof(derust_health), set by the caller. */
+    uint32_t struct_size;
+    /** 0. */
+    uint32_t reserved;
+    /** Images whose analysis began since the engine was made, each of a batch. */
+    uint64_t calls;
+    /**
+     * Those that failed, other than with DERUST_ERROR_CANCELLED or DERUST_ERROR_UNJUDGEABLE. What is refused before the
+     * analysis begins, such as a wrong argument, is no call.
+     */
+    uint64_t failures;
+    /** Calls that wait now for others: for a session, for memory, for a network that another call loads. */
+    uint64_t waiting;
+} derust_health;
 
 /** The picture as a whole. Begin with DERUST_SUMMARY_INIT. */
 typedef struct derust_summary {
@@ -1016,6 +1038,29 @@ derust_status derust_engine_warm_up(derust_engine *engine,
                                     derust_error **error);
 
 /**
+ * Tells what has become of an engine's calls. It waits for nothing and looks at no file.
+ *
+ * The caller sees to it:
+ * `engine` is NULL or an engine that was not freed; `health` is NULL or a struct that says its size; `error` is NULL or
+ * where an error goes.
+ */
+derust_status derust_engine_health(derust_engine *engine,
+                                   derust_health *health,
+                                   derust_error **error);
+
+/**
+ * Lists the networks that are in use now, as derust_engine_models() does, but without a look at any file: those that serve,
+ * and those that calls have named. There is none before a call or derust_engine_warm_up() needs it.
+ *
+ * The caller sees to it:
+ * `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
+ * error goes.
+ */
+derust_status derust_engine_serving(derust_engine *engine,
+                                    derust_models **models,
+                                    derust_error **error);
+
+/**
  * Reads what a report says about the picture as a whole.
  *
  * The caller sees to it:
@@ -1069,7 +1114,7 @@ void derust_report_free(derust_report *report);
 
 #define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
-#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0 }
+#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
@@ -1077,6 +1122,7 @@ void derust_report_free(derust_report *report);
 #define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
+#define DERUST_HEALTH_INIT { sizeof(derust_health), 0, 0, 0, 0 }
 #define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0, 0, 0, 0, 0 }
 
 /* A compiler that lays structs out in another way than the library is found out here. */
@@ -1088,7 +1134,7 @@ void derust_report_free(derust_report *report);
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
 DERUST_SAME_SIZE(derust_image, 112);
 DERUST_SAME_SIZE(derust_engine_options, 104);
-DERUST_SAME_SIZE(derust_model, 72);
+DERUST_SAME_SIZE(derust_model, 80);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 64);
@@ -1097,6 +1143,7 @@ DERUST_SAME_SIZE(derust_compose_options, 56);
 DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
 DERUST_SAME_SIZE(derust_call_info, 40);
+DERUST_SAME_SIZE(derust_health, 32);
 #endif
 #undef DERUST_SAME_SIZE
 

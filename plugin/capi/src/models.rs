@@ -24,6 +24,8 @@ pub(crate) struct ListedModel {
     /// Empty before it was used.
     placement: CString,
     tried: bool,
+    /// Empty if it could not be read.
+    digest: CString,
 }
 
 // SAFETY: `derust_models` pointers are made by `handle::give` from this type alone.
@@ -33,7 +35,7 @@ unsafe impl Handle for Models {
 
 impl ListedModel {
     /// `device` is where networks are going to be tried that were not used yet.
-    fn new(entry: ModelEntry, device: &str) -> Self {
+    pub(crate) fn new(entry: ModelEntry, device: &str) -> Self {
         let (filter, name, version) = match &entry.candidate.model {
             Err(_) => (0, String::new(), String::new()),
             Ok(model) => {
@@ -51,6 +53,8 @@ impl ListedModel {
             Origin::Embedded => "built in".into(),
         };
         let placement = entry.placement.as_deref();
+        let digest = entry.candidate.model.as_ref().map(|model| model.digest);
+        let digest: String = digest.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
         ListedModel {
             filter,
             name: c_string(&name),
@@ -60,6 +64,7 @@ impl ListedModel {
             device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
             placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
             tried: entry.tried,
+            digest: c_string(&digest),
         }
     }
 }
@@ -137,6 +142,7 @@ pub unsafe extern "C" fn derust_models_get(
             device: entry.device.as_ptr(),
             placement: entry.placement.as_ptr(),
             tried: u32::from(entry.tried),
+            digest: entry.digest.as_ptr(),
             ..Model::default()
         };
         // SAFETY: the caller's promise.

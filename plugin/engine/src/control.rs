@@ -1,6 +1,6 @@
 //! Watching a call and stopping it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
 
 use crate::timings::{Phase, Timings};
@@ -19,6 +19,8 @@ pub struct Control<'a> {
     other: Option<&'a AtomicBool>,
     deadline: Option<Instant>,
     timings: Option<&'a Timings>,
+    /// Counts who waits.
+    waiting: Option<&'a AtomicU64>,
     span: Span,
 }
 
@@ -84,6 +86,16 @@ impl<'a> Control<'a> {
     /// What measures the call, if anything does.
     pub(crate) fn timings(&self) -> Option<&'a Timings> {
         self.timings
+    }
+
+    /// The same; while the call waits for others, `waiting` is one more.
+    pub(crate) fn counted(self, waiting: &'a AtomicU64) -> Self {
+        Control { waiting: Some(waiting), ..self }
+    }
+
+    /// What counts who waits, if anything does.
+    pub(crate) fn waiting(&self) -> Option<&'a AtomicU64> {
+        self.waiting
     }
 
     /// Does `work` as part of a phase of the call; phases do not lie in one another.

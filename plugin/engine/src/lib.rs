@@ -26,6 +26,7 @@ mod error;
 pub mod filters;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod health;
 mod judgement;
 mod log;
 pub mod memory;
@@ -50,6 +51,7 @@ pub use compose::MaskMode;
 pub use control::{Control, Stopped};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
+pub use health::Health;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
 pub use printable::printable;
@@ -60,6 +62,7 @@ pub use trial::Trial;
 use filters::derust::{Cleaning, Removal, RemoveOptions};
 use filters::require_judgement;
 use filters::segment_rust::{SegmentOptions, Segmentation};
+use health::Meter;
 use memory::{Memory, Share};
 use models::{Digest, Model, Preferences, PreferencesError, Selector, Store};
 use pixels::Picture;
@@ -111,6 +114,7 @@ impl Default for EngineOptions {
 pub struct Engine {
     serving: Arc<Serving>,
     memory: Option<Memory>,
+    meter: Meter,
     watcher: Mutex<Option<Watcher>>,
 }
 
@@ -131,7 +135,7 @@ impl Engine {
         trial.memory_limit = trial.memory_limit.or(memory_limit);
         let serving = Arc::new(Serving::new(runtime, store, (session, sessions), trial, log));
         let watcher = Mutex::new(watch.and_then(|interval| serving.watch(interval)));
-        Engine { serving, memory: memory_limit.map(Memory::new), watcher }
+        Engine { serving, memory: memory_limit.map(Memory::new), meter: Meter::default(), watcher }
     }
 
     /// Finds the rust in a picture's region.
@@ -140,6 +144,15 @@ impl Engine {
     /// When the picture cannot be judged, no model serves, ONNX Runtime cannot be used, the network fails, or the caller
     /// stops the call.
     pub fn segment(
+        &self,
+        picture: &Picture<'_>,
+        options: &SegmentOptions,
+        control: Control<'_>,
+    ) -> Result<Segmentation, Error> {
+        self.meter.over(control, |control| self.find(picture, options, control))
+    }
+
+    fn find(
         &self,
         picture: &Picture<'_>,
         options: &SegmentOptions,
@@ -170,6 +183,16 @@ impl Engine {
     /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size, the
     /// caller stops the call, or the picture cannot be judged and no mask replaces what is found.
     pub fn analyse_removal(
+        &self,
+        picture: &Picture<'_>,
+        mask: Option<&Picture<'_>>,
+        options: &RemoveOptions,
+        control: Control<'_>,
+    ) -> Result<Removal, Error> {
+        self.meter.over(control, |control| self.clean(picture, mask, options, control))
+    }
+
+    fn clean(
         &self,
         picture: &Picture<'_>,
         mask: Option<&Picture<'_>>,
@@ -252,7 +275,7 @@ impl Engine {
         wanted: Option<&Selector>,
         control: Control<'_>,
     ) -> Result<Arc<Placement>, Error> {
-        let network = self.serving.network(kind, wanted, &control)?;
+        let network = self.serving.network(kind, wanted, &self.meter.watching(control))?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -273,6 +296,16 @@ impl Engine {
     /// Every model file, and whether it serves.
     pub fn models(&self) -> Vec<ModelEntry> {
         self.serving.list()
+    }
+
+    /// What has become of the calls.
+    pub fn health(&self) -> Health {
+        self.meter.health()
+    }
+
+    /// The networks in use now, without a look at any file: those that serve, and those that calls have named.
+    pub fn in_use(&self) -> Vec<ModelEntry> {
+        self.serving.in_use()
     }
 
     /// Tries a model out, whose ONNX file's content is `onnx`, as it would be before it serves, beside whatever serves;

@@ -1,5 +1,6 @@
 //! Waiting for others, which ends when the caller's [`Control`] says so.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,11 +21,16 @@ pub(crate) fn pace(control: &Control<'_>) -> Option<Duration> {
 struct Waiting<'a> {
     since: Instant,
     timings: Option<&'a Timings>,
+    count: Option<&'a AtomicU64>,
 }
 
 impl<'a> Waiting<'a> {
     fn new(control: &Control<'a>) -> Self {
-        Waiting { since: Instant::now(), timings: control.timings() }
+        let count = control.waiting();
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Waiting { since: Instant::now(), timings: control.timings(), count }
     }
 }
 
@@ -32,6 +38,9 @@ impl Drop for Waiting<'_> {
     fn drop(&mut self) {
         if let Some(timings) = self.timings {
             timings.add(Phase::Wait, self.since.elapsed());
+        }
+        if let Some(count) = self.count {
+            count.fetch_sub(1, Ordering::Relaxed);
         }
     }
 }
@@ -89,7 +98,7 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32};
     use std::thread;
 
     use super::*;

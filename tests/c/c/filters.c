@@ -623,6 +623,38 @@ void warming_up(void) {
     derust_engine_free(engine);
 }
 
+void health(void) {
+    static unsigned char pixels[64 * 48 * 3];
+    derust_engine *engine = make_engine(1);
+    derust_health health = DERUST_HEALTH_INIT;
+    derust_models *list = NULL;
+    derust_model model = DERUST_MODEL_INIT;
+    derust_segment_options named = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_image image = picture(pixels, 64, 48, DERUST_FORMAT_RGB_U8, 3);
+    memset(pixels, 128, sizeof pixels);
+    for (size_t i = 0; i < sizeof pixels; i += 9) pixels[i] = 250;
+    OK(derust_engine_health(engine, &health, &error));
+    CHECK(health.calls == 0 && health.failures == 0 && health.waiting == 0);
+    OK(derust_engine_serving(engine, &list, &error));
+    CHECK(derust_models_count(list) == 0);
+    derust_models_free(list);
+    OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+    named.model = "nobody";
+    REFUSED(derust_segment(engine, &image, &named, NULL, NULL, NULL, &error), DERUST_ERROR_MODEL, "nobody");
+    OK(derust_engine_health(engine, &health, &error));
+    CHECK(health.calls == 2 && health.failures == 1 && health.waiting == 0);
+    OK(derust_engine_serving(engine, &list, &error));
+    CHECK(derust_models_count(list) == 1);
+    OK(derust_models_get(list, 0, &model, &error));
+    CHECK(model.filter == DERUST_FILTER_SEGMENT_RUST && model.serves == 1 && model.tried == 1);
+    CHECK(strcmp(model.name, "red-is-rust") == 0 && strcmp(model.version, "1.0.0") == 0);
+    CHECK(strcmp(model.device, "cpu") == 0 && strspn(model.digest, "0123456789abcdef") == 64 && strlen(model.digest) == 64);
+    derust_models_free(list);
+    REFUSED(derust_engine_health(engine, NULL, &error), DERUST_ERROR_ARGUMENT, "health is NULL");
+    REFUSED(derust_engine_serving(NULL, &list, &error), DERUST_ERROR_ARGUMENT, "engine is NULL");
+    derust_engine_free(engine);
+}
+
 void lists(void) {
     derust_engine *engine = make_engine(1);
     derust_models *list = NULL;

@@ -247,6 +247,26 @@ fn calls_say_what_their_time_went_into() {
 }
 
 #[test]
+fn an_engine_says_how_it_fares() {
+    let pixels = picture();
+    let engine = Engine::new(options()).unwrap();
+    assert!(engine.health().unwrap() == Health::default() && engine.serving().unwrap().is_empty());
+    engine.segment(&image(&pixels), Default::default(), Default::default()).unwrap();
+    let nobody = SegmentOptions { model: Some("nobody"), ..Default::default() };
+    engine.segment(&image(&pixels), Default::default(), nobody).unwrap_err();
+    let health = engine.health().unwrap();
+    assert_eq!((health.calls, health.failures, health.waiting), (2, 1, 0));
+    let serving = engine.serving().unwrap();
+    let [model] = &serving[..] else { panic!("{serving:?}") };
+    assert!(model.serves && model.tried && model.name == "red-is-rust" && model.device == "cpu", "{model:?}");
+    // It is the name of that content.
+    let name = format!("sha256:{}", model.digest);
+    let named = SegmentOptions { model: Some(&name), ..Default::default() };
+    engine.segment(&image(&pixels), Default::default(), named).unwrap();
+    assert_eq!(engine.serving().unwrap(), serving);
+}
+
+#[test]
 fn who_waits_for_a_session_says_so() {
     let pixels = picture();
     // One session, so one of the two waits for the other.

@@ -350,6 +350,25 @@ impl Serving {
         candidates.into_iter().zip(standings).chain(gone).map(entry).collect()
     }
 
+    /// The networks in use, those that serve first.
+    pub(crate) fn in_use(&self) -> Vec<ModelEntry> {
+        let state = self.state();
+        let mut in_use: Vec<(&Key, &InUse)> = state.in_use.iter().collect();
+        in_use.sort_by_key(|((kind, wanted), in_use)| {
+            (wanted.is_some(), *kind != Kind::Derust, in_use.network.model.digest)
+        });
+        let mut seen = HashSet::new();
+        in_use.retain(|((kind, _), in_use)| seen.insert((*kind, in_use.network.model.digest)));
+        let entry = |((_, wanted), in_use): (&Key, &InUse)| {
+            let standing = match wanted {
+                None => Standing::Serves(in_use.because),
+                Some(_) => Standing::Idle(Idle::Named),
+            };
+            standing.entry(in_use.as_candidate(&self.store), true, in_use.network.placement())
+        };
+        in_use.into_iter().map(entry).collect()
+    }
+
     /// The user's choice; one that cannot be read is none, and the log says so.
     fn preferences(&self) -> Preferences {
         self.store.preferences().unwrap_or_else(|error| {

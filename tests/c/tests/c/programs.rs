@@ -76,6 +76,7 @@ programs! {
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
     an_engine_warms_up: "warming-up";
+    an_engine_says_how_it_fares: "health";
     lists_tell_what_is_there: "lists";
     calls_are_stopped_within_a_tile: "stopping";
     a_call_has_a_deadline: "deadlines";
