@@ -24,7 +24,8 @@ int main(int argc, char **argv) {
         for (uint64_t i = 0; i < derust_models_count(models); i++) {
             derust_model model = DERUST_MODEL_INIT;
             derust_models_get(models, i, &model, NULL);
-            printf("%s: %s\n", model.origin, model.serves ? "serves" : model.reason);
+            const char *untried = model.serves && !model.tried ? ", but is not tried out yet" : "";
+            printf("%s: %s%s\n", model.origin, model.serves ? "serves" : model.reason, untried);
         }
     }
     if (error) fprintf(stderr, "%s\n", derust_error_message(error));

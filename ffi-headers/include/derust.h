@@ -315,6 +315,15 @@ typedef struct derust_model {
      * not used; "" before it was used.
      */
     const char *placement;
+    /** 1: it was tried out with this runtime on this device. 0: not yet, so that what is said to serve may turn out not to. */
+    uint32_t tried;
+    /** 0. */
+    uint32_t reserved_2;
+    /**
+     * The SHA-256 of its content (the file and the manifest beside it) in 64 hexadecimal digits, as a call may name it
+     * behind "sha256:"; "" if it could not be read.
+     */
+    const char *digest;
 } derust_model;
 
 /** A device. The texts belong to the list. Begin with DERUST_DEVICE_INIT. */
@@ -417,6 +426,17 @@ typedef struct derust_call_info {
     uint32_t struct_size;
     /** A DERUST_CAUTION_ constant: what makes the judgement less sure. Later versions may add some. */
     int32_t caution;
+    /**
+     * Nanoseconds that the call waited for others: for a session, for memory, for a network that another call loads. This
+     * and the three below are together what the call took; for an image of a batch: from when its turn came.
+     */
+    uint64_t wait_ns;
+    /** Nanoseconds for bringing the picture to the scale at which the network works, and for judging it. */
+    uint64_t reduce_ns;
+    /** Nanoseconds for the networks: to try out and load them where that was not done yet, and to run them. */
+    uint64_t network_ns;
+    /** Nanoseconds for all the rest: alpha, fill, texture, bringing them to the picture's size, writing. */
+    uint64_t compose_ns;
 } derust_call_info;
 
 /** How to look for rust. Begin with DERUST_SEGMENT_OPTIONS_INIT. */
@@ -521,6 +541,23 @@ typedef struct derust_compose_options {
     /** 0. */
     uint32_t reserved;
 } derust_compose_options;
+
+/** What has become of an engine's calls. Begin with DERUST_HEALTH_INIT. */
+typedef struct derust_health {
+    /** sizeof(derust_health), set by the caller. */
+    uint32_t struct_size;
+    /** 0. */
+    uint32_t reserved;
+    /** Images whose analysis began since the engine was made, each of a batch. */
+    uint64_t calls;
+    /**
+     * Those that failed, other than with DERUST_ERROR_CANCELLED or DERUST_ERROR_UNJUDGEABLE. What is refused before the
+     * analysis begins, such as a wrong argument, is no call.
+     */
+    uint64_t failures;
+    /** Calls that wait now for others: for a session, for memory, for a network that another call loads. */
+    uint64_t waiting;
+} derust_health;
 
 /** The picture as a whole. Begin with DERUST_SUMMARY_INIT. */
 typedef struct derust_summary {
@@ -699,7 +736,7 @@ derust_status derust_engine_refresh(derust_engine *engine,
 
 /**
  * Lists the model files that lie in the folders now, and the built-in ones; says which ones serve, and why the
- * others do not.
+ * others do not. Nothing is tried out for it; derust_engine_warm_up() tries out what serves.
  *
  * The caller sees to it:
  * `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
@@ -1001,6 +1038,29 @@ derust_status derust_engine_warm_up(derust_engine *engine,
                                     derust_error **error);
 
 /**
+ * Tells what has become of an engine's calls. It waits for nothing and looks at no file.
+ *
+ * The caller sees to it:
+ * `engine` is NULL or an engine that was not freed; `health` is NULL or a struct that says its size; `error` is NULL or
+ * where an error goes.
+ */
+derust_status derust_engine_health(derust_engine *engine,
+                                   derust_health *health,
+                                   derust_error **error);
+
+/**
+ * Lists the networks that are in use now, as derust_engine_models() does, but without a look at any file: those that serve,
+ * and those that calls have named. There is none before a call or derust_engine_warm_up() needs it.
+ *
+ * The caller sees to it:
+ * `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
+ * error goes.
+ */
+derust_status derust_engine_serving(derust_engine *engine,
+                                    derust_models **models,
+                                    derust_error **error);
+
+/**
  * Reads what a report says about the picture as a whole.
  *
  * The caller sees to it:
@@ -1054,7 +1114,7 @@ void derust_report_free(derust_report *report);
 
 #define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
-#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL }
+#define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
@@ -1062,7 +1122,8 @@ void derust_report_free(derust_report *report);
 #define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
-#define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0 }
+#define DERUST_HEALTH_INIT { sizeof(derust_health), 0, 0, 0, 0 }
+#define DERUST_CALL_INFO_INIT { sizeof(derust_call_info), 0, 0, 0, 0, 0 }
 
 /* A compiler that lays structs out in another way than the library is found out here. */
 #if defined(__cplusplus)
@@ -1073,7 +1134,7 @@ void derust_report_free(derust_report *report);
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
 DERUST_SAME_SIZE(derust_image, 112);
 DERUST_SAME_SIZE(derust_engine_options, 104);
-DERUST_SAME_SIZE(derust_model, 64);
+DERUST_SAME_SIZE(derust_model, 80);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 64);
@@ -1081,7 +1142,8 @@ DERUST_SAME_SIZE(derust_remove_options, 80);
 DERUST_SAME_SIZE(derust_compose_options, 56);
 DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
-DERUST_SAME_SIZE(derust_call_info, 8);
+DERUST_SAME_SIZE(derust_call_info, 40);
+DERUST_SAME_SIZE(derust_health, 32);
 #endif
 #undef DERUST_SAME_SIZE
 

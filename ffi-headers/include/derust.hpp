@@ -17,6 +17,7 @@
 
 #include "derust.h"
 
+#include <chrono>
 #include <cstdint>
 #include <exception>
 #include <functional>
@@ -297,6 +298,11 @@ struct engine_options {
 /// What a call says of itself when it succeeds.
 struct call_info {
     derust::caution caution = caution::none;
+    /// What the call's time went into, together all of it; for a picture of a batch: from when its turn came.
+    std::chrono::nanoseconds wait{};    ///< for other calls: for a session, for memory, for a network that one loads
+    std::chrono::nanoseconds reduce{};  ///< to the scale at which the network works, and judging the picture
+    std::chrono::nanoseconds network{}; ///< the networks, to load and to run them
+    std::chrono::nanoseconds compose{}; ///< all the rest
 };
 
 struct segment_options {
@@ -439,7 +445,12 @@ public:
     /// To be called after the library has returned.
     void tell() const noexcept {
         for (std::size_t i = 0; i < told_.size(); ++i) {
+            const auto time = [](std::uint64_t ns) { return std::chrono::nanoseconds(static_cast<std::int64_t>(ns)); };
             infos_[i].caution = static_cast<caution>(told_[i].caution);
+            infos_[i].wait = time(told_[i].wait_ns);
+            infos_[i].reduce = time(told_[i].reduce_ns);
+            infos_[i].network = time(told_[i].network_ns);
+            infos_[i].compose = time(told_[i].compose_ns);
         }
     }
 
@@ -670,6 +681,15 @@ struct model_info {
     std::string reason; ///< why it does not serve; empty when it does
     std::string device; ///< where it runs, such as "cpu" or "cuda:0", or is going to be tried
     std::string placement; ///< how much of it runs there, and why not elsewhere; empty before it was used
+    bool tried = false; ///< out, with this runtime on this device; what was not may turn out not to serve
+    std::string digest; ///< SHA-256 of its content in hexadecimal digits, for "sha256:"; empty where it cannot be read
+};
+
+/// What has become of an engine's calls.
+struct health_info {
+    std::uint64_t calls = 0;    ///< pictures whose analysis began, each of a batch
+    std::uint64_t failures = 0; ///< of them, other than by being stopped or by a picture that cannot be judged
+    std::uint64_t waiting = 0;  ///< calls that wait now for others
 };
 
 /// A device and whether it can be used.
@@ -883,20 +903,17 @@ public:
     }
 
     /// Every model file, and whether it serves.
-    std::vector<model_info> models() const {
-        derust_models *made = nullptr;
+    std::vector<model_info> models() const { return read_models(&derust_engine_models); }
+
+    /// The networks in use now, without a look at any file: those that serve, and those that calls have named.
+    std::vector<model_info> serving() const { return read_models(&derust_engine_serving); }
+
+    /// What has become of the calls. It waits for nothing and looks at no file.
+    health_info health() const {
+        auto c = detail::sized<derust_health>();
         detail::failure failure;
-        failure.check(derust_engine_models(handle_.get(), &made, failure.out()));
-        const detail::handle<derust_models, derust_models_free> list(made);
-        std::vector<model_info> models;
-        const auto count = derust_models_count(made);
-        for (std::uint64_t i = 0; i < count; ++i) {
-            auto c = detail::sized<derust_model>();
-            detail::failure reading;
-            reading.check(derust_models_get(made, i, &c, reading.out()));
-            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device, c.placement});
-        }
-        return models;
+        failure.check(derust_engine_health(handle_.get(), &c, failure.out()));
+        return {c.calls, c.failures, c.waiting};
     }
 
     /// Every kind of device, and whether it can be used.
@@ -927,6 +944,22 @@ public:
     derust_engine *c() const noexcept { return handle_.get(); }
 
 private:
+    std::vector<model_info> read_models(derust_status (*list_models)(derust_engine *, derust_models **, derust_error **)) const {
+        derust_models *made = nullptr;
+        detail::failure failure;
+        failure.check(list_models(handle_.get(), &made, failure.out()));
+        const detail::handle<derust_models, derust_models_free> list(made);
+        std::vector<model_info> models;
+        const auto count = derust_models_count(made);
+        for (std::uint64_t i = 0; i < count; ++i) {
+            auto c = detail::sized<derust_model>();
+            detail::failure reading;
+            reading.check(derust_models_get(made, i, &c, reading.out()));
+            models.push_back({static_cast<filter>(c.filter), c.serves != 0, c.name, c.version, c.origin, c.reason, c.device, c.placement, c.tried != 0, c.digest});
+        }
+        return models;
+    }
+
     static derust::analysis finish(derust_analysis *made, derust_status status, const detail::failure &failure,
                                    const detail::progress_call &call, const detail::info_call &info) {
         derust::analysis analysis(made);

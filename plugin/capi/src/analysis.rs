@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use derust_engine::Timings;
 use derust_engine::filters::derust::{Look, Removal};
 use derust_engine::filters::segment_rust::{Outputs, Segmentation};
 use derust_interface::*;
@@ -57,16 +58,18 @@ pub unsafe extern "C" fn derust_analyse_segment(
         let asked = unsafe { segment::asked(&options) }?;
         // SAFETY: the caller's promise.
         let image = unsafe { image::pixels(image, "image") }?;
+        let timings = Timings::begin();
         let lent = image.lend()?;
         let picture = lent.picture()?;
         let callback = Callback::new(options.progress, options.progress_user_data);
         // SAFETY: the caller's promise.
         let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         let found = watch::over(callback, limits, |watch| {
-            watch.run(|control| entered.engine.segment(&picture, &asked.options, control))
+            watch.run(|control| entered.engine.segment(&picture, &asked.options, control.measured(&timings)))
         })?;
+        let info = Info { caution: found.caution(), spent: timings.spent() };
         // SAFETY: the caller's promise; there is one image.
-        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
+        unsafe { asked.info.tell(0, info) }?;
         slot.fill(Analysed { found: Outcome::Rust(found), home: entered.home });
         Ok(())
     };
@@ -100,6 +103,7 @@ pub unsafe extern "C" fn derust_analyse_remove(
         if let Some(mask) = &asked.mask {
             mask.must_have_size(image.size(), image.name())?;
         }
+        let timings = Timings::begin();
         let lent = image.lend()?;
         let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
         let picture = lent.picture()?;
@@ -109,10 +113,14 @@ pub unsafe extern "C" fn derust_analyse_remove(
         let limits = unsafe { Limits::new(options.cancel, options.timeout_ms) };
         let found = watch::over(callback, limits, |watch| {
             let engine = &entered.engine;
-            watch.run(|control| engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control))
+            watch.run(|control| {
+                let control = control.measured(&timings);
+                engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control)
+            })
         })?;
+        let info = Info { caution: found.caution(), spent: timings.spent() };
         // SAFETY: the caller's promise; there is one image.
-        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
+        unsafe { asked.info.tell(0, info) }?;
         slot.fill(Analysed { found: Outcome::Removal(Box::new(found)), home: entered.home });
         Ok(())
     };
@@ -246,6 +254,7 @@ pub unsafe extern "C" fn derust_analysis_report(
             return Err(Failure::argument(text));
         };
         let found = with_threshold(found, asked.options.threshold);
+        let timings = Timings::begin();
         let lent = image.lend()?;
         let picture = lent.picture()?;
         let outputs = Outputs { survey: asked.survey, ..Default::default() };
@@ -255,8 +264,9 @@ pub unsafe extern "C" fn derust_analysis_report(
         let survey = watch::over(callback, limits, |watch| {
             watch.run(|control| found.write(&picture, outputs, control))
         })?;
+        let info = Info { caution: found.caution(), spent: timings.spent() };
         // SAFETY: the caller's promise; there is one image.
-        unsafe { asked.info.tell(0, Info { caution: found.caution() }) }?;
+        unsafe { asked.info.tell(0, info) }?;
         if let Some(survey) = survey {
             slot.fill(FoundRust::new(survey, &found));
         }

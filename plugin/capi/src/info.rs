@@ -1,8 +1,9 @@
 //! What a call says of itself.
 
 use std::ffi::c_char;
+use std::time::Duration;
 
-use derust_engine::Caution;
+use derust_engine::{Caution, Spent};
 use derust_interface::*;
 
 use crate::failure::Failure;
@@ -12,6 +13,7 @@ use crate::{guard, sized};
 #[derive(Clone, Copy, Debug, Default)]
 pub(crate) struct Info {
     pub(crate) caution: Option<Caution>,
+    pub(crate) spent: Spent,
 }
 
 // SAFETY: this code only passes the pointer on; it is used on the thread of the call, and nowhere else (`tell`).
@@ -26,6 +28,10 @@ pub(crate) fn caution(caution: Option<Caution>) -> i32 {
         // Whatever comes later gets a number of its own here.
         Some(_) => DERUST_CAUTION_DARK,
     }
+}
+
+fn nanoseconds(time: Duration) -> u64 {
+    u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)
 }
 
 /// Where the caller wants to be told.
@@ -64,7 +70,10 @@ impl Place {
             let size = sized::checked_size(self.0, "options.info")?;
             self.0.byte_add(index * size)
         };
-        let value = CallInfo { caution: caution(info.caution), ..CallInfo::default() };
+        let Spent { wait, reduce, network, compose } = info.spent;
+        let [wait_ns, reduce_ns, network_ns, compose_ns] = [wait, reduce, network, compose].map(nanoseconds);
+        let caution = caution(info.caution);
+        let value = CallInfo { caution, wait_ns, reduce_ns, network_ns, compose_ns, ..CallInfo::default() };
         let name = if index == 0 { "options.info".to_owned() } else { format!("options.info[{index}]") };
         // SAFETY: the caller's promise.
         unsafe { sized::write(place, &value, &name) }

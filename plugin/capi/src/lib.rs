@@ -20,6 +20,7 @@ mod error;
 mod failure;
 mod guard;
 mod handle;
+mod health;
 mod image;
 mod info;
 mod models;

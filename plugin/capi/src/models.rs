@@ -23,6 +23,9 @@ pub(crate) struct ListedModel {
     device: CString,
     /// Empty before it was used.
     placement: CString,
+    tried: bool,
+    /// Empty if it could not be read.
+    digest: CString,
 }
 
 // SAFETY: `derust_models` pointers are made by `handle::give` from this type alone.
@@ -32,7 +35,7 @@ unsafe impl Handle for Models {
 
 impl ListedModel {
     /// `device` is where networks are going to be tried that were not used yet.
-    fn new(entry: ModelEntry, device: &str) -> Self {
+    pub(crate) fn new(entry: ModelEntry, device: &str) -> Self {
         let (filter, name, version) = match &entry.candidate.model {
             Err(_) => (0, String::new(), String::new()),
             Ok(model) => {
@@ -50,6 +53,8 @@ impl ListedModel {
             Origin::Embedded => "built in".into(),
         };
         let placement = entry.placement.as_deref();
+        let digest = entry.candidate.model.as_ref().map(|model| model.digest);
+        let digest: String = digest.iter().flatten().map(|byte| format!("{byte:02x}")).collect();
         ListedModel {
             filter,
             name: c_string(&name),
@@ -58,6 +63,8 @@ impl ListedModel {
             reason: c_string(&printable(&entry.idle_because.as_ref().map(reason).unwrap_or_default())),
             device: c_string(&placement.map_or_else(|| device.to_owned(), Placement::device)),
             placement: c_string(&placement.map(Placement::to_string).unwrap_or_default()),
+            tried: entry.tried,
+            digest: c_string(&digest),
         }
     }
 }
@@ -73,7 +80,7 @@ fn reason(because: &Idle) -> String {
 }
 
 /// Lists the model files that lie in the folders now, and the built-in ones; says which ones serve, and why the
-/// others do not.
+/// others do not. Nothing is tried out for it; derust_engine_warm_up() tries out what serves.
 ///
 /// # Safety
 /// `engine` is NULL or an engine that was not freed; `models` is where the list goes; `error` is NULL or where an
@@ -134,6 +141,8 @@ pub unsafe extern "C" fn derust_models_get(
             reason: entry.reason.as_ptr(),
             device: entry.device.as_ptr(),
             placement: entry.placement.as_ptr(),
+            tried: u32::from(entry.tried),
+            digest: entry.digest.as_ptr(),
             ..Model::default()
         };
         // SAFETY: the caller's promise.

@@ -1,7 +1,7 @@
 //! Removing rust.
 
 use derust_engine::filters::derust::Look;
-use derust_engine::{Control, MaskMode};
+use derust_engine::{Control, MaskMode, Timings};
 use derust_interface::*;
 
 use crate::failure::Failure;
@@ -96,6 +96,8 @@ impl Job {
         asked: &Asked,
         control: Control<'_>,
     ) -> Result<Info, Failure> {
+        let timings = Timings::begin();
+        let control = control.measured(&timings);
         let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
         let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
         let removal = {
@@ -105,7 +107,7 @@ impl Job {
         };
         let compose = control.part(ANALYSING, 1.0);
         self.compose(|target| Ok(removal.compose(mask.as_ref(), &asked.look, target, compose)?))?;
-        Ok(Info { caution: removal.caution() })
+        Ok(Info { caution: removal.caution(), spent: timings.spent() })
     }
 
     /// Makes the output hold the image, and composes on it.

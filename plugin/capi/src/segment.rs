@@ -2,10 +2,10 @@
 
 use std::ffi::c_char;
 
-use derust_engine::Control;
 use derust_engine::filters::Scale;
 use derust_engine::filters::segment_rust::{Outputs, Surveying};
 use derust_engine::models::Selector;
+use derust_engine::{Control, Timings};
 use derust_interface::*;
 
 use crate::failure::Failure;
@@ -127,6 +127,8 @@ impl Job {
         asked: &Asked,
         control: Control<'_>,
     ) -> Result<(Option<FoundRust>, Info), Failure> {
+        let timings = Timings::begin();
+        let control = control.measured(&timings);
         let lent = self.image.lend()?;
         let picture = lent.picture()?;
         let found = engine.segment(&picture, &asked.options, control.part(0.0, ANALYSING))?;
@@ -143,8 +145,8 @@ impl Job {
             survey: if self.report { asked.survey } else { Surveying::None },
         };
         let survey = found.write(&picture, outputs, control.part(ANALYSING, 1.0))?;
-        let info = Info { caution: found.caution() };
-        Ok((survey.map(|survey| FoundRust::new(survey, &found)), info))
+        let report = survey.map(|survey| FoundRust::new(survey, &found));
+        Ok((report, Info { caution: found.caution(), spent: timings.spent() }))
     }
 }
 

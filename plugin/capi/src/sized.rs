@@ -48,6 +48,7 @@ sized_structs! {
     Region, "derust_region", 32;
     CallInfo, "derust_call_info", 8;
     Runtime, "derust_runtime", 24;
+    Health, "derust_health", 32;
 }
 
 /// The size that a struct says it has, checked to be possible.

@@ -9,6 +9,7 @@ use crate::cancel::*;
 use crate::devices::*;
 use crate::engine::*;
 use crate::error::*;
+use crate::health::*;
 use crate::info::*;
 use crate::models::*;
 use crate::remove::*;
@@ -58,6 +59,8 @@ fn table() -> Library {
         report_free: derust_report_free,
         caution_text: derust_caution_text,
         engine_warm_up: derust_engine_warm_up,
+        engine_health: derust_engine_health,
+        engine_serving: derust_engine_serving,
     }
     .leak_into_prefix()
 }

@@ -11,9 +11,9 @@ use derust_interface::*;
 
 /// The files that the header is made of, in the order in which a reader wants them.
 const TYPES: [&str; 6] = ["status", "image", "engine", "filters", "analysis", "report"];
-const FUNCTIONS: [&str; 13] = [
+const FUNCTIONS: [&str; 14] = [
     "status", "error", "engine", "models", "devices", "runtime", "cancel", "segment", "remove", "batch",
-    "analysis", "info", "warm_up",
+    "analysis", "info", "warm_up", "health",
 ];
 
 fn source(folder: &str) -> PathBuf {
@@ -24,14 +24,14 @@ fn source(folder: &str) -> PathBuf {
 fn trailer() -> String {
     let mut text =
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
-    let initialisers: [(&str, &str, &str); 11] = [
+    let initialisers: [(&str, &str, &str); 12] = [
         ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0"),
         (
             "ENGINE_OPTIONS",
             "engine_options",
             "0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL",
         ),
-        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL"),
+        ("MODEL", "model", "0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL"),
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL"),
@@ -39,7 +39,8 @@ fn trailer() -> String {
         ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0"),
         ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),
-        ("CALL_INFO", "call_info", "0"),
+        ("HEALTH", "health", "0, 0, 0, 0"),
+        ("CALL_INFO", "call_info", "0, 0, 0, 0, 0"),
     ];
     for (name, c_type, values) in initialisers {
         writeln!(text, "#define DERUST_{name}_INIT {{ sizeof(derust_{c_type}), {values} }}").unwrap();
@@ -65,6 +66,7 @@ fn trailer() -> String {
         ("summary", size_of::<Summary>()),
         ("region", size_of::<Region>()),
         ("call_info", size_of::<CallInfo>()),
+        ("health", size_of::<Health>()),
     ] {
         writeln!(text, "DERUST_SAME_SIZE(derust_{c_type}, {size});").unwrap();
     }

@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::handle::Handle;
 use crate::image::{Image, ImageMut};
 use crate::info::{CallInfo, Told};
-use crate::inventory::{self, DeviceInfo, Filter, ModelInfo, RuntimeInfo};
+use crate::inventory::{self, DeviceInfo, Filter, Health, ModelInfo, RuntimeInfo};
 use crate::library::{self, Library, c_text};
 use crate::options::{EngineOptions, RemoveOptions, SegmentOptions, milliseconds};
 use crate::report::Report;
@@ -234,6 +234,26 @@ impl Engine {
         let limit = timeout.map_or(0, milliseconds);
         // SAFETY: the engine lives, and so does the text until the call is over.
         self.library.call(|_, error| unsafe { warm_up(self.c(), number, name, limit, error) })
+    }
+
+    /// What has become of the calls. It waits for nothing and looks at no file.
+    ///
+    /// # Errors
+    /// When the library is one that does not tell.
+    #[doc(alias = "derust_engine_health")]
+    pub fn health(&self) -> Result<Health, Error> {
+        // SAFETY: the engine lives.
+        unsafe { inventory::health(self.library, self.c()) }
+    }
+
+    /// The networks in use now, without a look at any file: those that serve, and those that calls have named.
+    ///
+    /// # Errors
+    /// When the library is one that does not tell.
+    #[doc(alias = "derust_engine_serving")]
+    pub fn serving(&self) -> Result<Vec<ModelInfo>, Error> {
+        // SAFETY: the engine lives.
+        unsafe { inventory::serving(self.library, self.c()) }
     }
 
     /// Looks at the model folders again. What serves better now takes over once it has been tried out; calls in flight end

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::ptr::null_mut;
+use std::time::Duration;
 
 use derust_interface as c;
 
@@ -23,6 +24,16 @@ pub enum Caution {
 pub struct CallInfo {
     /// What makes the judgement less sure, if anything.
     pub caution: Option<Caution>,
+    /// How long the call waited for others: for a session, for memory, for a network that another call loads. This and the
+    /// three below are together what the call took; for a picture of a batch: from when its turn came. All are zero where
+    /// the library is one that does not measure.
+    pub wait: Duration,
+    /// For bringing the picture to the scale at which the network works, and for judging it.
+    pub reduce: Duration,
+    /// For the networks: to try out and load them where that was not done yet, and to run them.
+    pub network: Duration,
+    /// For all the rest: alpha, fill, texture, bringing them to the picture's size, writing.
+    pub compose: Duration,
 }
 
 impl Caution {
@@ -62,6 +73,13 @@ impl Told {
     /// What was told of the picture with this number.
     pub(crate) fn info(&self, picture: usize) -> CallInfo {
         let told = self.0.get(picture).copied().unwrap_or_default();
-        CallInfo { caution: Caution::from_number(told.caution) }
+        let time = Duration::from_nanos;
+        CallInfo {
+            caution: Caution::from_number(told.caution),
+            wait: time(told.wait_ns),
+            reduce: time(told.reduce_ns),
+            network: time(told.network_ns),
+            compose: time(told.compose_ns),
+        }
     }
 }

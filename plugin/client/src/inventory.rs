@@ -40,6 +40,23 @@ pub struct ModelInfo {
     pub device: String,
     /// How much of it runs there, what runs elsewhere, and why devices that were tried are not used; empty before it ran.
     pub placement: String,
+    /// Whether it was tried out with this runtime on this device; what was not may turn out not to serve.
+    pub tried: bool,
+    /// The SHA-256 of its content in hexadecimal digits, as a call may name it behind `sha256:`; empty if it could not be
+    /// read, or the library is one that does not say it.
+    pub digest: String,
+}
+
+/// What has become of an engine's calls. Later versions may add to it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Health {
+    /// Pictures whose analysis began since the engine was made, each of a batch.
+    pub calls: u64,
+    /// Those that failed, other than by being stopped or by a picture that cannot be judged.
+    pub failures: u64,
+    /// Calls that wait now for others: for a session, for memory, for a network that another call loads.
+    pub waiting: u64,
 }
 
 /// A device, and whether it can be used.
@@ -71,10 +88,43 @@ pub struct RuntimeInfo {
 /// # Safety
 /// `engine` is an engine of the library's that lives.
 pub(crate) unsafe fn models(library: Library, engine: *mut c::Engine) -> Result<Vec<ModelInfo>, Error> {
-    let (functions, mut made) = (library.functions(), null_mut());
+    let mut made = null_mut();
     // SAFETY: the caller's promise; `made` is where the list goes.
     library.call(|functions, error| unsafe { functions.engine_models()(engine, &mut made, error) })?;
-    // SAFETY: the list is this function's own, and of this kind.
+    // SAFETY: the list is this function's own.
+    unsafe { read_models(library, made) }
+}
+
+/// # Safety
+/// `engine` is an engine of the library's that lives.
+pub(crate) unsafe fn serving(library: Library, engine: *mut c::Engine) -> Result<Vec<ModelInfo>, Error> {
+    let Some(serving) = library.functions().engine_serving() else { return Err(too_old()) };
+    let mut made = null_mut();
+    // SAFETY: the caller's promise; `made` is where the list goes.
+    library.call(|_, error| unsafe { serving(engine, &mut made, error) })?;
+    // SAFETY: the list is this function's own.
+    unsafe { read_models(library, made) }
+}
+
+/// # Safety
+/// `engine` is an engine of the library's that lives.
+pub(crate) unsafe fn health(library: Library, engine: *mut c::Engine) -> Result<Health, Error> {
+    let Some(health) = library.functions().engine_health() else { return Err(too_old()) };
+    let mut told = c::Health::default();
+    // SAFETY: the caller's promise, and the struct says its size.
+    library.call(|_, error| unsafe { health(engine, &mut told, error) })?;
+    Ok(Health { calls: told.calls, failures: told.failures, waiting: told.waiting })
+}
+
+fn too_old() -> Error {
+    Error::argument("this libderust is too old to tell how an engine fares; install a newer one".into())
+}
+
+/// # Safety
+/// `made` is a list of the library's that nobody else has.
+unsafe fn read_models(library: Library, made: *mut c::Models) -> Result<Vec<ModelInfo>, Error> {
+    let functions = library.functions();
+    // SAFETY: the caller's promise.
     let list = unsafe { Handle::new(made, functions.models_free()) };
     // SAFETY: the list lives.
     let count = unsafe { functions.models_count()(list.pointer()) };
@@ -99,6 +149,8 @@ pub(crate) unsafe fn models(library: Library, engine: *mut c::Engine) -> Result<
             reason: text(model.reason),
             device: text(model.device),
             placement: text(model.placement),
+            tried: model.tried != 0,
+            digest: text(model.digest),
         })
     };
     (0..count).map(read).collect()

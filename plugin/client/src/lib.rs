@@ -52,7 +52,7 @@ pub use engine::{Engine, SegmentOutputs};
 pub use error::{Error, ErrorKind, LibraryError};
 pub use image::{Alpha, Format, Image, ImageMut, Layout, Primaries, Rectangle, Sample, Transfer};
 pub use info::{CallInfo, Caution};
-pub use inventory::{DeviceInfo, Filter, ModelInfo, RuntimeInfo};
+pub use inventory::{DeviceInfo, Filter, Health, ModelInfo, RuntimeInfo};
 pub use library::{file_names, load, load_from, path, version};
 pub use options::{ComposeOptions, Device, EngineOptions, MaskMode, RemoveOptions, Scale, SegmentOptions};
 pub use report::{Point, Region, Report, Summary};

@@ -1,7 +1,9 @@
 //! Watching a call and stopping it.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Instant;
+
+use crate::timings::{Phase, Timings};
 
 /// How a caller watches and stops a call; the default does neither.
 ///
@@ -16,6 +18,9 @@ pub struct Control<'a> {
     /// Another one, see [`Control::or`].
     other: Option<&'a AtomicBool>,
     deadline: Option<Instant>,
+    timings: Option<&'a Timings>,
+    /// Counts who waits.
+    waiting: Option<&'a AtomicU64>,
     span: Span,
 }
 
@@ -71,6 +76,34 @@ impl<'a> Control<'a> {
     /// The same, stopped by `other`, too. There is room for one beside [`Control::cancel`].
     pub fn or(self, other: &'a AtomicBool) -> Self {
         Control { other: Some(other), ..self }
+    }
+
+    /// The same, measured by `timings`.
+    pub fn measured(self, timings: &'a Timings) -> Self {
+        Control { timings: Some(timings), ..self }
+    }
+
+    /// What measures the call, if anything does.
+    pub(crate) fn timings(&self) -> Option<&'a Timings> {
+        self.timings
+    }
+
+    /// The same; while the call waits for others, `waiting` is one more.
+    pub(crate) fn counted(self, waiting: &'a AtomicU64) -> Self {
+        Control { waiting: Some(waiting), ..self }
+    }
+
+    /// What counts who waits, if anything does.
+    pub(crate) fn waiting(&self) -> Option<&'a AtomicU64> {
+        self.waiting
+    }
+
+    /// Does `work` as part of a phase of the call; phases do not lie in one another.
+    pub(crate) fn within<R>(&self, phase: Phase, work: impl FnOnce() -> R) -> R {
+        match self.timings {
+            Some(timings) => timings.within(phase, work),
+            None => work(),
+        }
     }
 
     /// The same for a step of the work that goes from `start` to `end`, each 0 to 1.

@@ -16,8 +16,8 @@
 //! | [`survey`]   | areas, regions and grades of what was found                                   |
 //! | [`filters`]  | what the two recipes, [`Engine::segment`] and [`Engine::analyse_removal`], ask and give |
 //!
-//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it and to give it a deadline; whatever
-//! waits for others, waits under it (`waiting`).
+//! Hosts talk to [`Engine`]. Every call takes a [`Control`] to watch it, to stop it, to give it a deadline and to measure it
+//! (`timings`); whatever waits for others, waits under it (`waiting`).
 
 mod analysis;
 mod compose;
@@ -26,6 +26,7 @@ mod error;
 pub mod filters;
 #[cfg(any(test, feature = "fixtures"))]
 pub mod fixtures;
+mod health;
 mod judgement;
 mod log;
 pub mod memory;
@@ -37,6 +38,7 @@ mod room;
 pub mod runtime;
 mod serving;
 pub mod survey;
+mod timings;
 pub mod trial;
 mod user_folders;
 mod waiting;
@@ -49,15 +51,18 @@ pub use compose::MaskMode;
 pub use control::{Control, Stopped};
 pub use derust_manifest::{Kind, Manifest};
 pub use error::Error;
+pub use health::Health;
 pub use judgement::{Caution, Unjudgeable};
 pub use log::{Level, Log};
 pub use printable::printable;
 pub use serving::ModelEntry;
+pub use timings::{Spent, Timings};
 pub use trial::Trial;
 
 use filters::derust::{Cleaning, Removal, RemoveOptions};
 use filters::require_judgement;
 use filters::segment_rust::{SegmentOptions, Segmentation};
+use health::Meter;
 use memory::{Memory, Share};
 use models::{Digest, Model, Preferences, PreferencesError, Selector, Store};
 use pixels::Picture;
@@ -109,6 +114,7 @@ impl Default for EngineOptions {
 pub struct Engine {
     serving: Arc<Serving>,
     memory: Option<Memory>,
+    meter: Meter,
     watcher: Mutex<Option<Watcher>>,
 }
 
@@ -129,7 +135,7 @@ impl Engine {
         trial.memory_limit = trial.memory_limit.or(memory_limit);
         let serving = Arc::new(Serving::new(runtime, store, (session, sessions), trial, log));
         let watcher = Mutex::new(watch.and_then(|interval| serving.watch(interval)));
-        Engine { serving, memory: memory_limit.map(Memory::new), watcher }
+        Engine { serving, memory: memory_limit.map(Memory::new), meter: Meter::default(), watcher }
     }
 
     /// Finds the rust in a picture's region.
@@ -138,6 +144,15 @@ impl Engine {
     /// When the picture cannot be judged, no model serves, ONNX Runtime cannot be used, the network fails, or the caller
     /// stops the call.
     pub fn segment(
+        &self,
+        picture: &Picture<'_>,
+        options: &SegmentOptions,
+        control: Control<'_>,
+    ) -> Result<Segmentation, Error> {
+        self.meter.over(control, |control| self.find(picture, options, control))
+    }
+
+    fn find(
         &self,
         picture: &Picture<'_>,
         options: &SegmentOptions,
@@ -168,6 +183,16 @@ impl Engine {
     /// When no model serves, ONNX Runtime cannot be used, a network fails, the mask is missing or of another size, the
     /// caller stops the call, or the picture cannot be judged and no mask replaces what is found.
     pub fn analyse_removal(
+        &self,
+        picture: &Picture<'_>,
+        mask: Option<&Picture<'_>>,
+        options: &RemoveOptions,
+        control: Control<'_>,
+    ) -> Result<Removal, Error> {
+        self.meter.over(control, |control| self.clean(picture, mask, options, control))
+    }
+
+    fn clean(
         &self,
         picture: &Picture<'_>,
         mask: Option<&Picture<'_>>,
@@ -250,7 +275,7 @@ impl Engine {
         wanted: Option<&Selector>,
         control: Control<'_>,
     ) -> Result<Arc<Placement>, Error> {
-        let network = self.serving.network(kind, wanted, &control)?;
+        let network = self.serving.network(kind, wanted, &self.meter.watching(control))?;
         Ok(network.placement().expect("a network serves once it has run"))
     }
 
@@ -271,6 +296,16 @@ impl Engine {
     /// Every model file, and whether it serves.
     pub fn models(&self) -> Vec<ModelEntry> {
         self.serving.list()
+    }
+
+    /// What has become of the calls.
+    pub fn health(&self) -> Health {
+        self.meter.health()
+    }
+
+    /// The networks in use now, without a look at any file: those that serve, and those that calls have named.
+    pub fn in_use(&self) -> Vec<ModelEntry> {
+        self.serving.in_use()
     }
 
     /// Tries a model out, whose ONNX file's content is `onnx`, as it would be before it serves, beside whatever serves;

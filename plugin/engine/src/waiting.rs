@@ -1,9 +1,11 @@
 //! Waiting for others, which ends when the caller's [`Control`] says so.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use crate::control::{Control, Stopped};
+use crate::timings::{Phase, Timings};
 
 /// How often somebody who waits looks whether to stop: a flag wakes nobody.
 const PACE: Duration = Duration::from_millis(20);
@@ -15,6 +17,34 @@ pub(crate) fn pace(control: &Control<'_>) -> Option<Duration> {
     control.may_stop().then_some(pace.max(Duration::from_millis(1)))
 }
 
+/// Somebody who waits as long as this lives.
+struct Waiting<'a> {
+    since: Instant,
+    timings: Option<&'a Timings>,
+    count: Option<&'a AtomicU64>,
+}
+
+impl<'a> Waiting<'a> {
+    fn new(control: &Control<'a>) -> Self {
+        let count = control.waiting();
+        if let Some(count) = count {
+            count.fetch_add(1, Ordering::Relaxed);
+        }
+        Waiting { since: Instant::now(), timings: control.timings(), count }
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        if let Some(timings) = self.timings {
+            timings.add(Phase::Wait, self.since.elapsed());
+        }
+        if let Some(count) = self.count {
+            count.fetch_sub(1, Ordering::Relaxed);
+        }
+    }
+}
+
 /// [`Condvar::wait_while`], which ends early when the call is to end.
 pub(crate) fn wait_while<'a, T>(
     condvar: &Condvar,
@@ -22,8 +52,10 @@ pub(crate) fn wait_while<'a, T>(
     control: &Control<'_>,
     mut condition: impl FnMut(&mut T) -> bool,
 ) -> Result<MutexGuard<'a, T>, Stopped> {
+    let mut waiting = None;
     // Who was woken looks at the condition first, so that no wake-up is lost on somebody who leaves.
     while condition(&mut guard) {
+        waiting.get_or_insert_with(|| Waiting::new(control));
         control.check()?;
         guard = match pace(control) {
             Some(time) => condvar.wait_timeout(guard, time).unwrap_or_else(PoisonError::into_inner).0,
@@ -66,7 +98,7 @@ impl Drop for Taken<'_> {
 #[cfg(test)]
 mod tests {
     use std::panic::{AssertUnwindSafe, catch_unwind};
-    use std::sync::atomic::{AtomicBool, AtomicU32, Ordering};
+    use std::sync::atomic::{AtomicBool, AtomicU32};
     use std::thread;
 
     use super::*;
@@ -98,8 +130,11 @@ mod tests {
         let held = turn.take(&Control::default()).unwrap();
         let begin = Instant::now();
         let late = Control::default().until(begin + Duration::from_millis(50));
-        assert_eq!(turn.take(&late).err(), Some(Stopped::DeadlinePassed));
+        let timings = Timings::begin();
+        assert_eq!(turn.take(&late.measured(&timings)).err(), Some(Stopped::DeadlinePassed));
         let waited = begin.elapsed();
+        let measured = timings.spent().wait;
+        assert!(measured <= waited && measured.as_millis() >= 49, "{measured:?} of {waited:?}");
         assert!((50..500).contains(&waited.as_millis()), "{waited:?}");
         let cancel = AtomicBool::new(false);
         thread::scope(|scope| {

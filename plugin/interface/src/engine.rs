@@ -159,6 +159,13 @@ pub struct Model {
     /// One line about where it runs: how much of the network, what runs elsewhere, and why devices that were tried are
     /// not used; "" before it was used.
     pub placement: *const c_char,
+    /// 1: it was tried out with this runtime on this device. 0: not yet, so that what is said to serve may turn out not to.
+    pub tried: u32,
+    /// 0.
+    pub reserved_2: u32,
+    /// The SHA-256 of its content (the file and the manifest beside it) in 64 hexadecimal digits, as a call may name it
+    /// behind "sha256:"; "" if it could not be read.
+    pub digest: *const c_char,
 }
 
 impl Default for Model {
@@ -175,7 +182,34 @@ impl Default for Model {
             reason: null(),
             device: null(),
             placement: null(),
+            tried: 0,
+            reserved_2: 0,
+            digest: null(),
         }
+    }
+}
+
+/// What has become of an engine's calls. Begin with DERUST_HEALTH_INIT.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Health {
+    /// sizeof(derust_health), set by the caller.
+    pub struct_size: u32,
+    /// 0.
+    pub reserved: u32,
+    /// Images whose analysis began since the engine was made, each of a batch.
+    pub calls: u64,
+    /// Those that failed, other than with DERUST_ERROR_CANCELLED or DERUST_ERROR_UNJUDGEABLE. What is refused before the
+    /// analysis begins, such as a wrong argument, is no call.
+    pub failures: u64,
+    /// Calls that wait now for others: for a session, for memory, for a network that another call loads.
+    pub waiting: u64,
+}
+
+impl Default for Health {
+    /// `DERUST_HEALTH_INIT`
+    fn default() -> Self {
+        Health { struct_size: crate::size::<Self>(), reserved: 0, calls: 0, failures: 0, waiting: 0 }
     }
 }
 

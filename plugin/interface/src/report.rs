@@ -20,12 +20,28 @@ pub struct CallInfo {
     pub struct_size: u32,
     /// A DERUST_CAUTION_ constant: what makes the judgement less sure. Later versions may add some.
     pub caution: i32,
+    /// Nanoseconds that the call waited for others: for a session, for memory, for a network that another call loads. This
+    /// and the three below are together what the call took; for an image of a batch: from when its turn came.
+    pub wait_ns: u64,
+    /// Nanoseconds for bringing the picture to the scale at which the network works, and for judging it.
+    pub reduce_ns: u64,
+    /// Nanoseconds for the networks: to try out and load them where that was not done yet, and to run them.
+    pub network_ns: u64,
+    /// Nanoseconds for all the rest: alpha, fill, texture, bringing them to the picture's size, writing.
+    pub compose_ns: u64,
 }
 
 impl Default for CallInfo {
     /// `DERUST_CALL_INFO_INIT`
     fn default() -> Self {
-        CallInfo { struct_size: crate::size::<Self>(), caution: DERUST_CAUTION_NONE }
+        CallInfo {
+            struct_size: crate::size::<Self>(),
+            caution: DERUST_CAUTION_NONE,
+            wait_ns: 0,
+            reduce_ns: 0,
+            network_ns: 0,
+            compose_ns: 0,
+        }
     }
 }
 

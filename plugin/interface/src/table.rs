@@ -152,6 +152,8 @@ table! {
             timeout_ms: u32,
             error: *mut *mut Error,
         ) -> Status;
+        engine_health(engine: *mut Engine, health: *mut Health, error: *mut *mut Error) -> Status;
+        engine_serving(engine: *mut Engine, models: *mut *mut Models, error: *mut *mut Error) -> Status;
     }
 }
 

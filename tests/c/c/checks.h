@@ -59,6 +59,7 @@ void halves(void);
 void composing(void);
 void batches(void);
 void warming_up(void);
+void health(void);
 void lists(void);
 void stopping(void);
 void deadlines(void);

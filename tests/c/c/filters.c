@@ -193,6 +193,7 @@ void judging(void) {
             "images[1]: the picture cannot be judged");
     CHECK(statuses[0] == DERUST_OK && statuses[1] == unjudgeable && statuses[2] == DERUST_OK);
     CHECK(infos[0].caution == DERUST_CAUTION_NONE && infos[2].caution == DERUST_CAUTION_DARK);
+    CHECK(infos[0].network_ns > 0 && infos[2].network_ns > 0 && infos[2].compose_ns > 0);
     derust_summary summary = DERUST_SUMMARY_INIT;
     OK(derust_report_summary(reports[2], &summary, &error));
     CHECK(summary.caution == DERUST_CAUTION_DARK);
@@ -210,12 +211,15 @@ void judging(void) {
     CHECK(info.caution == DERUST_CAUTION_DARK && strstr(derust_caution_text(info.caution), "is dark") != NULL);
     OK(derust_segment(engine, images[0], &segment, NULL, NULL, NULL, &error));
     CHECK(info.caution == DERUST_CAUTION_NONE && strcmp(derust_caution_text(info.caution), "") == 0);
+    /* The networks are loaded, and nobody else is there. */
+    CHECK(info.wait_ns == 0 && info.reduce_ns > 0 && info.network_ns > 0 && info.compose_ns > 0);
     OK(derust_analyse_segment(engine, images[2], &segment, &analysis, &error));
     CHECK(info.caution == DERUST_CAUTION_DARK);
     info.caution = DERUST_CAUTION_NONE;
     OK(derust_analysis_report(analysis, images[2], &segment, &report, &error));
     OK(derust_report_summary(report, &summary, &error));
     CHECK(info.caution == DERUST_CAUTION_DARK && summary.caution == DERUST_CAUTION_DARK);
+    CHECK(info.network_ns == 0 && info.reduce_ns == 0 && info.compose_ns > 0);
     derust_report_free(report);
     derust_analysis_free(analysis);
     info.struct_size = 4;
@@ -605,6 +609,7 @@ void warming_up(void) {
             /* What ran has a place. Removal wants what finds rust, too. */
             const int ran = filter != DERUST_FILTER_SEGMENT_RUST || model.filter == filter;
             CHECK((strlen(model.placement) > 0) == ran);
+            CHECK(!ran || model.tried == 1);
         }
         derust_models_free(list);
         derust_engine_free(engine);
@@ -615,6 +620,38 @@ void warming_up(void) {
     REFUSED(derust_engine_warm_up(engine, 0, "red-to-gray", 0, &error), DERUST_ERROR_ARGUMENT, "say which filter's model");
     REFUSED(derust_engine_warm_up(engine, 3, NULL, 0, &error), DERUST_ERROR_ARGUMENT, "filter is 3, which is neither 0 nor");
     REFUSED(derust_engine_warm_up(NULL, 0, NULL, 0, &error), DERUST_ERROR_ARGUMENT, "engine is NULL");
+    derust_engine_free(engine);
+}
+
+void health(void) {
+    static unsigned char pixels[64 * 48 * 3];
+    derust_engine *engine = make_engine(1);
+    derust_health health = DERUST_HEALTH_INIT;
+    derust_models *list = NULL;
+    derust_model model = DERUST_MODEL_INIT;
+    derust_segment_options named = DERUST_SEGMENT_OPTIONS_INIT;
+    derust_image image = picture(pixels, 64, 48, DERUST_FORMAT_RGB_U8, 3);
+    memset(pixels, 128, sizeof pixels);
+    for (size_t i = 0; i < sizeof pixels; i += 9) pixels[i] = 250;
+    OK(derust_engine_health(engine, &health, &error));
+    CHECK(health.calls == 0 && health.failures == 0 && health.waiting == 0);
+    OK(derust_engine_serving(engine, &list, &error));
+    CHECK(derust_models_count(list) == 0);
+    derust_models_free(list);
+    OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+    named.model = "nobody";
+    REFUSED(derust_segment(engine, &image, &named, NULL, NULL, NULL, &error), DERUST_ERROR_MODEL, "nobody");
+    OK(derust_engine_health(engine, &health, &error));
+    CHECK(health.calls == 2 && health.failures == 1 && health.waiting == 0);
+    OK(derust_engine_serving(engine, &list, &error));
+    CHECK(derust_models_count(list) == 1);
+    OK(derust_models_get(list, 0, &model, &error));
+    CHECK(model.filter == DERUST_FILTER_SEGMENT_RUST && model.serves == 1 && model.tried == 1);
+    CHECK(strcmp(model.name, "red-is-rust") == 0 && strcmp(model.version, "1.0.0") == 0);
+    CHECK(strcmp(model.device, "cpu") == 0 && strspn(model.digest, "0123456789abcdef") == 64 && strlen(model.digest) == 64);
+    derust_models_free(list);
+    REFUSED(derust_engine_health(engine, NULL, &error), DERUST_ERROR_ARGUMENT, "health is NULL");
+    REFUSED(derust_engine_serving(NULL, &list, &error), DERUST_ERROR_ARGUMENT, "engine is NULL");
     derust_engine_free(engine);
 }
 

@@ -26,6 +26,7 @@ static const struct program programs[] = {
     {"composing", composing},
     {"batches", batches},
     {"warming-up", warming_up},
+    {"health", health},
     {"lists", lists},
     {"stopping", stopping},
     {"deadlines", deadlines},

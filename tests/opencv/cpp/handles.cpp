@@ -277,6 +277,10 @@ CASE(an_engine_warms_up) {
     CHECK_EQUAL(ran(), 1);
     cold.warm_up();
     CHECK_EQUAL(ran(), 2);
+    for (const auto &model : cold.models()) CHECK(model.tried);
+    CHECK_EQUAL(cold.serving().size(), 2u);
+    for (const auto &model : cold.serving()) CHECK(model.serves && model.digest.size() == 64 && !model.device.empty());
+    CHECK(cold.health().calls == 0 && cold.health().failures == 0 && cold.health().waiting == 0);
     FAILS(DERUST_ERROR_MODEL, ({"nobody"}), cold.warm_up(derust::filter::derust, "nobody"));
 }
 

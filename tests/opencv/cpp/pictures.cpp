@@ -125,6 +125,8 @@ CASE(a_dark_picture_is_warned_of) {
     const auto told = [&](const cv::Mat &input, derust::caution expected) {
         CHECK(cvx::segment(engine(), input, cv::noArray(), cv::noArray(), segment).summary().caution == expected);
         CHECK(info.caution == expected);
+        const std::chrono::nanoseconds none{0};
+        CHECK(info.reduce > none && info.network > none && info.compose > none && info.wait >= none);
         info = {};
         cvx::remove(engine(), input, output, cv::noArray(), remove);
         CHECK(info.caution == expected);

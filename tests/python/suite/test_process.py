@@ -187,6 +187,7 @@ def test_the_structs_and_functions_are_those_of_the_header():
         "image": "Image", "engine_options": "EngineOptions", "model": "Model", "device": "Device",
         "segment_options": "SegmentOptions", "remove_options": "RemoveOptions", "compose_options": "ComposeOptions",
         "summary": "Summary", "region": "Region", "runtime": "Runtime", "call_info": "CallInfo",
+            "health": "Health",
     }  # fmt: skip
     widths = {"uint32_t": 4, "int32_t": 4, "uint64_t": 8, "int64_t": 8, "float": 4, "double": 8}
     found = {}

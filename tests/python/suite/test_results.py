@@ -255,6 +255,16 @@ def test_a_dark_picture_is_warned_of(engine, picture):
         engine.segment(picture, info=[])
 
 
+def test_a_call_says_what_its_time_went_into(engine, picture):
+    engine.remove(picture)
+    for call in (engine.segment, engine.remove, engine.analyse, engine.analyse_removal):
+        info = derust.CallInfo()
+        begin = time.perf_counter()
+        call(picture, info=info)
+        parts = [info.wait, info.reduce, info.network, info.compose]
+        assert info.wait == 0 and min(parts[1:]) > 0 and sum(parts) <= time.perf_counter() - begin
+
+
 def test_reports_travel_to_other_processes(engine, picture):
     found = engine.segment(picture, contours=True)
     again = pickle.loads(pickle.dumps(found))
@@ -312,7 +322,7 @@ def test_where_a_model_runs(picture):
         engine.segment(picture)
         found = {model.name: model for model in engine.models()}
         used = found["red-is-rust"]
-        assert used.device == before and used.placement.startswith(f"{used.device}: ")
+        assert used.device == before and used.placement.startswith(f"{used.device}: ") and used.tried
         assert "; asked for automatic" in used.placement
         assert found["red-to-gray"].placement == ""
         kind = used.device.partition(":")[0]

@@ -36,7 +36,7 @@ from ._errors import (
     UnjudgeableError,
 )
 from ._info import CallInfo
-from ._inventory import Device, Model, Runtime
+from ._inventory import Device, Health, Model, Runtime
 from ._removal import Removal
 from ._report import Region, Report
 from ._segmentation import Analysis, Segmentation
@@ -59,6 +59,7 @@ __all__ = [
     "Error",
     "Forked",
     "FormatError",
+    "Health",
     "ImageError",
     "InternalError",
     "LibraryError",

@@ -151,6 +151,19 @@ class Model(_Sized):
         ("reason", c_char_p),
         ("device", c_char_p),
         ("placement", c_char_p),
+        ("tried", c_uint32),
+        ("reserved_2", c_uint32),
+        ("digest", c_char_p),
+    ]
+
+
+class Health(_Sized):
+    _fields_ = [
+        ("struct_size", c_uint32),
+        ("reserved", c_uint32),
+        ("calls", c_uint64),
+        ("failures", c_uint64),
+        ("waiting", c_uint64),
     ]
 
 
@@ -170,6 +183,10 @@ class CallInfo(_Sized):
     _fields_ = [
         ("struct_size", c_uint32),
         ("caution", c_int32),
+        ("wait_ns", c_uint64),
+        ("reduce_ns", c_uint64),
+        ("network_ns", c_uint64),
+        ("compose_ns", c_uint64),
     ]
 
 
@@ -323,4 +340,6 @@ FUNCTIONS = {
     "derust_report_free": (None, [_HANDLE]),
     "derust_caution_text": (c_char_p, [c_int32]),
     "derust_engine_warm_up": (c_int32, [_HANDLE, c_int32, c_char_p, c_uint32, _HANDLE_OUT]),
+    "derust_engine_health": (c_int32, [_HANDLE, POINTER(Health), _HANDLE_OUT]),
+    "derust_engine_serving": (c_int32, [_HANDLE, _HANDLE_OUT, _HANDLE_OUT]),
 }  # fmt: skip

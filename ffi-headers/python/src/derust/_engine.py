@@ -13,7 +13,7 @@ from . import _abi, _inventory, _options
 from ._errors import Error
 from ._handle import Handle, freed_on_failure, refuse_pickling
 from ._info import CallInfo, Told
-from ._inventory import Device, Model, Runtime
+from ._inventory import Device, Health, Model, Runtime
 from ._library import call, library, text
 from ._pixels import Pixels, Region, gray_input, gray_output, like_output, pointers
 from ._removal import Removal
@@ -530,6 +530,16 @@ class Engine:
         """Every model file that was found, and whether it serves."""
         with self._handle.use() as engine:
             return _inventory.models(engine)
+
+    def serving(self) -> List[Model]:
+        """The networks in use now, without a look at any file: those that serve, and those that calls have named."""
+        with self._handle.use() as engine:
+            return _inventory.serving(engine)
+
+    def health(self) -> Health:
+        """What has become of the calls. It waits for nothing and looks at no file."""
+        with self._handle.use() as engine:
+            return _inventory.health(engine)
 
     def devices(self) -> List[Device]:
         """Every device that is known, and whether it can be used."""

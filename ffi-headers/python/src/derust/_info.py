@@ -16,9 +16,18 @@ class CallInfo:
     Attributes:
         caution: what makes the judgement less sure: ``"dark"`` (the picture is dark; rust in it is easily missed), or
             `None`.
+        wait: seconds that the call waited for others: for a session, for memory, for a network that another call loads.
+            This and the three below are together what the call took; for a picture of a batch: from when its turn came.
+        reduce: seconds for bringing the picture to the scale at which the network works, and for judging it.
+        network: seconds for the networks: to try out and load them where that was not done yet, and to run them.
+        compose: seconds for all the rest: alpha, fill, texture, bringing them to the picture's size, writing.
     """
 
     caution: Optional[str] = None
+    wait: float = 0.0
+    reduce: float = 0.0
+    network: float = 0.0
+    compose: float = 0.0
 
 
 def caution(number: int) -> Optional[str]:
@@ -46,7 +55,16 @@ class Told:
         """After the call: tells the caller."""
         if self._told is None:
             return
-        infos: List[CallInfo] = [CallInfo(caution=caution(told.caution)) for told in self._told]
+        infos: List[CallInfo] = [
+            CallInfo(
+                caution=caution(told.caution),
+                wait=told.wait_ns / 1e9,
+                reduce=told.reduce_ns / 1e9,
+                network=told.network_ns / 1e9,
+                compose=told.compose_ns / 1e9,
+            )
+            for told in self._told
+        ]
         if isinstance(self._info, list):
             self._info[:] = infos
         else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from dataclasses import dataclass
-from typing import List
+from typing import Any, List
 
 from . import _abi
 from ._library import call, library, text
@@ -23,6 +23,9 @@ class Model:
         device: where it runs, such as ``"cpu"`` or ``"cuda:0"``, or is going to be tried.
         placement: how much of it runs there, what runs elsewhere, and why devices that were tried are not used; empty
             before it was used.
+        tried: whether it was tried out with this runtime on this device; what was not may turn out not to serve.
+        digest: the SHA-256 of its content in hexadecimal digits, as a call may name it behind ``sha256:``; empty where it
+            cannot be read.
     """
 
     name: str
@@ -33,6 +36,8 @@ class Model:
     reason: str
     device: str
     placement: str
+    tried: bool
+    digest: str
 
 
 @dataclass(frozen=True)
@@ -63,10 +68,39 @@ class Runtime:
     path: str
 
 
+@dataclass(frozen=True)
+class Health:
+    """What has become of an engine's calls.
+
+    Attributes:
+        calls: pictures whose analysis began since the engine was made, each of a batch.
+        failures: those that failed, other than by being stopped or by a picture that cannot be judged.
+        waiting: calls that wait now for others: for a session, for memory, for a network that another call loads.
+    """
+
+    calls: int
+    failures: int
+    waiting: int
+
+
+def health(engine: ctypes.c_void_p) -> Health:
+    found = _abi.Health()
+    call(library().derust_engine_health, engine, ctypes.byref(found))
+    return Health(calls=found.calls, failures=found.failures, waiting=found.waiting)
+
+
 def models(engine: ctypes.c_void_p) -> List[Model]:
+    return _models(library().derust_engine_models, engine)
+
+
+def serving(engine: ctypes.c_void_p) -> List[Model]:
+    return _models(library().derust_engine_serving, engine)
+
+
+def _models(function: Any, engine: ctypes.c_void_p) -> List[Model]:
     lib = library()
     pointer = ctypes.c_void_p()
-    call(lib.derust_engine_models, engine, ctypes.byref(pointer))
+    call(function, engine, ctypes.byref(pointer))
     try:
         found = []
         for index in range(lib.derust_models_count(pointer)):
@@ -82,6 +116,8 @@ def models(engine: ctypes.c_void_p) -> List[Model]:
                     reason=text(model.reason),
                     device=text(model.device),
                     placement=text(model.placement),
+                    tried=bool(model.tried),
+                    digest=text(model.digest),
                 )
             )
         return found

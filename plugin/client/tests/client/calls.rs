@@ -1,5 +1,7 @@
 //! What calls answer.
 
+use std::time::{Duration, Instant};
+
 use derust_client::*;
 
 use crate::{HEIGHT, RED, WIDTH, engine, image, is_red, layout, options, picture};
@@ -180,7 +182,8 @@ fn a_batch_does_what_it_can() {
         .map(|output| RemoveJob { input: image(&pixels), output: ImageMut::new(&mut output[..], layout()) })
         .collect();
     let batch = engine.remove_batch(&mut jobs, RemoveOptions::default()).unwrap();
-    assert_eq!((batch.results, batch.error), (vec![Ok(CallInfo::default()); 2], None));
+    let cautions: Vec<_> = batch.results.iter().map(|info| info.map(|info| info.caution)).collect();
+    assert_eq!((cautions, batch.error), (vec![Ok(None); 2], None));
     let mut alone = vec![0u8; pixels.len()];
     engine.remove(&image(&pixels), &mut ImageMut::new(&mut alone, layout()), Default::default()).unwrap();
     assert_eq!(outputs, [alone.clone(), alone]);
@@ -217,16 +220,76 @@ fn an_engine_warms_up() {
     let cold = Engine::new(options()).unwrap();
     let ran = || cold.models().unwrap().iter().filter(|model| !model.placement.is_empty()).count();
     assert_eq!(ran(), 0);
-    let enough = Some(std::time::Duration::from_secs(600));
+    let enough = Some(Duration::from_secs(600));
     cold.warm_up(Some(Filter::SegmentRust), Some("red-is-rust"), enough).unwrap();
     assert_eq!(ran(), 1);
     cold.warm_up(None, None, None).unwrap();
     assert_eq!(ran(), 2);
+    assert!(cold.models().unwrap().iter().all(|model| model.tried));
     assert_eq!(
         cold.warm_up(Some(Filter::Derust), Some("nobody"), None).unwrap_err().kind(),
         ErrorKind::Model
     );
     assert_eq!(cold.warm_up(Some(Filter::Unknown), None, None).unwrap_err().kind(), ErrorKind::Argument);
+}
+
+#[test]
+fn calls_say_what_their_time_went_into() {
+    let pixels = picture();
+    let engine = engine();
+    engine.warm_up(None, None, None).unwrap();
+    let begin = Instant::now();
+    let report = engine.segment(&image(&pixels), Default::default(), Default::default()).unwrap();
+    let all = begin.elapsed();
+    let CallInfo { wait, reduce, network, compose, .. } = report.info();
+    assert!(reduce > Duration::ZERO && network > Duration::ZERO && compose > Duration::ZERO);
+    assert!(wait + reduce + network + compose <= all);
+}
+
+#[test]
+fn an_engine_says_how_it_fares() {
+    let pixels = picture();
+    let engine = Engine::new(options()).unwrap();
+    assert!(engine.health().unwrap() == Health::default() && engine.serving().unwrap().is_empty());
+    engine.segment(&image(&pixels), Default::default(), Default::default()).unwrap();
+    let nobody = SegmentOptions { model: Some("nobody"), ..Default::default() };
+    engine.segment(&image(&pixels), Default::default(), nobody).unwrap_err();
+    let health = engine.health().unwrap();
+    assert_eq!((health.calls, health.failures, health.waiting), (2, 1, 0));
+    let serving = engine.serving().unwrap();
+    let [model] = &serving[..] else { panic!("{serving:?}") };
+    assert!(model.serves && model.tried && model.name == "red-is-rust" && model.device == "cpu", "{model:?}");
+    // It is the name of that content.
+    let name = format!("sha256:{}", model.digest);
+    let named = SegmentOptions { model: Some(&name), ..Default::default() };
+    engine.segment(&image(&pixels), Default::default(), named).unwrap();
+    assert_eq!(engine.serving().unwrap(), serving);
+}
+
+#[test]
+fn who_waits_for_a_session_says_so() {
+    let pixels = picture();
+    // One session, so one of the two waits for the other.
+    let engine = Engine::new(options()).unwrap();
+    engine.warm_up(Some(Filter::SegmentRust), None, None).unwrap();
+    let (begun, begins) = std::sync::mpsc::channel();
+    let look = |begun: Option<std::sync::mpsc::Sender<()>>| {
+        let mut progress = |_| {
+            if let Some(begun) = &begun {
+                begun.send(()).ok();
+            }
+            std::thread::sleep(Duration::from_millis(40));
+            true
+        };
+        let options = SegmentOptions { progress: Some(&mut progress), ..Default::default() };
+        engine.segment(&image(&pixels), Default::default(), options).unwrap().info().wait
+    };
+    let waits = std::thread::scope(|scope| {
+        let first = scope.spawn(|| look(Some(begun)));
+        begins.recv().unwrap();
+        [look(None), first.join().unwrap()]
+    });
+    assert!(waits.iter().sum::<Duration>() >= Duration::from_millis(20), "{waits:?}");
 }
 
 #[test]

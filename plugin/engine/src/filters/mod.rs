@@ -14,6 +14,7 @@ use crate::judgement::{Caution, judge};
 use crate::models::Model;
 use crate::pixels::Picture;
 use crate::resample;
+use crate::timings::Phase;
 
 /// The scale at which a picture is analysed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -71,7 +72,7 @@ pub(crate) fn require_judgement(
     control: Control<'_>,
 ) -> Result<Option<Caution>, Error> {
     control.step(0, 1)?;
-    match judge(picture, colours)? {
+    match control.within(Phase::Reduce, || judge(picture, colours))? {
         Ok(caution) => Ok(caution),
         Err(_) if anyway => Ok(None),
         Err(reason) => Err(reason.into()),

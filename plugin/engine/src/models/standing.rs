@@ -39,6 +39,9 @@ pub enum Idle {
     /// The model from here comes first.
     #[error("{0} comes first")]
     Outranked(Origin),
+    /// It is used by calls that name it.
+    #[error("only calls that name it use it")]
+    Named,
     /// The model of this name was added later to the same folder.
     #[error("`{0}` was added later")]
     AddedEarlier(String),

@@ -6,6 +6,7 @@ use super::gaps;
 use crate::control::{Control, Stopped};
 use crate::pixels::Picture;
 use crate::room;
+use crate::timings::Phase;
 
 /// Width and height at which a picture of `size` is analysed, when its whole has the long side `whole_long_side`
 /// and the network wants at most `long_side`.
@@ -23,12 +24,14 @@ pub(crate) fn colours(
     size: (u32, u32),
     control: Control<'_>,
 ) -> Result<Array3<f32>, Stopped> {
-    if picture.may_have_gaps() {
-        return Ok(gaps::colours(picture, size, control)?.0);
-    }
-    reduce(picture.size(), size, control, |y, row: &mut [[f32; 3]]| {
-        picture.read_colours(y, row);
-        Ok(())
+    control.within(Phase::Reduce, || {
+        if picture.may_have_gaps() {
+            return Ok(gaps::colours(picture, size, control)?.0);
+        }
+        reduce(picture.size(), size, control, |y, row: &mut [[f32; 3]]| {
+            picture.read_colours(y, row);
+            Ok(())
+        })
     })
 }
 
@@ -39,11 +42,12 @@ pub(crate) fn coverage(
     control: Control<'_>,
 ) -> Result<Array2<f32>, Stopped> {
     let mut values = room::row(0.0, mask.size().0 as usize)?;
-    let plane = reduce(mask.size(), size, control, |y, row: &mut [[f32; 1]]| {
+    let read_row = |y, row: &mut [[f32; 1]]| {
         mask.read_coverage(y, &mut values);
         row.iter_mut().zip(&values).for_each(|(pixel, value)| *pixel = [*value]);
         Ok(())
-    })?;
+    };
+    let plane = control.within(Phase::Reduce, || reduce(mask.size(), size, control, read_row))?;
     Ok(plane.index_axis_move(ndarray::Axis(0), 0))
 }
 

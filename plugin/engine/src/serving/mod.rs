@@ -21,6 +21,7 @@ use crate::models::{
     Shelf, Store,
 };
 use crate::runtime::{Location, Placement, Provider, Runtime, RuntimeError, SessionOptions};
+use crate::timings::Phase;
 use crate::trial::{self, Subject, Trial, TrialOptions, Trials, Verdict};
 use crate::waiting::Turn;
 use setbacks::{MOST_FAILURES, Setbacks};
@@ -128,11 +129,13 @@ impl Serving {
         if let Some(network) = serving() {
             return Ok(network);
         }
-        let _loading = self.loading.take(control)?;
-        match serving() {
-            Some(network) => Ok(network),
-            None => self.bring_into_use(&key, control),
-        }
+        control.within(Phase::Network, || {
+            let _loading = self.loading.take(control)?;
+            match serving() {
+                Some(network) => Ok(network),
+                None => self.bring_into_use(&key, control),
+            }
+        })
     }
 
     /// Runs a network over `colours` [3, height, width] and, where it has an input for it, a `mask` [height, width].
@@ -143,7 +146,9 @@ impl Serving {
         mask: Option<ArrayView2<'_, f32>>,
         control: Control<'_>,
     ) -> Result<Analysis, Error> {
-        let found = network.run(&self.runtime()?, &self.session, colours.view(), mask, control);
+        let found = control.within(Phase::Network, || {
+            network.run(&self.runtime()?, &self.session, colours.view(), mask, control)
+        });
         match &found {
             Ok(_) => self.note_success(&network.model.digest),
             Err(error @ (Error::Answer { .. } | Error::Runtime(RuntimeError::Run(_)))) => {
@@ -343,6 +348,25 @@ impl Serving {
             standing.entry(candidate, tried, placement)
         };
         candidates.into_iter().zip(standings).chain(gone).map(entry).collect()
+    }
+
+    /// The networks in use, those that serve first.
+    pub(crate) fn in_use(&self) -> Vec<ModelEntry> {
+        let state = self.state();
+        let mut in_use: Vec<(&Key, &InUse)> = state.in_use.iter().collect();
+        in_use.sort_by_key(|((kind, wanted), in_use)| {
+            (wanted.is_some(), *kind != Kind::Derust, in_use.network.model.digest)
+        });
+        let mut seen = HashSet::new();
+        in_use.retain(|((kind, _), in_use)| seen.insert((*kind, in_use.network.model.digest)));
+        let entry = |((_, wanted), in_use): (&Key, &InUse)| {
+            let standing = match wanted {
+                None => Standing::Serves(in_use.because),
+                Some(_) => Standing::Idle(Idle::Named),
+            };
+            standing.entry(in_use.as_candidate(&self.store), true, in_use.network.placement())
+        };
+        in_use.into_iter().map(entry).collect()
     }
 
     /// The user's choice; one that cannot be read is none, and the log says so.

@@ -38,7 +38,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             gpu_memory_limit, building, building_user_data
         };
         Model = "derust_model" {
-            struct_size, filter, serves, reserved, name, version, origin, reason, device, placement
+            struct_size, filter, serves, reserved, name, version, origin, reason, device, placement, tried, reserved_2,
+            digest
         };
         Device = "derust_device" { struct_size, device, usable, in_use, name, reason, product };
         Runtime = "derust_runtime" { struct_size, reserved, version, path };
@@ -57,7 +58,8 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
             struct_size, iso_4628_3, astm_d610, reserved, pixels, rust_pixels, fraction, region_count, threshold,
             reserved_2, caution, reserved_3
         };
-        CallInfo = "derust_call_info" { struct_size, caution };
+        Health = "derust_health" { struct_size, reserved, calls, failures, waiting };
+        CallInfo = "derust_call_info" { struct_size, caution, wait_ns, reduce_ns, network_ns, compose_ns };
         Region = "derust_region" { struct_size, x, y, width, height, mean_probability, area };
     };
     assert!(checks.lines().count() > 80, "{checks}");

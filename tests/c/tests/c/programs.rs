@@ -76,6 +76,7 @@ programs! {
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";
     an_engine_warms_up: "warming-up";
+    an_engine_says_how_it_fares: "health";
     lists_tell_what_is_there: "lists";
     calls_are_stopped_within_a_tile: "stopping";
     a_call_has_a_deadline: "deadlines";
@@ -108,14 +109,15 @@ fn a_program_lives_with_models_that_kill_in_its_folder() {
         |command: &mut std::process::Command| run(command.env("XDG_CACHE_HOME", folder.path().join("cache")));
     let list = list_of_models(folder.path());
     let listed = || own(program(&list).arg(&models));
-    assert!(listed().contains("fails.onnx: serves"), "nothing was tried, and it comes first");
+    let said = listed();
+    assert!(said.contains("fails.onnx: serves, but is not tried out yet\n"), "it comes first: {said}");
     put("fails", b"no model");
     for _ in 0..2 {
         let said = own(program(suite(0)).arg("finding").arg(&models));
         assert!(said.ends_with("finding: as it should be\n"), "{said}");
     }
     let said = listed();
-    assert!(said.contains("red-is-rust.onnx: serves"), "{said}");
+    assert!(said.contains("red-is-rust.onnx: serves\n"), "{said}");
     let ended = said.lines().filter(|line| line.contains("ended the process")).count();
     assert_eq!(ended, 2, "{said}");
 }
