@@ -211,6 +211,9 @@ fn a_network_that_fails_in_service_gives_way_to_the_one_before() {
 
 #[test]
 fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_tried() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return tries_by_itself(Path::new(&folder));
+    }
     let bench = Bench::new();
     for program in
         [None, Some(Path::new("/bin/true")), Some(bench.folder.path()), Some(Path::new("/bin/cat"))]
@@ -240,14 +243,15 @@ fn a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_
 /// Runs this test program once more as a host that tries models out by itself, which has to end it.
 fn ends_a_host(bench: &Bench) {
     use std::os::unix::process::ExitStatusExt;
-    let status = host(bench, "a_host_that_tries_models_out_by_itself");
+    let status =
+        host(bench, "a_program_that_cannot_be_started_leaves_a_mark_and_the_third_time_nothing_is_tried");
     assert_eq!(status.signal(), Some(libc::SIGFPE), "{status}");
 }
 
-/// Runs a part of a test in a process of its own.
-fn host(bench: &Bench, part: &str) -> std::process::ExitStatus {
+/// Runs a test once more in a process of its own, where it plays the host.
+fn host(bench: &Bench, test: &str) -> std::process::ExitStatus {
     std::process::Command::new(std::env::current_exe().unwrap())
-        .args(["--exact", part, "--nocapture", "--ignored"])
+        .args(["--exact", test, "--nocapture"])
         .env(FOLDER, bench.folder.path())
         .status()
         .unwrap()
@@ -255,19 +259,15 @@ fn host(bench: &Bench, part: &str) -> std::process::ExitStatus {
 
 const FOLDER: &str = "DERUST_TEST_FOLDER";
 
-#[test]
-#[ignore = "a part of another test"]
-fn a_host_that_tries_models_out_by_itself() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+/// A host that tries models out by itself.
+fn tries_by_itself(folder: &Path) {
     let trial = TrialOptions { record: Some(folder.join("trials")), ..TrialOptions::default() };
     let store = Store::only(&[folder.join("models")]);
     probability(&Engine::new(EngineOptions { store, trial, ..Default::default() }));
 }
 
-#[test]
-#[ignore = "a part of another test"]
-fn a_host_that_ignores_its_children() {
-    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else { return };
+/// A host that ignores what becomes of its children.
+fn ignores_its_children(folder: &Path) {
     // SAFETY: it changes what the system does with children, of which this process has none yet.
     unsafe { libc::signal(libc::SIGCHLD, libc::SIG_IGN) };
     let program = Some(env!("CARGO_BIN_EXE_derust-trial").into());
@@ -280,10 +280,13 @@ fn a_host_that_ignores_its_children() {
 
 #[test]
 fn hosts_that_do_not_care_for_their_children_learn_the_same() {
+    if let Some(folder) = std::env::var_os(FOLDER) {
+        return ignores_its_children(Path::new(&folder));
+    }
     let bench = Bench::new();
     bench.put("fine", &good(0.75));
     bench.put("killer", &hostile::divides_the_smallest_number("killer"));
-    assert!(host(&bench, "a_host_that_ignores_its_children").success());
+    assert!(host(&bench, "hosts_that_do_not_care_for_their_children_learn_the_same").success());
 }
 
 #[test]
@@ -329,46 +332,4 @@ fn nobody_else_has_a_use_for_the_program() {
         .unwrap();
     assert!(!output.status.success() && output.stdout.is_empty());
     assert!(String::from_utf8_lossy(&output.stderr).contains("engines start it"));
-}
-
-/// The first call, another one, and what the watcher does when a file comes, with ten thousand files in the folder.
-#[test]
-#[ignore = "measures"]
-fn the_cost_of_many_files() {
-    let bench = Bench::new();
-    for i in 0..10_000 {
-        let network = Network::segment(&format!("n{i}"), Convolution::pointwise(&[&[0.0; 3]], &[0.5]));
-        fs::write(bench.models().join(format!("n{i}.onnx")), network.to_onnx()).unwrap();
-    }
-    let engine = bench.engine();
-    let timed = |what: &str, work: &dyn Fn()| {
-        let begin = Instant::now();
-        work();
-        println!("{what}: {:?}", begin.elapsed());
-    };
-    timed("first call", &|| assert_eq!(probability(&engine), 0.5));
-    timed("second call", &|| assert_eq!(probability(&engine), 0.5));
-    bench.put("new", &good(0.75));
-    timed("refresh", &|| engine.refresh(Control::default()).unwrap());
-    std::thread::sleep(Duration::from_secs(4));
-    timed("refresh, when nothing changed of late", &|| engine.refresh(Control::default()).unwrap());
-    timed("the same", &|| engine.refresh(Control::default()).unwrap());
-    timed("list", &|| assert_eq!(engine.models().len(), 10_002));
-}
-
-/// About the cost: the process, and nothing that grows with the network, is what a trial there takes more.
-#[test]
-#[ignore = "measures"]
-fn the_cost_of_a_process() {
-    let bench = Bench::new();
-    let (alone, apart) = (bench.engine_with(TrialOptions::default()), bench.engine());
-    let onnx = good(0.25);
-    let timed = |engine: &Engine| {
-        let begin = Instant::now();
-        engine.try_out(&inspect(&onnx, None).unwrap(), &onnx, 0, Control::default()).unwrap();
-        begin.elapsed()
-    };
-    for _ in 0..5 {
-        println!("in this process {:?}, in its own {:?}", timed(&alone), timed(&apart));
-    }
 }

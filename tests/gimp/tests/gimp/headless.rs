@@ -659,7 +659,7 @@ fn a_dark_layer_is_warned_of(gimp: &Gimp) {
         .evaluate(&format!("(gimp-drawable-levels {} HISTOGRAM-VALUE 0 1 FALSE 1 0 0.2 FALSE)", image.layer));
     image.segment(Segment::default());
     image.remove(Remove::default());
-    assert_eq!(told(), before + 2);
+    assert_eq!(told(), before + 2, "{}", gimp.log());
 }
 
 /// A file that is out of the way for a while.
