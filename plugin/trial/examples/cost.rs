@@ -19,7 +19,11 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err(format!("{} is missing; build it first", program.display()).into());
     }
     let engine = |trial| {
-        Engine::new(EngineOptions { store: Store::only(&[models.clone()]), trial, ..Default::default() })
+        Engine::new(EngineOptions {
+            store: Store::only(std::slice::from_ref(&models)),
+            trial,
+            ..Default::default()
+        })
     };
     let apart = TrialOptions {
         program: Some(program),
