@@ -7,7 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use super::{Subject, Trial, TrialOptions};
+use crate::control::Stopped;
 use crate::error::Error;
+use crate::models::{ModelError, Rule};
 use crate::runtime::{Runtime, RuntimeError, SessionOptions};
 
 /// What is to be tried, and how.
@@ -86,6 +88,17 @@ impl Failure {
     }
 }
 
+impl From<ModelError> for Failure {
+    fn from(error: ModelError) -> Self {
+        match &error {
+            ModelError::Refused(refusal) if refusal.rule == Rule::Memory => {
+                Failure::Memory(error.to_string())
+            }
+            _ => Failure::Other(error.to_string()),
+        }
+    }
+}
+
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         match error {
@@ -93,8 +106,38 @@ impl From<Error> for Failure {
             Error::Runtime(RuntimeError::Load(text)) => Failure::Load(text),
             Error::Runtime(RuntimeError::Run(text)) => Failure::Run(text),
             Error::Runtime(RuntimeError::Memory(text)) => Failure::Memory(text),
+            // Not only ONNX Runtime takes memory.
+            Error::NoMemory { .. } | Error::Runtime(RuntimeError::Stopped(Stopped::NoMemory { .. })) => {
+                Failure::Memory(error.to_string())
+            }
             Error::Answer { model, problem } => Failure::Answer { model, problem },
             other => Failure::Other(other.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::models::Refusal;
+
+    #[test]
+    fn want_of_memory_stays_what_it_is() {
+        let refusal =
+            |rule| ModelError::Refused(Refusal { rule, place: String::new(), problem: String::new() });
+        let session = SessionOptions::default();
+        for failure in [
+            Failure::from(Error::NoMemory { bytes: 5 }),
+            Failure::from(Error::from(RuntimeError::Stopped(Stopped::NoMemory { bytes: 5 }))),
+            Failure::from(Error::from(RuntimeError::Memory("none".into()))),
+            Failure::from(refusal(Rule::Memory)),
+        ] {
+            let error = failure.into_error(&session);
+            assert!(matches!(error, Error::Runtime(RuntimeError::Memory(_))), "{error}");
+        }
+        for failure in [Failure::from(Error::Cancelled), Failure::from(refusal(Rule::Limits))] {
+            let error = failure.into_error(&session);
+            assert!(matches!(error, Error::Runtime(RuntimeError::Run(_))), "{error}");
         }
     }
 }

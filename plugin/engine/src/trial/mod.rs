@@ -13,6 +13,7 @@ mod record;
 mod run;
 
 use std::path::{Path, PathBuf};
+#[cfg(target_os = "linux")]
 use std::process::Command;
 use std::time::Duration;
 
@@ -96,7 +97,7 @@ impl Verdict {
             Error::Runtime(RuntimeError::Load(_) | RuntimeError::Run(_)) => {
                 Ok(Verdict::Failed(error.to_string()))
             }
-            Error::Runtime(RuntimeError::Memory(_)) => Ok(Verdict::Postponed(error)),
+            Error::Runtime(RuntimeError::Memory(_)) | Error::NoMemory { .. } => Ok(Verdict::Postponed(error)),
             other => Err(other),
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Resource, Rlimit, Signal, getpid, getrlimit, kill_process, setrlimit};
 
-use super::message::{Answer, Failure, Ready, Request, VERSION};
+use super::message::{Answer, Ready, Request, VERSION};
 use super::run::Trial;
 use crate::analysis::Network;
 use crate::control::Control;
@@ -64,7 +64,7 @@ fn json(message: &impl serde::Serialize) -> String {
 }
 
 fn try_out(request: &Request, onnx: Vec<u8>, runtime: &Runtime) -> Answer {
-    let model = inspect(&onnx, Some(&request.manifest)).map_err(|error| Failure::Other(error.to_string()))?;
+    let model = inspect(&onnx, Some(&request.manifest))?;
     let network = Network::new(model, onnx.into(), 1, Log::default());
     Ok(Trial::of(&network, runtime, &request.session, request.later_runs, &Control::default())?)
 }
