@@ -51,6 +51,6 @@ fn later(header: &str) -> String {
             text += &format!("{line}\n");
         }
     }
-    assert_eq!((structs, initialisers), (11, 11), "{header}");
+    assert_eq!((structs, initialisers), (12, 12), "{header}");
     text
 }
