@@ -1,7 +1,7 @@
 //! Whether an unknown network can serve. It is tried out in a process of its own, which may die of it, at the sizes that
 //! are going to serve; what came of it is kept, so that it is done once.
 //!
-//! [`Trials::judge`] is the way in. `process` starts the program `derust-trial` and waits for it within bounds, `program`
+//! `Trials::judge` is the way in. `process` starts the program `derust-trial` and waits for it within bounds, `program`
 //! is what that program does, `message` what the two say to each other, `run` the trial itself, `record` what is kept.
 
 mod message;
