@@ -1,7 +1,9 @@
 //! The user's folders, as the XDG Base Directory Specification names them; on Windows below `%LOCALAPPDATA%`.
 
 use std::env;
-use std::path::PathBuf;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 /// Where data of the user's own lies.
 pub(crate) fn data() -> Option<PathBuf> {
@@ -17,6 +19,15 @@ pub(crate) fn configuration() -> Option<PathBuf> {
 pub(crate) fn cache() -> Option<PathBuf> {
     let base = if cfg!(windows) { variable("LOCALAPPDATA") } else { folder("XDG_CACHE_HOME", ".cache") };
     Some(base.filter(|base| base.is_absolute())?.join("derust"))
+}
+
+/// Makes a folder in which nobody else may write.
+pub(crate) fn make_private(folder: &Path) -> io::Result<()> {
+    let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
 }
 
 fn folder(name: &str, below_home: &str) -> Option<PathBuf> {

@@ -2,7 +2,6 @@
 
 use std::fmt::Write;
 use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
@@ -145,7 +144,9 @@ fn cache(
     let digest = Sha256::digest(onnx).into();
     let folder =
         caches.join("tensorrt").join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
-    make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    // What lies in it is loaded as code for the GPU.
+    // What lies in it is loaded as code for the GPU.
+    user_folders::make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
 
@@ -167,15 +168,6 @@ fn folder_name(
         write!(name, "{byte:02x}").expect("writing to a text cannot fail");
     }
     name
-}
-
-/// Makes the folder; what lies in it is loaded as code for the GPU, so nobody else may write there.
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 fn holds_engine(folder: &Path) -> bool {
@@ -258,11 +250,13 @@ mod tests {
         use std::os::unix::fs::PermissionsExt;
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("derust/tensorrt/sm90");
-        make_private(&folder).unwrap();
+        // What lies in it is loaded as code for the GPU.
+    user_folders::make_private(&folder).unwrap();
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!holds_engine(&folder));
         fs::write(folder.join("network.engine"), "").unwrap();
         assert!(holds_engine(&folder));
-        make_private(&folder).unwrap();
+        // What lies in it is loaded as code for the GPU.
+    user_folders::make_private(&folder).unwrap();
     }
 }

@@ -13,6 +13,7 @@ use super::Verdict;
 use super::message::VERSION;
 use crate::models::Digest;
 use crate::runtime::SessionOptions;
+use crate::user_folders;
 
 /// The folder of the files, if there is one.
 #[derive(Debug)]
@@ -125,7 +126,7 @@ impl File {
             };
         }
         let folder = self.path.parent().unwrap_or(Path::new(""));
-        make_private(folder)?;
+        user_folders::make_private(folder)?;
         let own = self.path.with_extension(format!("{}.new", std::process::id()));
         let mut file = fs::File::create(&own)?;
         serde_json::to_writer(&mut file, entry)?;
@@ -135,14 +136,6 @@ impl File {
         fs::rename(&own, &self.path)?;
         thin_out(folder)
     }
-}
-
-fn make_private(folder: &Path) -> io::Result<()> {
-    let mut builder = fs::DirBuilder::new();
-    builder.recursive(true);
-    #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
 }
 
 /// Removes the oldest files where there are too many.
