@@ -146,7 +146,8 @@ fn cache(
         caches.join("tensorrt").join(folder_name(&digest, gpu, &runtime.version, version, options, tile));
     // What lies in it is loaded as code for the GPU.
     // What lies in it is loaded as code for the GPU.
-    user_folders::make_private(&folder).map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
+    user_folders::make_private(&folder)
+        .map_err(|error| format!("cannot make {}: {error}", folder.display()))?;
     Ok(folder)
 }
 
@@ -251,12 +252,12 @@ mod tests {
         let root = tempfile::tempdir().unwrap();
         let folder = root.path().join("derust/tensorrt/sm90");
         // What lies in it is loaded as code for the GPU.
-    user_folders::make_private(&folder).unwrap();
+        user_folders::make_private(&folder).unwrap();
         assert_eq!(folder.metadata().unwrap().permissions().mode() & 0o777, 0o700);
         assert!(!holds_engine(&folder));
         fs::write(folder.join("network.engine"), "").unwrap();
         assert!(holds_engine(&folder));
         // What lies in it is loaded as code for the GPU.
-    user_folders::make_private(&folder).unwrap();
+        user_folders::make_private(&folder).unwrap();
     }
 }

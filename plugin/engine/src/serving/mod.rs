@@ -124,7 +124,7 @@ impl Serving {
             let state = self.state();
             let in_use = state.in_use.get(&key)?;
             // What was postponed may serve in its place.
-            (!state.setbacks.is_due()).then(|| Arc::clone(&in_use.network))
+            (!state.setbacks.is_due(kind)).then(|| Arc::clone(&in_use.network))
         };
         if let Some(network) = serving() {
             return Ok(network);
@@ -415,7 +415,7 @@ impl Serving {
         let mut looked = self.looked();
         let mut shelf = Shelf::new(&self.store, &mut looked);
         // Where nothing serves, nothing is lost by trying.
-        let mut due = self.state().setbacks.due(current.is_none());
+        let mut due = self.state().setbacks.take_due(*kind, current.is_none());
         let mut last_error = None;
         loop {
             control.check()?;
@@ -485,7 +485,7 @@ impl Serving {
                         Level::Warning,
                         format_args!("{what} does not serve for now, and is tried again later: {error}"),
                     );
-                    self.state().setbacks.postpone(digest, error.to_string());
+                    self.state().setbacks.postpone(digest, *kind, error.to_string());
                     last_error = Some(error);
                 }
             }

@@ -3,6 +3,8 @@
 use std::collections::{HashMap, HashSet};
 use std::time::{Duration, Instant};
 
+use derust_manifest::Kind;
+
 use crate::models::Digest;
 
 /// The networks that do not serve although their files passed inspection, and those that may soon be among them.
@@ -16,9 +18,16 @@ pub(super) struct Setbacks {
 
 #[derive(Clone, Debug)]
 struct Postponed {
+    kind: Kind,
     reason: String,
     until: Instant,
     pause: Duration,
+}
+
+impl Postponed {
+    fn is_due(&self, kind: Kind, now: Instant) -> bool {
+        self.kind == kind && self.until <= now
+    }
 }
 
 /// A network that fails so many calls in a row is set aside.
@@ -40,23 +49,30 @@ impl Setbacks {
     }
 
     /// The fault is elsewhere, and may pass: it is tried again after a pause that gets longer each time.
-    pub(super) fn postpone(&mut self, digest: Digest, reason: String) {
+    pub(super) fn postpone(&mut self, digest: Digest, kind: Kind, reason: String) {
         let last = self.postponed.get(&digest).map(|postponed| postponed.pause);
         let pause = last.map_or(FIRST_PAUSE, |last| (last * 4).min(LONGEST_PAUSE));
-        self.postponed.insert(digest, Postponed { reason, until: Instant::now() + pause, pause });
+        self.postponed.insert(digest, Postponed { kind, reason, until: Instant::now() + pause, pause });
     }
 
-    /// Whether a network's pause is over.
-    pub(super) fn is_due(&self) -> bool {
+    /// Whether the pause of a network of this kind is over.
+    pub(super) fn is_due(&self, kind: Kind) -> bool {
         let now = Instant::now();
-        self.postponed.values().any(|postponed| postponed.until <= now)
+        self.postponed.values().any(|postponed| postponed.is_due(kind, now))
     }
 
-    /// The networks that may be tried again: those whose pause is over, or all that were postponed.
-    pub(super) fn due(&self, all: bool) -> HashSet<Digest> {
+    /// The networks of this kind that may be tried again: those whose pause is over, or all that were postponed. Their
+    /// pause begins anew: what is not tried now, because its file is gone or another comes first, must not make every call
+    /// look.
+    pub(super) fn take_due(&mut self, kind: Kind, all: bool) -> HashSet<Digest> {
         let now = Instant::now();
-        let postponed = self.postponed.iter().filter(|(_, postponed)| all || postponed.until <= now);
-        postponed.map(|(digest, _)| *digest).collect()
+        let fits = |postponed: &Postponed| postponed.is_due(kind, now) || (all && postponed.kind == kind);
+        let due = self.postponed.iter_mut().filter(|(_, postponed)| fits(postponed));
+        due.map(|(digest, postponed)| {
+            postponed.until = now + postponed.pause;
+            *digest
+        })
+        .collect()
     }
 
     /// It can serve.
@@ -81,5 +97,27 @@ impl Setbacks {
         let failures = self.failures.entry(digest).or_default();
         *failures += 1;
         *failures >= MOST_FAILURES
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pause_that_is_over_makes_one_call_look_and_not_every_one() {
+        let mut setbacks = Setbacks::default();
+        let [gone, other] = [[1; 32], [2; 32]];
+        setbacks.postpone(gone, Kind::SegmentRust, "no memory".into());
+        setbacks.postpone(other, Kind::Derust, "no memory".into());
+        assert!(!setbacks.is_due(Kind::SegmentRust));
+        setbacks.postponed.values_mut().for_each(|postponed| postponed.until = Instant::now());
+        assert!(setbacks.is_due(Kind::SegmentRust) && setbacks.is_due(Kind::Derust));
+        assert_eq!(setbacks.take_due(Kind::SegmentRust, false), HashSet::from([gone]));
+        // It was not tried, and is held back still.
+        assert!(!setbacks.is_due(Kind::SegmentRust) && setbacks.against(&gone).is_some());
+        assert!(setbacks.is_due(Kind::Derust), "the other kind's call looks for itself");
+        assert_eq!(setbacks.take_due(Kind::SegmentRust, true), HashSet::from([gone]));
+        assert!(setbacks.take_due(Kind::SegmentRust, false).is_empty());
     }
 }
