@@ -83,6 +83,66 @@
 /** Blue, green, red, alpha; 32-bit floats. */
 #define DERUST_FORMAT_BGRA_F32 15
 
+/**
+ * A plane of Y, and behind it one with Cb and Cr in turn for each 2 x 2 pixels; 8 bits. This and those that follow are
+ * how cameras and decoders give their frames: inputs alone, from which results are made in colours.
+ */
+#define DERUST_FORMAT_NV12 16
+
+/** The same with Cr first. */
+#define DERUST_FORMAT_NV21 17
+
+/** A plane of Y, and behind it one of Cb and one of Cr for each 2 x 2 pixels; 8 bits. */
+#define DERUST_FORMAT_I420 18
+
+/** Y, Cb, Y, Cr for two pixels of a row (YUY2); 8 bits. */
+#define DERUST_FORMAT_YUYV 19
+
+/** Cb, Y, Cr, Y for two pixels of a row; 8 bits. */
+#define DERUST_FORMAT_UYVY 20
+
+/**
+ * What a sensor saw behind filters that repeat every 2 x 2 pixels, here red, green / green, blue (GenICam's BayerRG, OpenCV's
+ * BayerBG); 8 bits. Colours between are the mean of the nearest ones. White has to be balanced already.
+ */
+#define DERUST_FORMAT_BAYER_RGGB_U8 21
+
+/** The same in 16 bits in the machine's byte order. */
+#define DERUST_FORMAT_BAYER_RGGB_U16 22
+
+/** Blue, green / green, red; 8 bits. */
+#define DERUST_FORMAT_BAYER_BGGR_U8 23
+
+/** The same in 16 bits. */
+#define DERUST_FORMAT_BAYER_BGGR_U16 24
+
+/** Green, red / blue, green; 8 bits. */
+#define DERUST_FORMAT_BAYER_GRBG_U8 25
+
+/** The same in 16 bits. */
+#define DERUST_FORMAT_BAYER_GRBG_U16 26
+
+/** Green, blue / red, green; 8 bits. */
+#define DERUST_FORMAT_BAYER_GBRG_U8 27
+
+/** The same in 16 bits. */
+#define DERUST_FORMAT_BAYER_GBRG_U16 28
+
+/** Y, Cb and Cr are those of BT.601, as webcams and JPEG have them. */
+#define DERUST_MATRIX_BT601 0
+
+/** They are those of BT.709, HD video's. */
+#define DERUST_MATRIX_BT709 1
+
+/** They are those of BT.2020 (not of constant luminance). */
+#define DERUST_MATRIX_BT2020 2
+
+/** Y goes from 16 to 235, Cb and Cr from 16 to 240, as video has them. */
+#define DERUST_RANGE_LIMITED 0
+
+/** Y, Cb and Cr go from 0 to 255, as JPEG has them. */
+#define DERUST_RANGE_FULL 1
+
 /** Values are encoded with the sRGB curve (IEC 61966-2-1), as in nearly all picture files and cameras' frames. */
 #define DERUST_TRANSFER_SRGB 0
 
@@ -160,6 +220,15 @@
 
 /** The mask stands in for what the network finds. */
 #define DERUST_MASK_REPLACE 1
+
+/** The fill has its own colours. */
+#define DERUST_COLOUR_OWN 0
+
+/** The fill is painted in a colour that is given. */
+#define DERUST_COLOUR_GIVEN 1
+
+/** The fill is painted in the colour of a place in the image. */
+#define DERUST_COLOUR_FROM_IMAGE 2
 
 /** Of an analysis for removal: the picture without rust. */
 #define DERUST_OUTPUT_RESULT 0
@@ -412,6 +481,20 @@ typedef struct derust_image {
     float white_level;
     /** A DERUST_PRIMARIES_ constant. */
     int32_t primaries;
+    /**
+     * Of formats with planes: bytes from data to the plane of Cb and Cr, behind that of Y; 0: it begins where a further row of Y
+     * would. This and what follows has no meaning for other formats.
+     */
+    uint64_t chroma_offset;
+    /**
+     * Bytes from a row of that plane to the next; 0: those of Y, or half of them where Cb and Cr have planes of their own,
+     * of which that of Cr follows as if it were more rows of Cb's.
+     */
+    uint64_t chroma_stride;
+    /** A DERUST_MATRIX_ constant. */
+    int32_t matrix;
+    /** A DERUST_RANGE_ constant. */
+    int32_t range;
 } derust_image;
 
 /**
@@ -513,6 +596,18 @@ typedef struct derust_remove_options {
      * there are images, one behind the other and all of one size.
      */
     derust_call_info *info;
+    /** How much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left. */
+    float shape;
+    /** A DERUST_COLOUR_ constant. Paint keeps the light and shadow of what it covers. */
+    int32_t colour_source;
+    /** For a given colour: red, green and blue, sRGB-encoded, 0 to 1. */
+    float colour[3];
+    /** For a colour of the image: the column of its place in the region; the mean of the pixels up to 3 away that count. */
+    uint32_t colour_x;
+    /** Its row. */
+    uint32_t colour_y;
+    /** 0. */
+    uint32_t reserved_2;
 } derust_remove_options;
 
 /** What to make of an analysis. Begin with DERUST_COMPOSE_OPTIONS_INIT. */
@@ -540,6 +635,18 @@ typedef struct derust_compose_options {
     uint32_t timeout_ms;
     /** 0. */
     uint32_t reserved;
+    /** For the result: how much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left. */
+    float shape;
+    /** A DERUST_COLOUR_ constant. Paint keeps the light and shadow of what it covers. */
+    int32_t colour_source;
+    /** For a given colour: red, green and blue, sRGB-encoded, 0 to 1. */
+    float colour[3];
+    /** For a colour of the image: the column of its place in the region; the mean of the pixels up to 3 away that count. */
+    uint32_t colour_x;
+    /** Its row. */
+    uint32_t colour_y;
+    /** 0. */
+    uint32_t reserved_2;
 } derust_compose_options;
 
 /** What has become of an engine's calls. Begin with DERUST_HEALTH_INIT. */
@@ -886,7 +993,8 @@ derust_status derust_segment(derust_engine *engine,
  * Removes the rust in an image's region of interest.
  *
  * `output` has the size and format of the image's region and gets the picture without rust; its pixels outside of its
- * own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
+ * own region stay as they are. A camera's frame gives colours in any order, with as many bits, and is never the output itself.
+ * Any other image may be the output itself, described exactly alike, and else shares no memory with
  * it. Where nothing is removed, pixels are bit for bit those of the image.
  *
  * Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every
@@ -1112,14 +1220,14 @@ void derust_report_free(derust_report *report);
 
 /* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */
 
-#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0 }
+#define DERUST_IMAGE_INIT { sizeof(derust_image), 0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0, 0, 0, 0, 0 }
 #define DERUST_ENGINE_OPTIONS_INIT { sizeof(derust_engine_options), 0, 0, 0, 0, 0, NULL, 0, 0, NULL, 0, NULL, NULL, 0, 0, 0, NULL, NULL }
 #define DERUST_MODEL_INIT { sizeof(derust_model), 0, 0, 0, NULL, NULL, NULL, NULL, NULL, NULL, 0, 0, NULL }
 #define DERUST_DEVICE_INIT { sizeof(derust_device), 0, 0, 0, NULL, NULL, NULL }
 #define DERUST_RUNTIME_INIT { sizeof(derust_runtime), 0, NULL, NULL }
 #define DERUST_SEGMENT_OPTIONS_INIT { sizeof(derust_segment_options), 0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL }
-#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL }
-#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0 }
+#define DERUST_REMOVE_OPTIONS_INIT { sizeof(derust_remove_options), 0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL, 1.0f, 0, { 0.0f, 0.0f, 0.0f }, 0, 0, 0 }
+#define DERUST_COMPOSE_OPTIONS_INIT { sizeof(derust_compose_options), 0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0, 1.0f, 0, { 0.0f, 0.0f, 0.0f }, 0, 0, 0 }
 #define DERUST_SUMMARY_INIT { sizeof(derust_summary), 0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0 }
 #define DERUST_REGION_INIT { sizeof(derust_region), 0, 0, 0, 0, 0.0f, 0 }
 #define DERUST_HEALTH_INIT { sizeof(derust_health), 0, 0, 0, 0 }
@@ -1132,14 +1240,14 @@ void derust_report_free(derust_report *report);
 #define DERUST_SAME_SIZE(type, size) _Static_assert(sizeof(type) == size, #type " has another layout")
 #endif
 #if defined(DERUST_SAME_SIZE) && UINTPTR_MAX == UINT64_MAX
-DERUST_SAME_SIZE(derust_image, 112);
+DERUST_SAME_SIZE(derust_image, 136);
 DERUST_SAME_SIZE(derust_engine_options, 104);
 DERUST_SAME_SIZE(derust_model, 80);
 DERUST_SAME_SIZE(derust_device, 40);
 DERUST_SAME_SIZE(derust_runtime, 24);
 DERUST_SAME_SIZE(derust_segment_options, 64);
-DERUST_SAME_SIZE(derust_remove_options, 80);
-DERUST_SAME_SIZE(derust_compose_options, 56);
+DERUST_SAME_SIZE(derust_remove_options, 112);
+DERUST_SAME_SIZE(derust_compose_options, 88);
 DERUST_SAME_SIZE(derust_summary, 64);
 DERUST_SAME_SIZE(derust_region, 32);
 DERUST_SAME_SIZE(derust_call_info, 40);

@@ -125,7 +125,31 @@ enum class format : std::int32_t {
     bgra_u8 = DERUST_FORMAT_BGRA_U8,
     bgra_u16 = DERUST_FORMAT_BGRA_U16,
     bgra_f32 = DERUST_FORMAT_BGRA_F32,
+    // How cameras and decoders give their frames: inputs alone, from which results are made in colours.
+    nv12 = DERUST_FORMAT_NV12, ///< Y, and behind it Cb and Cr in turn
+    nv21 = DERUST_FORMAT_NV21, ///< Y, and behind it Cr and Cb in turn
+    i420 = DERUST_FORMAT_I420, ///< Y, Cb and Cr, each by itself
+    yuyv = DERUST_FORMAT_YUYV,
+    uyvy = DERUST_FORMAT_UYVY,
+    bayer_rggb_u8 = DERUST_FORMAT_BAYER_RGGB_U8, ///< red, green / green, blue: OpenCV's BayerBG
+    bayer_rggb_u16 = DERUST_FORMAT_BAYER_RGGB_U16,
+    bayer_bggr_u8 = DERUST_FORMAT_BAYER_BGGR_U8, ///< OpenCV's BayerRG
+    bayer_bggr_u16 = DERUST_FORMAT_BAYER_BGGR_U16,
+    bayer_grbg_u8 = DERUST_FORMAT_BAYER_GRBG_U8, ///< OpenCV's BayerGB
+    bayer_grbg_u16 = DERUST_FORMAT_BAYER_GRBG_U16,
+    bayer_gbrg_u8 = DERUST_FORMAT_BAYER_GBRG_U8, ///< OpenCV's BayerGR
+    bayer_gbrg_u16 = DERUST_FORMAT_BAYER_GBRG_U16,
 };
+
+/// What Y, Cb and Cr of a camera's frame are made of.
+enum class matrix : std::int32_t {
+    bt601 = DERUST_MATRIX_BT601, ///< webcams, JPEG
+    bt709 = DERUST_MATRIX_BT709, ///< HD video
+    bt2020 = DERUST_MATRIX_BT2020,
+};
+
+/// Which numbers Y, Cb and Cr have: 16 to 235 and 240, or all of them.
+enum class range : std::int32_t { limited = DERUST_RANGE_LIMITED, full = DERUST_RANGE_FULL };
 
 /// How the values encode light; gray and colour alike. Masks and probabilities are never encoded.
 enum class transfer : std::int32_t {
@@ -179,15 +203,32 @@ enum class log_level : std::int32_t { error = DERUST_LOG_ERROR, warning = DERUST
 
 enum class filter : std::int32_t { unknown = 0, derust = DERUST_FILTER_DERUST, segment_rust = DERUST_FILTER_SEGMENT_RUST };
 
-/// Channels times bytes per value; 0 for a number that is no format.
+/// Whether it is one of a camera's frames.
+constexpr bool is_camera_format(format f) noexcept { return f >= format::nv12 && f <= format::bayer_gbrg_u16; }
+
+/// Channels times bytes per value, of a camera's frame the bytes from a pixel of its first plane to the next; 0 for a number
+/// that is no format.
 constexpr std::uint32_t bytes_per_pixel(format f) noexcept {
     const auto index = static_cast<std::int32_t>(f) - 1;
+    if (f == format::yuyv || f == format::uyvy) return 2;
+    if (f >= format::bayer_rggb_u8 && f <= format::bayer_gbrg_u16) return index % 2 == 0 ? 1 : 2;
+    if (is_camera_format(f)) return 1;
     if (index < 0 || index >= 15) return 0;
     constexpr std::uint32_t channels[] = {1, 3, 3, 4, 4}, bytes[] = {1, 2, 4};
     return channels[index / 3] * bytes[index % 3];
 }
 
 // ---- Pictures -----------------------------------------------------------------------------------------------------
+
+/// A pixel's column and row.
+struct place {
+    std::uint32_t x = 0, y = 0;
+};
+
+/// Red, green and blue, sRGB-encoded, 0 to 1.
+struct colour {
+    float red = 0, green = 0, blue = 0;
+};
 
 /// A part of a picture, in pixels.
 struct rectangle {
@@ -214,13 +255,26 @@ template <class Data> struct basic_image {
     /// Which pixels count: gray, of the region's size, 0: not. It has to live for the calls, and so has what it describes:
     /// `const auto mask = view.c(); picture.region_mask = &mask;`
     const derust_image *region_mask = nullptr;
+    std::uint64_t chroma_offset = 0; ///< of planes: bytes from `data` to Cb and Cr; 0: where a further row would begin
+    std::uint64_t chroma_stride = 0; ///< bytes from a row of them to the next; 0: those of Y, of i420 half of them
+    derust::matrix matrix = matrix::bt601;
+    derust::range range = range::limited;
 
     basic_image() = default;
 
-    /// Rows that follow each other without gaps; the buffer holds height times width pixels.
+    /// Rows, and planes, that follow each other without gaps; the buffer holds all of them. Of the formats yuyv and uyvy with
+    /// an odd number of columns the last pixel of a row has four bytes.
     basic_image(Data *start, std::uint32_t columns, std::uint32_t rows, derust::format pixels)
-        : data(start), data_size(std::uint64_t{columns} * bytes_per_pixel(pixels) * rows), width(columns), height(rows),
-          row_stride(std::int64_t{columns} * bytes_per_pixel(pixels)), format(pixels) {}
+        : data(start), width(columns), height(rows),
+          row_stride(std::int64_t{columns} * bytes_per_pixel(pixels)), format(pixels) {
+        if (pixels == format::yuyv || pixels == format::uyvy) row_stride = (std::int64_t{columns} + 1) / 2 * 4;
+        data_size = static_cast<std::uint64_t>(row_stride) * rows;
+        if (pixels == format::nv12 || pixels == format::nv21 || pixels == format::i420) {
+            const std::uint64_t across = (std::uint64_t{columns} + 1) / 2, down = (std::uint64_t{rows} + 1) / 2;
+            chroma_stride = pixels == format::i420 ? across : 2 * across;
+            data_size += 2 * across * down;
+        }
+    }
 
     /// What may be written may be read.
     template <class Other, class = std::enable_if_t<std::is_const_v<Data> && std::is_same_v<Other, void>>>
@@ -228,7 +282,9 @@ template <class Data> struct basic_image {
         : data(image.data), data_size(image.data_size), offset(image.offset), width(image.width), height(image.height),
           row_stride(image.row_stride), pixel_stride(image.pixel_stride), format(image.format), transfer(image.transfer),
           alpha(image.alpha), region(image.region), primaries(image.primaries), white_level(image.white_level),
-          icc_profile(image.icc_profile), icc_profile_size(image.icc_profile_size), region_mask(image.region_mask) {}
+          icc_profile(image.icc_profile), icc_profile_size(image.icc_profile_size), region_mask(image.region_mask),
+          chroma_offset(image.chroma_offset), chroma_stride(image.chroma_stride), matrix(image.matrix),
+          range(image.range) {}
 
     /// The C description. Its `data` can be written through even where `Data` is const; the library never does that
     /// to an input.
@@ -254,6 +310,10 @@ template <class Data> struct basic_image {
         image.icc_profile_size = icc_profile_size;
         image.white_level = white_level;
         image.primaries = static_cast<std::int32_t>(primaries);
+        image.chroma_offset = chroma_offset;
+        image.chroma_stride = chroma_stride;
+        image.matrix = static_cast<std::int32_t>(matrix);
+        image.range = static_cast<std::int32_t>(range);
         return image;
     }
 };
@@ -329,6 +389,9 @@ struct remove_options {
     bool judge_anyway = false;  ///< look at a picture that cannot be judged, instead of throwing unjudgeable
     std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never. Of a batch: as a whole
     call_info *info = nullptr;  ///< gets what the call says of itself; of a batch: as many as there are pictures
+    float shape = 1; ///< how much of the fill's edges, relief and shading stays, 0 to 1
+    std::optional<derust::colour> colour;     ///< what the fill is painted in, with its light and shadow
+    std::optional<derust::place> colour_from; ///< where in the image's region that colour is, in place of `colour`
 };
 
 struct compose_options {
@@ -339,6 +402,9 @@ struct compose_options {
     derust::progress progress;
     const derust::cancel *cancel = nullptr;
     std::uint32_t timeout_ms = 0; ///< after which the call throws with DERUST_ERROR_TIMEOUT; 0: never
+    float shape = 1; ///< of a removal: how much of the fill's edges, relief and shading stays, 0 to 1
+    std::optional<derust::colour> colour;     ///< what the fill is painted in, with its light and shadow
+    std::optional<derust::place> colour_from; ///< where in the image's region that colour is, in place of `colour`
 };
 
 /// Where segment() writes, where anywhere. Gray of any depth, with the size of the image's region.
@@ -498,6 +564,21 @@ private:
 
 namespace detail {
 
+/// What the fill looks like.
+template <class Options, class COptions> void put_look(const Options &options, COptions &c) {
+    c.shape = options.shape;
+    if (options.colour_from) {
+        c.colour_source = DERUST_COLOUR_FROM_IMAGE;
+        c.colour_x = options.colour_from->x;
+        c.colour_y = options.colour_from->y;
+    } else if (options.colour) {
+        c.colour_source = DERUST_COLOUR_GIVEN;
+        c.colour[0] = options.colour->red;
+        c.colour[1] = options.colour->green;
+        c.colour[2] = options.colour->blue;
+    }
+}
+
 inline derust_segment_options c_options(const segment_options &options, progress_call &call, info_call &info) {
     auto c = sized<derust_segment_options>();
     c.scale = static_cast<std::int32_t>(options.scale);
@@ -520,6 +601,7 @@ inline derust_remove_options c_options(const remove_options &options, const deru
     c.mask = mask;
     c.mask_mode = static_cast<std::int32_t>(options.mask_mode);
     c.strength = options.strength;
+    put_look(options, c);
     c.plain_fill = options.plain_fill ? 1 : 0;
     c.judge_anyway = options.judge_anyway ? 1 : 0;
     c.timeout_ms = options.timeout_ms;
@@ -636,6 +718,7 @@ public:
         auto c = detail::sized<derust_compose_options>();
         c.output = static_cast<std::int32_t>(options.output);
         c.strength = options.strength;
+        detail::put_look(options, c);
         c.threshold = options.threshold;
         c.mask = mask.get();
         c.timeout_ms = options.timeout_ms;

@@ -78,6 +78,32 @@ inline const_image view(const cv::Mat &mat) { return detail::describe<const void
 /// A Mat as a picture that is written; it has its size and type already.
 inline image target(cv::Mat &mat) { return detail::describe<void>(mat); }
 
+/// A camera's frame in a Mat as OpenCV's cvtColor takes it (COLOR_YUV2BGR_NV12 and the like): CV_8UC1 with half as many rows
+/// again for nv12, nv21 and i420, CV_8UC2 for yuyv and uyvy, CV_8UC1 or CV_16UC1 for mosaics. `matrix` and `range` of the answer
+/// may be changed.
+inline const_image camera_frame(const cv::Mat &mat, derust::format format) {
+    const bool planes = format == derust::format::nv12 || format == derust::format::nv21 || format == derust::format::i420;
+    const bool pairs = format == derust::format::yuyv || format == derust::format::uyvy;
+    const int type = pairs ? CV_8UC2 : bytes_per_pixel(format) == 2 ? CV_16UC1 : CV_8UC1;
+    if (!is_camera_format(format)) throw detail::refused("the format is none of a camera's frames");
+    if (mat.empty() || mat.dims > 2) throw detail::refused("the Mat holds no frame; was one read?");
+    if (mat.type() != type) {
+        throw detail::refused("the Mat is " + detail::type_name(mat.depth(), mat.channels()) + "; a frame of this format is " +
+                              detail::type_name(CV_MAT_DEPTH(type), CV_MAT_CN(type)));
+    }
+    if (planes && (mat.rows % 3 != 0 || mat.cols % 2 != 0 || !mat.isContinuous())) {
+        throw detail::refused("the Mat has " + std::to_string(mat.cols) + " x " + std::to_string(mat.rows) +
+                              " values; a frame with planes is continuous, has an even number of columns and half as many rows "
+                              "again as its picture");
+    }
+    const_image image(mat.datastart, static_cast<std::uint32_t>(mat.cols),
+                      static_cast<std::uint32_t>(planes ? mat.rows / 3 * 2 : mat.rows), format);
+    image.data_size = static_cast<std::uint64_t>(mat.dataend - mat.datastart);
+    image.offset = static_cast<std::uint64_t>(mat.data - mat.datastart);
+    if (!planes) image.row_stride = static_cast<std::int64_t>(mat.step[0]);
+    return image;
+}
+
 inline cv::Rect to_rect(const rectangle &box) {
     return {static_cast<int>(box.x), static_cast<int>(box.y), static_cast<int>(box.width), static_cast<int>(box.height)};
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use derust_engine::Timings;
-use derust_engine::filters::derust::{Look, Removal};
+use derust_engine::filters::derust::Removal;
 use derust_engine::filters::segment_rust::{Outputs, Segmentation};
 use derust_interface::*;
 
@@ -12,6 +12,7 @@ use crate::guard::{self, Home};
 use crate::handle::{self, Handle, Slot};
 use crate::image::{self, Lent, Pixels};
 use crate::info::Info;
+use crate::look::Look;
 use crate::report::FoundRust;
 use crate::watch::{self, Callback, Limits};
 use crate::{engine, remove, segment, sized};
@@ -154,7 +155,12 @@ pub unsafe extern "C" fn derust_compose(
         // SAFETY: the caller's promise.
         let options = unsafe { sized::read_or_default(options, "options") }?;
         let threshold = segment::threshold(options.threshold)?;
-        let look = Look { strength: remove::strength(options.strength)?, ..Look::default() };
+        let look = Look::new(
+            (options.strength, options.shape),
+            options.colour_source,
+            options.colour,
+            (options.colour_x, options.colour_y),
+        )?;
         // SAFETY: the caller's promise.
         let mask = unsafe { image::optional_pixels(options.mask, "options.mask") }?;
         // SAFETY: the caller's promise.
@@ -177,6 +183,7 @@ pub unsafe extern "C" fn derust_compose(
                 }
                 let job = remove::Job { image, output };
                 job.check(mask.as_ref())?;
+                let look = look.of(&job.image)?;
                 let lent = mask.as_ref().map(Pixels::lend).transpose()?;
                 let mask = lent.as_ref().map(Lent::picture).transpose()?;
                 watch::over(callback, limits, |watch| {

@@ -5,10 +5,12 @@ use std::ops::Range;
 use std::slice;
 
 use derust_engine::pixels::{
-    AlphaKind, Channels, Depth, Layout, Meaning, Picture, PictureMut, Profile, Region, Transfer,
+    AlphaKind, CameraFrame, Channels, Depth, DevelopError, Layout, Meaning, Picture, PictureMut, Profile,
+    Region, Transfer,
 };
 use derust_interface::*;
 
+use crate::camera::{self, Camera};
 use crate::failure::Failure;
 use crate::sized;
 
@@ -21,8 +23,9 @@ pub(crate) struct Pixels {
     start: *mut u8,
     /// Bytes to the end of the last pixel.
     length: usize,
-    /// Where the pixels are, counted from `start`.
+    /// Where the pixels are, counted from `start`. For a camera's frame: what they are like when it is developed.
     layout: Layout,
+    camera: Option<Camera>,
     said: Said,
 }
 
@@ -43,11 +46,18 @@ type Counting<'a> = (Vec<&'a [u8]>, Layout);
 
 /// Pixels that the engine reads.
 pub(crate) struct Lent<'a> {
-    rows: Vec<&'a [u8]>,
+    source: Source<'a>,
     layout: Layout,
     meaning: Option<&'a Meaning>,
     /// What of it counts.
     within: Option<Counting<'a>>,
+}
+
+/// Where they are.
+enum Source<'a> {
+    Rows(Vec<&'a [u8]>),
+    /// Made of a camera's frame.
+    Developed(Vec<u8>),
 }
 
 /// Pixels that the engine writes.
@@ -61,7 +71,10 @@ pub(crate) struct LentMut<'a> {
 
 impl Lent<'_> {
     pub(crate) fn picture(&self) -> Result<Picture<'_>, Failure> {
-        let mut picture = Picture::from_rows(&self.rows, self.layout)?;
+        let mut picture = match &self.source {
+            Source::Rows(rows) => Picture::from_rows(rows, self.layout)?,
+            Source::Developed(bytes) => Picture::new(bytes, self.layout)?,
+        };
         if let Some(meaning) = self.meaning {
             picture = picture.meaning(meaning);
         }
@@ -103,7 +116,7 @@ unsafe impl Send for Pixels {}
 unsafe impl Sync for Pixels {}
 
 /// A format as error texts write it: BGR8, GRAY16, RGBA32F.
-pub(crate) struct FormatName(pub(crate) Channels, pub(crate) Depth);
+struct FormatName(Channels, Depth);
 
 impl fmt::Display for FormatName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -179,7 +192,9 @@ pub(crate) unsafe fn optional_pixels(image: *const Image, name: &str) -> Result<
 fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
     let argument = |text: String| Failure::argument(format!("{name}.{text}"));
     let wrong = |text: String| Failure::new(DERUST_ERROR_IMAGE, format!("{name}{text}"));
-    let (channels, depth) = format(image.format).ok_or_else(|| {
+    let camera = camera::known(image.format);
+    let developed = camera.map(|(_, _, depth)| (Channels::Rgb, depth));
+    let (channels, depth) = format(image.format).or(developed).ok_or_else(|| {
         argument(format!("format is {}, which is no DERUST_FORMAT_ constant", image.format))
     })?;
     let named = usize::try_from(image.transfer).ok().filter(|transfer| *transfer < TRANSFERS.len());
@@ -207,6 +222,24 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
     if width == 0 || height == 0 {
         return Err(wrong(format!(" is {width} x {height} pixels; at least 1 x 1 is needed")));
     }
+    let size = isize::try_from(image.data_size).ok();
+    if size.and_then(|size| image.data.addr().checked_add(size as usize)).is_none() {
+        return Err(wrong(format!(".data_size is {} bytes; no buffer is that large", image.data_size)));
+    }
+    let region = region(image).map_err(|text| wrong(format!(".{text}")))?;
+    let said = Said {
+        encoding: (image.transfer, image.primaries),
+        white_level: image.white_level,
+        ..Said::default()
+    };
+    if camera.is_some() {
+        let (camera, length) = Camera::check(image, name, region)?;
+        let layout =
+            Layout { transfer, region: Some(region), ..Layout::packed(width, height, channels, depth) };
+        // Within the buffer, as was just checked.
+        let start = image.data.cast::<u8>().wrapping_add(image.offset as usize);
+        return Ok(Pixels { name: name.into(), said, start, length, layout, camera: Some(camera) });
+    }
     let kind = FormatName(channels, depth);
     let pixel_bytes = channels.count() * depth.bytes();
     let pixel_stride = if image.pixel_stride == 0 { pixel_bytes } else { image.pixel_stride as usize };
@@ -233,11 +266,6 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
             image.data_size
         )));
     }
-    let size = isize::try_from(image.data_size).ok();
-    if size.and_then(|size| image.data.addr().checked_add(size as usize)).is_none() {
-        return Err(wrong(format!(".data_size is {} bytes; no buffer is that large", image.data_size)));
-    }
-    let region = region(image).map_err(|text| wrong(format!(".{text}")))?;
     let layout = Layout {
         width,
         height,
@@ -251,14 +279,10 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
         alpha: if channels.count() == 4 { alpha } else { AlphaKind::Straight },
         region: Some(region),
     };
-    let said = Said {
-        encoding: (image.transfer, image.primaries),
-        white_level: image.white_level,
-        ..Said::default()
-    };
     Ok(Pixels {
         name: name.into(),
         said,
+        camera: None,
         // Within the buffer, as was just checked.
         start: image.data.cast::<u8>().wrapping_add(start as usize),
         length: (end - start) as usize,
@@ -352,19 +376,24 @@ impl Pixels {
     }
 
     /// The bytes of the region's rows, counted from `start`, each from the first pixel to the end of the last one; from the
-    /// top of the picture to its bottom.
-    fn rows(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + '_ {
+    /// top of the picture to its bottom. Of a camera's frame all rows, those of colours last.
+    fn rows(&self) -> impl DoubleEndedIterator<Item = Range<usize>> + ExactSizeIterator + '_ {
+        let count = self.camera.map_or(self.size().1 as usize, |camera| camera.row_count());
+        (0..count).map(|i| self.row(i))
+    }
+
+    fn row(&self, i: usize) -> Range<usize> {
+        if let Some(camera) = &self.camera {
+            return camera.row(i);
+        }
         let layout = &self.layout;
         let (x, y) = layout.region.map_or((0, 0), |region| (region.x, region.y));
-        let (width, height) = self.size();
         let first = layout.offset + x as usize * layout.pixel_stride;
-        let length =
-            (width as usize - 1) * layout.pixel_stride + layout.channels.count() * layout.depth.bytes();
+        let length = (self.size().0 as usize - 1) * layout.pixel_stride
+            + layout.channels.count() * layout.depth.bytes();
         // Within the buffer, as `check` has seen.
-        (y..y + height).map(move |y| {
-            let start = (first as isize + y as isize * layout.row_stride) as usize;
-            start..start + length
-        })
+        let start = (first as isize + (y as usize + i) as isize * layout.row_stride) as usize;
+        start..start + length
     }
 
     /// The same as addresses, from the lowest to the highest.
@@ -389,20 +418,49 @@ impl Pixels {
         start + first..start + last
     }
 
-    /// The pixels, to read.
+    /// The pixels, to read; of a camera's frame those of the region, developed.
     pub(crate) fn lend(&self) -> Result<Lent<'_>, Failure> {
+        let (meaning, within) = (self.said.meaning.as_ref(), self.within()?);
+        let Some(camera) = &self.camera else {
+            return Ok(Lent { source: Source::Rows(self.read()?), layout: self.layout, meaning, within });
+        };
+        let Region { width, height, .. } = camera.layout.region;
+        let Layout { transfer, channels, depth, .. } = self.layout;
+        let layout = Layout { transfer, ..Layout::packed(width, height, channels, depth) };
+        let mut bytes = Vec::new();
+        let length = (width as usize).saturating_mul(height as usize).saturating_mul(layout.pixel_stride);
+        reserve(&mut bytes, length)?;
+        bytes.resize(length, 0);
+        self.develop(camera, &mut PictureMut::new(&mut bytes, layout)?)?;
+        Ok(Lent { source: Source::Developed(bytes), layout, meaning, within })
+    }
+
+    /// Copies the pixels into a target of their size and kind; a camera's frame is developed in it.
+    pub(crate) fn copy_to(&self, target: &mut PictureMut<'_>) -> Result<(), Failure> {
+        match &self.camera {
+            Some(camera) => self.develop(camera, target),
+            None => Ok(target.copy_from(&self.lend()?.picture()?)?),
+        }
+    }
+
+    fn develop(&self, camera: &Camera, target: &mut PictureMut<'_>) -> Result<(), Failure> {
+        CameraFrame::new(&self.read()?, camera.layout)?.develop(target).map_err(|error| match error {
+            DevelopError::Pixels(error) => error.into(),
+            DevelopError::Stopped(stopped) => derust_engine::Error::from(stopped).into(),
+        })
+    }
+
+    /// The bytes of the rows.
+    fn read(&self) -> Result<Vec<&[u8]>, Failure> {
         // SAFETY: the caller lends `data_size` bytes for the call, in which these lie; nothing writes to them while
         // they are read, which `apart` has checked for the call's own outputs and the caller promises for the rest.
-        let row = |row: Range<usize>| unsafe { slice::from_raw_parts(self.start.add(row.start), row.len()) };
-        let rows = self.collect(row)?;
-        Ok(Lent { rows, layout: self.layout, meaning: self.said.meaning.as_ref(), within: self.within()? })
+        self.collect(|row| unsafe { slice::from_raw_parts(self.start.add(row.start), row.len()) })
     }
 
     /// What of the pixels counts.
     fn within(&self) -> Result<Option<Counting<'_>>, Failure> {
         let Some(mask) = &self.said.region_mask else { return Ok(None) };
-        let Lent { rows, layout, .. } = mask.lend()?;
-        Ok(Some((rows, layout)))
+        Ok(Some((mask.read()?, mask.layout)))
     }
 
     /// The pixels, to write values that mean themselves.
@@ -434,7 +492,7 @@ impl Pixels {
 
     fn collect<T>(&self, row: impl Fn(Range<usize>) -> T) -> Result<Vec<T>, Failure> {
         let mut rows = Vec::new();
-        reserve(&mut rows, self.size().1 as usize)?;
+        reserve(&mut rows, self.rows().len())?;
         rows.extend(self.rows().map(row));
         Ok(rows)
     }
@@ -456,7 +514,10 @@ impl Pixels {
 
     /// Whether both describe the same pixels.
     pub(crate) fn is(&self, other: &Pixels) -> bool {
-        self.start == other.start && self.length == other.length && self.layout == other.layout
+        self.start == other.start
+            && self.length == other.length
+            && self.layout == other.layout
+            && self.camera == other.camera
     }
 
     /// Refuses an output that shares bytes with another image of the call. Rows of one may lie between those of another,
@@ -492,7 +553,7 @@ impl Pixels {
 
     /// Refuses an image that is not gray, or whose values mean something else than themselves.
     pub(crate) fn must_be_gray(&self) -> Result<(), Failure> {
-        if self.layout.channels == Channels::Gray {
+        if self.camera.is_none() && self.layout.channels == Channels::Gray {
             let said = &self.said;
             let what = if said.icc.is_some() {
                 "icc_profile"
@@ -541,10 +602,34 @@ impl Pixels {
             Err(Failure::new(DERUST_ERROR_FORMAT, text))
         };
         let (own, others) = (&self.layout, &image.layout);
-        alike("format", self.format().to_string(), image.format().to_string())?;
+        if let Some(camera) = &self.camera {
+            let text = format!(
+                "{}.format is {}, which is only read; results are in colours, such as BGR8",
+                self.name, camera.name
+            );
+            return Err(Failure::new(DERUST_ERROR_FORMAT, text));
+        }
+        match &image.camera {
+            // A developed frame goes into any order of colours.
+            Some(camera) if own.channels == Channels::Gray || own.depth != others.depth => {
+                let bits = 8 * others.depth.bytes();
+                let text = format!(
+                    "{}.format is {}; for {}, which is {}, it has to be colours of {bits} bits",
+                    self.name,
+                    self.format(),
+                    image.name,
+                    camera.name
+                );
+                return Err(Failure::new(DERUST_ERROR_FORMAT, text));
+            }
+            Some(_) => {}
+            None => {
+                alike("format", self.format(), image.format())?;
+                alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))?;
+            }
+        }
         let name = |said: &Said| TRANSFERS[said.encoding.0 as usize].0.to_owned();
         alike("transfer", name(&self.said), name(&image.said))?;
-        alike("alpha", format!("{:?}", own.alpha), format!("{:?}", others.alpha))?;
         // What is not said again is as the image has it.
         let (own, others) = (&self.said, &image.said);
         if own.encoding.1 != 0 {
@@ -570,8 +655,10 @@ impl Pixels {
         &self.name
     }
 
-    fn format(&self) -> FormatName {
-        FormatName(self.layout.channels, self.layout.depth)
+    /// Its format as error texts write it.
+    fn format(&self) -> String {
+        let name = FormatName(self.layout.channels, self.layout.depth);
+        self.camera.map_or_else(|| name.to_string(), |camera| camera.name.into())
     }
 }
 

@@ -13,6 +13,7 @@
 
 mod analysis;
 mod batch;
+mod camera;
 mod cancel;
 mod devices;
 mod engine;
@@ -23,6 +24,7 @@ mod handle;
 mod health;
 mod image;
 mod info;
+mod look;
 mod models;
 mod own_file;
 mod remove;

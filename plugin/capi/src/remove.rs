@@ -1,6 +1,5 @@
 //! Removing rust.
 
-use derust_engine::filters::derust::Look;
 use derust_engine::{Control, MaskMode, Timings};
 use derust_interface::*;
 
@@ -8,6 +7,7 @@ use crate::failure::Failure;
 use crate::guard;
 use crate::image::{self, Lent, Pixels};
 use crate::info::{Info, Place};
+use crate::look::Look;
 use crate::segment::{ANALYSING, scale, selector, switch};
 use crate::watch::{self, Callback, Limits};
 use crate::{engine, sized};
@@ -61,17 +61,15 @@ pub(crate) unsafe fn asked(options: &RemoveOptions) -> Result<Asked, Failure> {
             judge_anyway: switch(options.judge_anyway, "options.judge_anyway")?,
         },
         mask,
-        look: Look { strength: strength(options.strength)?, ..Look::default() },
+        look: Look::new(
+            (options.strength, options.shape),
+            options.colour_source,
+            options.colour,
+            (options.colour_x, options.colour_y),
+        )?,
         // SAFETY: the caller's promise.
         info: unsafe { Place::new(options.info) }?,
     })
-}
-
-pub(crate) fn strength(strength: f32) -> Result<f32, Failure> {
-    if (0.0..=1.0).contains(&strength) {
-        return Ok(strength);
-    }
-    Err(Failure::argument(format!("options.strength is {strength}; it goes from 0 to 1")))
 }
 
 impl Job {
@@ -100,13 +98,14 @@ impl Job {
         let control = control.measured(&timings);
         let lent_mask = asked.mask.as_ref().map(Pixels::lend).transpose()?;
         let mask = lent_mask.as_ref().map(Lent::picture).transpose()?;
+        let look = asked.look.of(&self.image)?;
         let removal = {
             let lent = self.image.lend()?;
             let picture = lent.picture()?;
             engine.analyse_removal(&picture, mask.as_ref(), &asked.options, control.part(0.0, ANALYSING))?
         };
         let compose = control.part(ANALYSING, 1.0);
-        self.compose(|target| Ok(removal.compose(mask.as_ref(), &asked.look, target, compose)?))?;
+        self.compose(|target| Ok(removal.compose(mask.as_ref(), &look, target, compose)?))?;
         Ok(Info { caution: removal.caution(), spent: timings.spent() })
     }
 
@@ -121,7 +120,7 @@ impl Job {
         let mut lent = unsafe { self.output.lend_mut_as(&self.image) }?;
         let mut target = lent.picture()?;
         if !in_place {
-            target.copy_from(&self.image.lend()?.picture()?)?;
+            self.image.copy_to(&mut target)?;
         }
         compose(&mut target)
     }
@@ -130,7 +129,8 @@ impl Job {
 /// Removes the rust in an image's region of interest.
 ///
 /// `output` has the size and format of the image's region and gets the picture without rust; its pixels outside of its
-/// own region stay as they are. It may be the image itself, described exactly alike, and else shares no memory with
+/// own region stay as they are. A camera's frame gives colours in any order, with as many bits, and is never the output itself.
+/// Any other image may be the output itself, described exactly alike, and else shares no memory with
 /// it. Where nothing is removed, pixels are bit for bit those of the image.
 ///
 /// Errors: DERUST_ERROR_MODEL, _RUNTIME, _IMAGE, _FORMAT, _OVERLAP, _MEMORY, _CANCELLED, _TIMEOUT, _UNJUDGEABLE, and those of every

@@ -25,7 +25,11 @@ fn trailer() -> String {
     let mut text =
         String::from("/* Initialisers with every default: derust_image image = DERUST_IMAGE_INIT; */\n\n");
     let initialisers: [(&str, &str, &str); 12] = [
-        ("IMAGE", "image", "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0"),
+        (
+            "IMAGE",
+            "image",
+            "0, NULL, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, NULL, NULL, 0, 0.0f, 0, 0, 0, 0, 0",
+        ),
         (
             "ENGINE_OPTIONS",
             "engine_options",
@@ -35,8 +39,16 @@ fn trailer() -> String {
         ("DEVICE", "device", "0, 0, 0, NULL, NULL, NULL"),
         ("RUNTIME", "runtime", "0, NULL, NULL"),
         ("SEGMENT_OPTIONS", "segment_options", "0, NULL, 0.0f, 0, NULL, NULL, NULL, 0, 0, NULL"),
-        ("REMOVE_OPTIONS", "remove_options", "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL"),
-        ("COMPOSE_OPTIONS", "compose_options", "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0"),
+        (
+            "REMOVE_OPTIONS",
+            "remove_options",
+            "0, NULL, NULL, 0, 1.0f, NULL, NULL, NULL, 0, 0, 0, 0, NULL, 1.0f, 0, { 0.0f, 0.0f, 0.0f }, 0, 0, 0",
+        ),
+        (
+            "COMPOSE_OPTIONS",
+            "compose_options",
+            "0, 1.0f, 0.0f, NULL, NULL, NULL, NULL, 0, 0, 1.0f, 0, { 0.0f, 0.0f, 0.0f }, 0, 0, 0",
+        ),
         ("SUMMARY", "summary", "0, 0, 0, 0, 0, 0.0, 0, 0.0f, 0, 0, 0"),
         ("REGION", "region", "0, 0, 0, 0, 0.0f, 0"),
         ("HEALTH", "health", "0, 0, 0, 0"),

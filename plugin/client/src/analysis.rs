@@ -220,17 +220,16 @@ impl Removal {
         &self,
         image: &Image<'_>,
         canvas: &Canvas,
-        options: ComposeOptions<'_>,
+        mut options: ComposeOptions<'_>,
     ) -> Result<(), Error> {
         let (image, output) = (image.c("image")?, canvas.claim()?);
-        let ComposeOptions { strength, threshold, mask, mut progress, cancel, timeout } = options;
+        let mut progress = options.progress.take();
         let mut tell = |done| {
             // SAFETY: when the library tells of a result, that part of its rows is final (derust.h).
             unsafe { canvas.finish(done) };
             progress.as_mut().is_none_or(|progress| progress(done))
         };
-        let options =
-            ComposeOptions { strength, threshold, mask, progress: Some(&mut tell), cancel, timeout };
+        let options = ComposeOptions { progress: Some(&mut tell), ..options };
         // SAFETY: the image's pixels are borrowed for this call. Of the canvas's, only rows that are finished are read, and
         // no other call writes any.
         unsafe { self.0.compose(&image, &output, c::DERUST_OUTPUT_RESULT, options) }?;

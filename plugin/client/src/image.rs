@@ -27,6 +27,53 @@ pub enum Format {
     BgraU8 = c::DERUST_FORMAT_BGRA_U8,
     BgraU16 = c::DERUST_FORMAT_BGRA_U16,
     BgraF32 = c::DERUST_FORMAT_BGRA_F32,
+    /// Of a camera: Y, and behind it Cb and Cr in turn for each 2 x 2 pixels. This and those that follow are only read;
+    /// results are in colours of as many bits.
+    Nv12 = c::DERUST_FORMAT_NV12,
+    /// The same with Cr first.
+    Nv21 = c::DERUST_FORMAT_NV21,
+    /// Y, Cb and Cr, each by itself.
+    I420 = c::DERUST_FORMAT_I420,
+    /// Y, Cb, Y, Cr for two pixels.
+    Yuyv = c::DERUST_FORMAT_YUYV,
+    /// Cb, Y, Cr, Y for two pixels.
+    Uyvy = c::DERUST_FORMAT_UYVY,
+    /// One value behind a filter for each pixel: red, green / green, blue.
+    BayerRggbU8 = c::DERUST_FORMAT_BAYER_RGGB_U8,
+    BayerRggbU16 = c::DERUST_FORMAT_BAYER_RGGB_U16,
+    BayerBggrU8 = c::DERUST_FORMAT_BAYER_BGGR_U8,
+    BayerBggrU16 = c::DERUST_FORMAT_BAYER_BGGR_U16,
+    BayerGrbgU8 = c::DERUST_FORMAT_BAYER_GRBG_U8,
+    BayerGrbgU16 = c::DERUST_FORMAT_BAYER_GRBG_U16,
+    BayerGbrgU8 = c::DERUST_FORMAT_BAYER_GBRG_U8,
+    BayerGbrgU16 = c::DERUST_FORMAT_BAYER_GBRG_U16,
+}
+
+/// What Y, Cb and Cr of a camera's frame are made of.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[repr(i32)]
+pub enum Matrix {
+    /// As webcams and JPEG have them.
+    #[default]
+    Bt601 = c::DERUST_MATRIX_BT601,
+    /// As HD video has them.
+    Bt709 = c::DERUST_MATRIX_BT709,
+    /// Those of BT.2020, not of constant luminance.
+    Bt2020 = c::DERUST_MATRIX_BT2020,
+}
+
+/// How a camera's frame with Y, Cb and Cr lies in memory, and what it means; without meaning for other formats.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Chroma {
+    /// Bytes from the start of the buffer to the plane of Cb and Cr, behind that of Y; `None`: it begins where a further row of
+    /// Y would.
+    pub offset: Option<u64>,
+    /// Bytes from a row of that plane to the next; `None`: those of Y, of I420 half of them.
+    pub stride: Option<u64>,
+    /// What they are made of.
+    pub matrix: Matrix,
+    /// Whether they use all numbers, and not those from 16 to 235 or 240 alone.
+    pub full_range: bool,
 }
 
 /// How values encode light. Masks and probabilities are never encoded.
@@ -114,6 +161,8 @@ pub struct Layout {
     /// The value that is white, such as 4095 for cameras that put 12 bits into 16; `None`: the greatest of the format, 1 for
     /// floats.
     pub white_level: Option<f32>,
+    /// What Cb and Cr of a camera's frame are.
+    pub chroma: Chroma,
 }
 
 /// A type of values that pixels can have: `u8`, `u16`, `f32`. Bytes can hold every format.
@@ -196,8 +245,19 @@ impl<'a> Said<'a> {
 }
 
 impl Format {
-    /// Channels times bytes per value.
+    /// Whether it is one of a camera's frames.
+    pub fn is_camera(self) -> bool {
+        self as i32 >= c::DERUST_FORMAT_NV12
+    }
+
+    /// Channels times bytes per value; of a camera's frame the bytes from a pixel of its first plane to the next.
     pub fn bytes_per_pixel(self) -> u32 {
+        match self {
+            Format::Nv12 | Format::Nv21 | Format::I420 => return 1,
+            Format::Yuyv | Format::Uyvy => return 2,
+            _ if self.is_camera() => return 1 + self.depth() as u32,
+            _ => {}
+        }
         const CHANNELS: [u32; 5] = [1, 3, 3, 4, 4];
         const BYTES: [u32; 3] = [1, 2, 4];
         CHANNELS[self.order()] * BYTES[self.depth() as usize]
@@ -210,26 +270,42 @@ impl Format {
 
     /// The place of its values among 8 bits, 16 bits and floats.
     fn depth(self) -> i32 {
-        (self as i32 - 1) % 3
+        match self {
+            _ if !self.is_camera() => (self as i32 - 1) % 3,
+            _ if (self as i32) < c::DERUST_FORMAT_BAYER_RGGB_U8 => 0,
+            _ => (self as i32 - 1) % 2,
+        }
     }
 }
 
 impl Layout {
-    /// Rows from top to bottom that follow one another without gaps; sRGB, straight alpha, no region.
+    /// Rows from top to bottom, and planes, that follow one another without gaps; sRGB, straight alpha, no region.
     pub fn new(width: u32, height: u32, format: Format) -> Self {
         let pixel_stride = format.bytes_per_pixel();
+        let row_stride = match format {
+            Format::Yuyv | Format::Uyvy => i64::from(width.div_ceil(2)) * 4,
+            _ => i64::from(width) * i64::from(pixel_stride),
+        };
+        // Half of an odd row's bytes would be too few.
+        let across = u64::from(width.div_ceil(2));
+        let stride = match format {
+            Format::Nv12 | Format::Nv21 => Some(2 * across),
+            Format::I420 => Some(across),
+            _ => None,
+        };
         Layout {
             width,
             height,
             format,
             offset: 0,
-            row_stride: i64::from(width) * i64::from(pixel_stride),
+            row_stride,
             pixel_stride,
             transfer: Transfer::Srgb,
             alpha: Alpha::Straight,
             region: None,
             primaries: Primaries::Bt709,
             white_level: None,
+            chroma: Chroma { stride, ..Chroma::default() },
         }
     }
 
@@ -258,6 +334,10 @@ impl Layout {
             region_height: region.height,
             primaries: self.primaries as i32,
             white_level: self.white_level.unwrap_or(0.0),
+            chroma_offset: self.chroma.offset.unwrap_or(0),
+            chroma_stride: self.chroma.stride.unwrap_or(0),
+            matrix: self.chroma.matrix as i32,
+            range: self.chroma.full_range.into(),
             ..c::Image::default()
         }
     }
@@ -371,6 +451,11 @@ mod tests {
         ] {
             assert_eq!(formats.map(Format::bytes_per_pixel), bytes);
         }
+        assert_eq!(
+            [Nv12, I420, Yuyv, BayerBggrU8, BayerBggrU16].map(Format::bytes_per_pixel),
+            [1, 1, 2, 1, 2]
+        );
+        assert_eq!([Nv21, Uyvy, BayerRggbU8, BayerGbrgU16].map(Format::depth), [0, 0, 0, 1]);
     }
 
     #[test]

@@ -50,11 +50,15 @@ pub use cancel::Cancel;
 pub use canvas::Canvas;
 pub use engine::{Engine, SegmentOutputs};
 pub use error::{Error, ErrorKind, LibraryError};
-pub use image::{Alpha, Format, Image, ImageMut, Layout, Primaries, Rectangle, Sample, Transfer};
+pub use image::{
+    Alpha, Chroma, Format, Image, ImageMut, Layout, Matrix, Primaries, Rectangle, Sample, Transfer,
+};
 pub use info::{CallInfo, Caution};
 pub use inventory::{DeviceInfo, Filter, Health, ModelInfo, RuntimeInfo};
 pub use library::{file_names, load, load_from, path, version};
-pub use options::{ComposeOptions, Device, EngineOptions, MaskMode, RemoveOptions, Scale, SegmentOptions};
+pub use options::{
+    Colour, ComposeOptions, Device, EngineOptions, MaskMode, RemoveOptions, Scale, SegmentOptions,
+};
 pub use report::{Point, Region, Report, Summary};
 
 /// Why a library file cannot be used; see [`LibraryError::Refused`].

@@ -51,6 +51,29 @@ pub enum MaskMode {
     Replace = c::DERUST_MASK_REPLACE,
 }
 
+/// What the fill, which takes the place of rust, is painted in; paint keeps the light and shadow of what it covers.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub enum Colour {
+    /// Its own colours.
+    #[default]
+    Own,
+    /// Red, green and blue, sRGB-encoded, 0 to 1.
+    Given([f32; 3]),
+    /// The colour of the image around a place, its column and row in the region.
+    FromImage(u32, u32),
+}
+
+impl Colour {
+    /// What the library is told: the source, the colour, and the place.
+    fn c(self) -> (i32, [f32; 3], (u32, u32)) {
+        match self {
+            Colour::Own => (c::DERUST_COLOUR_OWN, [0.0; 3], (0, 0)),
+            Colour::Given(colour) => (c::DERUST_COLOUR_GIVEN, colour, (0, 0)),
+            Colour::FromImage(x, y) => (c::DERUST_COLOUR_FROM_IMAGE, [0.0; 3], (x, y)),
+        }
+    }
+}
+
 /// How an engine is set up.
 pub struct EngineOptions {
     /// What networks run on. One that is named and cannot be used is an error.
@@ -138,6 +161,10 @@ pub struct RemoveOptions<'a> {
     pub mask_mode: MaskMode,
     /// How much of the rust goes, 0 to 1.
     pub strength: f32,
+    /// How much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left.
+    pub shape: f32,
+    /// What the fill is painted in.
+    pub colour: Colour,
     /// Whether the fill is left as the network made it, without texture from clean parts of the image.
     pub plain_fill: bool,
     /// Told what part is done.
@@ -160,6 +187,8 @@ impl Default for RemoveOptions<'_> {
             mask: None,
             mask_mode: MaskMode::Limit,
             strength: 1.0,
+            shape: 1.0,
+            colour: Colour::Own,
             plain_fill: false,
             progress: None,
             cancel: None,
@@ -173,6 +202,10 @@ impl Default for RemoveOptions<'_> {
 pub struct ComposeOptions<'a> {
     /// Of a removal: how much of the rust goes, 0 to 1.
     pub strength: f32,
+    /// Of a removal: how much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left.
+    pub shape: f32,
+    /// What the fill is painted in.
+    pub colour: Colour,
     /// Of an analysis, for mask and overlay: probability from which on a pixel counts as rust, above 0 and below 1; `None`:
     /// that of the analysis.
     pub threshold: Option<f32>,
@@ -190,6 +223,8 @@ impl Default for ComposeOptions<'_> {
     fn default() -> Self {
         ComposeOptions {
             strength: 1.0,
+            shape: 1.0,
+            colour: Colour::Own,
             threshold: None,
             mask: None,
             progress: None,
@@ -267,12 +302,18 @@ impl RemoveOptions<'_> {
         (progress, user_data): (c::ProgressCallback, *mut c_void),
     ) -> Result<Lent<c::RemoveOptions>, Error> {
         let (model, mask) = (model(self.model)?, mask(&self.mask)?);
+        let (colour_source, colour, (colour_x, colour_y)) = self.colour.c();
         let c = c::RemoveOptions {
             scale: self.scale as i32,
             model: model.first().map_or(null(), |text| text.as_ptr()),
             mask: mask.as_deref().map_or(null(), std::ptr::from_ref),
             mask_mode: self.mask_mode as i32,
             strength: self.strength,
+            shape: self.shape,
+            colour_source,
+            colour,
+            colour_x,
+            colour_y,
             progress,
             progress_user_data: user_data,
             cancel: self.cancel.map_or(null(), Cancel::c),
@@ -292,9 +333,15 @@ impl ComposeOptions<'_> {
         (progress, user_data): (c::ProgressCallback, *mut c_void),
     ) -> Result<Lent<c::ComposeOptions>, Error> {
         let mask = mask(&self.mask)?;
+        let (colour_source, colour, (colour_x, colour_y)) = self.colour.c();
         let c = c::ComposeOptions {
             output,
             strength: self.strength,
+            shape: self.shape,
+            colour_source,
+            colour,
+            colour_x,
+            colour_y,
             threshold: threshold(self.threshold)?,
             mask: mask.as_deref().map_or(null(), std::ptr::from_ref),
             progress,

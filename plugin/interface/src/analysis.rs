@@ -3,7 +3,7 @@
 use std::ffi::c_void;
 use std::ptr::{null, null_mut};
 
-use crate::{Cancel, Image, ProgressCallback};
+use crate::{Cancel, DERUST_COLOUR_OWN, Image, ProgressCallback};
 
 /// What a network found in a picture. It needs neither the engine nor the model any more, and any number of threads
 /// may compose from it. Freed with derust_analysis_free().
@@ -46,6 +46,18 @@ pub struct ComposeOptions {
     pub timeout_ms: u32,
     /// 0.
     pub reserved: u32,
+    /// For the result: how much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left.
+    pub shape: f32,
+    /// A DERUST_COLOUR_ constant. Paint keeps the light and shadow of what it covers.
+    pub colour_source: i32,
+    /// For a given colour: red, green and blue, sRGB-encoded, 0 to 1.
+    pub colour: [f32; 3],
+    /// For a colour of the image: the column of its place in the region; the mean of the pixels up to 3 away that count.
+    pub colour_x: u32,
+    /// Its row.
+    pub colour_y: u32,
+    /// 0.
+    pub reserved_2: u32,
 }
 
 impl Default for ComposeOptions {
@@ -62,6 +74,12 @@ impl Default for ComposeOptions {
             cancel: null(),
             timeout_ms: 0,
             reserved: 0,
+            shape: 1.0,
+            colour_source: DERUST_COLOUR_OWN,
+            colour: [0.0; 3],
+            colour_x: 0,
+            colour_y: 0,
+            reserved_2: 0,
         }
     }
 }

@@ -15,6 +15,13 @@ pub const DERUST_MASK_LIMIT: i32 = 0;
 /// The mask stands in for what the network finds.
 pub const DERUST_MASK_REPLACE: i32 = 1;
 
+/// The fill has its own colours.
+pub const DERUST_COLOUR_OWN: i32 = 0;
+/// The fill is painted in a colour that is given.
+pub const DERUST_COLOUR_GIVEN: i32 = 1;
+/// The fill is painted in the colour of a place in the image.
+pub const DERUST_COLOUR_FROM_IMAGE: i32 = 2;
+
 /// How to look for rust. Begin with DERUST_SEGMENT_OPTIONS_INIT.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
@@ -100,6 +107,18 @@ pub struct RemoveOptions {
     /// Gets what the call says of itself when it succeeds; may be NULL. For a batch it is the first of as many structs as
     /// there are images, one behind the other and all of one size.
     pub info: *mut CallInfo,
+    /// How much of the fill's shape stays, its edges, relief and shading, 0 to 1; at 0 its coarse colours are left.
+    pub shape: f32,
+    /// A DERUST_COLOUR_ constant. Paint keeps the light and shadow of what it covers.
+    pub colour_source: i32,
+    /// For a given colour: red, green and blue, sRGB-encoded, 0 to 1.
+    pub colour: [f32; 3],
+    /// For a colour of the image: the column of its place in the region; the mean of the pixels up to 3 away that count.
+    pub colour_x: u32,
+    /// Its row.
+    pub colour_y: u32,
+    /// 0.
+    pub reserved_2: u32,
 }
 
 impl Default for RemoveOptions {
@@ -120,6 +139,12 @@ impl Default for RemoveOptions {
             judge_anyway: 0,
             timeout_ms: 0,
             info: null_mut(),
+            shape: 1.0,
+            colour_source: DERUST_COLOUR_OWN,
+            colour: [0.0; 3],
+            colour_x: 0,
+            colour_y: 0,
+            reserved_2: 0,
         }
     }
 }

@@ -32,6 +32,45 @@ pub const DERUST_FORMAT_BGRA_U8: i32 = 13;
 pub const DERUST_FORMAT_BGRA_U16: i32 = 14;
 /// Blue, green, red, alpha; 32-bit floats.
 pub const DERUST_FORMAT_BGRA_F32: i32 = 15;
+/// A plane of Y, and behind it one with Cb and Cr in turn for each 2 x 2 pixels; 8 bits. This and those that follow are
+/// how cameras and decoders give their frames: inputs alone, from which results are made in colours.
+pub const DERUST_FORMAT_NV12: i32 = 16;
+/// The same with Cr first.
+pub const DERUST_FORMAT_NV21: i32 = 17;
+/// A plane of Y, and behind it one of Cb and one of Cr for each 2 x 2 pixels; 8 bits.
+pub const DERUST_FORMAT_I420: i32 = 18;
+/// Y, Cb, Y, Cr for two pixels of a row (YUY2); 8 bits.
+pub const DERUST_FORMAT_YUYV: i32 = 19;
+/// Cb, Y, Cr, Y for two pixels of a row; 8 bits.
+pub const DERUST_FORMAT_UYVY: i32 = 20;
+/// What a sensor saw behind filters that repeat every 2 x 2 pixels, here red, green / green, blue (GenICam's BayerRG, OpenCV's
+/// BayerBG); 8 bits. Colours between are the mean of the nearest ones. White has to be balanced already.
+pub const DERUST_FORMAT_BAYER_RGGB_U8: i32 = 21;
+/// The same in 16 bits in the machine's byte order.
+pub const DERUST_FORMAT_BAYER_RGGB_U16: i32 = 22;
+/// Blue, green / green, red; 8 bits.
+pub const DERUST_FORMAT_BAYER_BGGR_U8: i32 = 23;
+/// The same in 16 bits.
+pub const DERUST_FORMAT_BAYER_BGGR_U16: i32 = 24;
+/// Green, red / blue, green; 8 bits.
+pub const DERUST_FORMAT_BAYER_GRBG_U8: i32 = 25;
+/// The same in 16 bits.
+pub const DERUST_FORMAT_BAYER_GRBG_U16: i32 = 26;
+/// Green, blue / red, green; 8 bits.
+pub const DERUST_FORMAT_BAYER_GBRG_U8: i32 = 27;
+/// The same in 16 bits.
+pub const DERUST_FORMAT_BAYER_GBRG_U16: i32 = 28;
+
+/// Y, Cb and Cr are those of BT.601, as webcams and JPEG have them.
+pub const DERUST_MATRIX_BT601: i32 = 0;
+/// They are those of BT.709, HD video's.
+pub const DERUST_MATRIX_BT709: i32 = 1;
+/// They are those of BT.2020 (not of constant luminance).
+pub const DERUST_MATRIX_BT2020: i32 = 2;
+/// Y goes from 16 to 235, Cb and Cr from 16 to 240, as video has them.
+pub const DERUST_RANGE_LIMITED: i32 = 0;
+/// Y, Cb and Cr go from 0 to 255, as JPEG has them.
+pub const DERUST_RANGE_FULL: i32 = 1;
 
 /// Values are encoded with the sRGB curve (IEC 61966-2-1), as in nearly all picture files and cameras' frames.
 pub const DERUST_TRANSFER_SRGB: i32 = 0;
@@ -110,6 +149,16 @@ pub struct Image {
     pub white_level: f32,
     /// A DERUST_PRIMARIES_ constant.
     pub primaries: i32,
+    /// Of formats with planes: bytes from data to the plane of Cb and Cr, behind that of Y; 0: it begins where a further row of Y
+    /// would. This and what follows has no meaning for other formats.
+    pub chroma_offset: u64,
+    /// Bytes from a row of that plane to the next; 0: those of Y, or half of them where Cb and Cr have planes of their own,
+    /// of which that of Cr follows as if it were more rows of Cb's.
+    pub chroma_stride: u64,
+    /// A DERUST_MATRIX_ constant.
+    pub matrix: i32,
+    /// A DERUST_RANGE_ constant.
+    pub range: i32,
 }
 
 impl Default for Image {
@@ -137,6 +186,10 @@ impl Default for Image {
             icc_profile_size: 0,
             white_level: 0.0,
             primaries: DERUST_PRIMARIES_BT709,
+            chroma_offset: 0,
+            chroma_stride: 0,
+            matrix: DERUST_MATRIX_BT601,
+            range: DERUST_RANGE_LIMITED,
         }
     }
 }

@@ -55,6 +55,8 @@ void formats(void);
 void judging(void);
 void removing(void);
 void meanings(void);
+void camera_frames(void);
+void looks(void);
 void halves(void);
 void composing(void);
 void batches(void);

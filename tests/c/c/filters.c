@@ -291,6 +291,167 @@ void removing(void) {
     derust_engine_free(engine);
 }
 
+/* Writes the frame of a picture: red where x < RED and gray elsewhere, in BT.601's limited range. Answers with its bytes. */
+static size_t put_frame(unsigned char *frame, int32_t format) {
+    /* Y, Cb and Cr of pure red, and of gray. */
+    const unsigned char red[] = {81, 90, 240}, gray[] = {126, 128, 128};
+    const int planes = format <= DERUST_FORMAT_I420, pairs = !planes && format <= DERUST_FORMAT_UYVY;
+    for (int i = 0; i < PIXELS; i++) {
+        const int x = i % WIDTH, y = i / WIDTH, pair = y / 2 * (WIDTH / 2) + x / 2;
+        const unsigned char *colour = x < RED ? red : gray;
+        unsigned char *behind = frame + PIXELS;
+        switch (format) {
+            case DERUST_FORMAT_YUYV: frame[2 * i] = colour[0], frame[2 * i + 1] = colour[1 + x % 2]; break;
+            case DERUST_FORMAT_UYVY: frame[2 * i + 1] = colour[0], frame[2 * i] = colour[1 + x % 2]; break;
+            case DERUST_FORMAT_I420: behind[pair] = colour[1], behind[PIXELS / 4 + pair] = colour[2]; break;
+            case DERUST_FORMAT_NV12: behind[2 * pair] = colour[1], behind[2 * pair + 1] = colour[2]; break;
+            case DERUST_FORMAT_NV21: behind[2 * pair] = colour[2], behind[2 * pair + 1] = colour[1]; break;
+            default: {
+                /* Of a mosaic: whether the filter here is red. */
+                const int names[] = {0, 3, 1, 2}, first = names[(format - DERUST_FORMAT_BAYER_RGGB_U8) / 2];
+                const int is_red = x % 2 == first % 2 && y % 2 == first / 2;
+                const uint16_t deep = x >= RED ? 0x8000 : is_red ? 0xff00 : 0x0a00;
+                if ((format - DERUST_FORMAT_BAYER_RGGB_U8) % 2 == 1) {
+                    memcpy(frame + 2 * i, &deep, sizeof deep);
+                } else {
+                    frame[i] = (unsigned char)(deep >> 8);
+                }
+            }
+        }
+        if (planes) {
+            frame[i] = colour[0];
+        }
+    }
+    return planes ? PIXELS * 3 / 2 : pairs || format % 2 == 0 ? PIXELS * 2 : PIXELS;
+}
+
+/* Every format of a camera gives the picture that it is of, in colours of any order. */
+void camera_frames(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *frame = zeros(PIXELS * 2), *mask_data = zeros(PIXELS), *output_data = zeros(PIXELS * 8);
+    derust_image mask = picture(mask_data, WIDTH, HEIGHT, DERUST_FORMAT_GRAY_U8, 1);
+    derust_analysis *analysis = NULL;
+    for (int32_t format = DERUST_FORMAT_NV12; format <= DERUST_FORMAT_BAYER_GBRG_U16; format++) {
+        const size_t bytes = put_frame(frame, format);
+        const int mosaic = format >= DERUST_FORMAT_BAYER_RGGB_U8, deep = mosaic && format % 2 == 0;
+        const uint32_t stride = (format == DERUST_FORMAT_YUYV || format == DERUST_FORMAT_UYVY || deep) ? 2 : 1;
+        derust_image image = picture(frame, WIDTH, HEIGHT, format, stride);
+        derust_image output = picture(output_data, WIDTH, HEIGHT, deep ? DERUST_FORMAT_BGR_U16 : DERUST_FORMAT_RGBA_U8,
+                                      deep ? 6 : 4);
+        image.data_size = bytes;
+        OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+        for (int i = 0; i < PIXELS; i++) {
+            /* In a mosaic the border is where its filters are. */
+            CHECK(mosaic && abs(i % WIDTH - RED) < 2 ? 1 : mask_data[i] == (i % WIDTH < RED ? 255 : 0));
+        }
+        OK(derust_remove(engine, &image, NULL, &output, &error));
+        for (int i = 0; i < PIXELS; i++) {
+            const int x = i % WIDTH;
+            uint16_t wide[3] = {0, 0, 0};
+            memcpy(wide, output_data + 6 * (deep ? i : 0), sizeof wide);
+            const int red = deep ? wide[2] >> 8 : output_data[4 * i];
+            const int green = deep ? wide[1] >> 8 : output_data[4 * i + 1];
+            CHECK(x >= RED - EDGE || red < 100);
+            CHECK(x < RED + EDGE || (abs(red - 128) <= 1 && abs(green - 128) <= 1));
+            CHECK(deep || output_data[4 * i + 3] == 255);
+        }
+        /* From an analysis it is the same. */
+        unsigned char *again_data = zeros(PIXELS * 8);
+        derust_image again = output;
+        again.data = again_data;
+        OK(derust_analyse_remove(engine, &image, NULL, &analysis, &error));
+        OK(derust_compose(analysis, &image, NULL, &again, &error));
+        CHECK(memcmp(again_data, output_data, (size_t)output.data_size) == 0);
+        derust_analysis_free(analysis);
+        free(again_data);
+    }
+    /* A region that begins in the middle of a pair; rows with gaps, and a plane of colours somewhere behind. */
+    unsigned char *apart = zeros(PIXELS * 3);
+    enum { ROW = WIDTH + 24, COLOURS = ROW * HEIGHT + 1000, COLOUR_ROW = WIDTH + 8 };
+    put_frame(frame, DERUST_FORMAT_NV12);
+    for (int y = 0; y < HEIGHT; y++) {
+        memcpy(apart + y * ROW, frame + y * WIDTH, WIDTH);
+        memcpy(apart + COLOURS + y / 2 * COLOUR_ROW, frame + PIXELS + y / 2 * WIDTH, WIDTH);
+    }
+    derust_image image = picture(apart, WIDTH, HEIGHT, DERUST_FORMAT_NV12, 1);
+    image.data_size = PIXELS * 3;
+    image.row_stride = ROW;
+    image.chroma_offset = COLOURS;
+    image.chroma_stride = COLOUR_ROW;
+    image.region_x = RED - 11;
+    image.region_y = 7;
+    image.region_width = 31;
+    image.region_height = 21;
+    mask = picture(mask_data, 31, 21, DERUST_FORMAT_GRAY_U8, 1);
+    OK(derust_segment(engine, &image, NULL, &mask, NULL, NULL, &error));
+    for (int i = 0; i < 31 * 21; i++) {
+        CHECK(mask_data[i] == (i % 31 < 11 ? 255 : 0));
+    }
+    free(apart);
+    free(frame);
+    free(mask_data);
+    free(output_data);
+    derust_engine_free(engine);
+}
+
+/* What takes the place of rust: its shape, and the colour that it is painted in. */
+void looks(void) {
+    derust_engine *engine = make_engine(1);
+    unsigned char *data = rusty(WIDTH, HEIGHT, RED), *output_data = zeros(PIXELS * 3), *again_data = zeros(PIXELS * 3);
+    derust_image image = picture(data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3);
+    derust_image output = picture(output_data, WIDTH, HEIGHT, DERUST_FORMAT_RGB_U8, 3), again = output;
+    derust_remove_options options = DERUST_REMOVE_OPTIONS_INIT;
+    derust_compose_options compose = DERUST_COMPOSE_OPTIONS_INIT;
+    derust_analysis *analysis = NULL;
+    again.data = again_data;
+    OK(derust_analyse_remove(engine, &image, NULL, &analysis, &error));
+    options.plain_fill = 1;
+    options.colour_source = compose.colour_source = DERUST_COLOUR_GIVEN;
+    options.colour[2] = compose.colour[2] = 0.75f;
+    options.colour[1] = compose.colour[1] = 0.25f;
+    OK(derust_remove(engine, &image, &options, &output, &error));
+    double blue = 0, green = 0, red = 0;
+    int count = 0;
+    for (int i = 0; i < PIXELS; i++) {
+        const unsigned char *was = data + 3 * i, *is = output_data + 3 * i;
+        CHECK(i % WIDTH < RED + EDGE || memcmp(was, is, 3) == 0);
+        if (i % WIDTH < RED - EDGE) {
+            red += is[0], green += is[1], blue += is[2], count++;
+        }
+    }
+    /* The network leaves some of the red: the paint is seen through so much. */
+    CHECK(blue / count > 130 && green / count > 30 && green / count < 100 && red / count < 60);
+    /* Without its shape it is one colour. */
+    options.shape = 0;
+    OK(derust_remove(engine, &image, &options, &again, &error));
+    CHECK(memcmp(again_data, output_data, PIXELS * 3) != 0);
+    options.shape = 1;
+    /* An analysis gives any other look without a network, and that of a call. */
+    derust_analysis_free(analysis);
+    OK(derust_analyse_remove(engine, &image, &options, &analysis, &error));
+    OK(derust_compose(analysis, &image, &compose, &again, &error));
+    CHECK(memcmp(again_data, output_data, PIXELS * 3) == 0);
+    /* The colour of the clean part is its gray. */
+    compose.colour_source = DERUST_COLOUR_FROM_IMAGE;
+    compose.colour_x = WIDTH - 20;
+    compose.colour_y = 50;
+    OK(derust_compose(analysis, &image, &compose, &again, &error));
+    const unsigned char *painted = again_data + 3 * (50 * WIDTH + 10);
+    CHECK(abs(painted[1] - painted[2]) < 12 && painted[2] > 40);
+#define WRONG_LOOK(field, value, text)                                                                              do {                                                                                                                const derust_remove_options kept = options;                                                                     options.field = value;                                                                                          REFUSED(derust_remove(engine, &image, &options, &output, &error), DERUST_ERROR_ARGUMENT, text);                  options = kept;                                                                                             } while (0)
+    WRONG_LOOK(shape, 1.5f, "options.shape is 1.5; it goes from 0 to 1");
+    WRONG_LOOK(colour_source, 3, "options.colour_source is 3, which is no DERUST_COLOUR_ constant");
+    WRONG_LOOK(colour[0], 2.0f, "options.colour has 2 in it; its parts go from 0 to 1");
+    compose.colour_y = HEIGHT;
+    REFUSED(derust_compose(analysis, &image, &compose, &again, &error), DERUST_ERROR_ARGUMENT,
+            "options.colour_x and colour_y: the place 140,120 lies outside of the 160 x 120 pixels");
+    derust_analysis_free(analysis);
+    free(data);
+    free(output_data);
+    free(again_data);
+    derust_engine_free(engine);
+}
+
 /* What pictures say of themselves: which pixels count, which number is white, what curve the values have. */
 void meanings(void) {
     derust_engine *engine = make_engine(1);

@@ -22,6 +22,8 @@ static const struct program programs[] = {
     {"judging", judging},
     {"removing", removing},
     {"meanings", meanings},
+    {"camera-frames", camera_frames},
+    {"looks", looks},
     {"halves", halves},
     {"composing", composing},
     {"batches", batches},

@@ -88,11 +88,11 @@ void wrong_images(void) {
     bad.field = value;                                                                                    \
     REFUSED(derust_segment(engine, &bad, NULL, NULL, NULL, NULL, &error), status, text);                  \
     CHECK(derust_segment(engine, &bad, NULL, NULL, NULL, NULL, NULL) == status)
-    WRONG(struct_size, 0, DERUST_ERROR_ARGUMENT, "image.struct_size is 0; set it to sizeof(derust_image), which is 112");
+    WRONG(struct_size, 0, DERUST_ERROR_ARGUMENT, "image.struct_size is 0; set it to sizeof(derust_image), which is 136");
     WRONG(struct_size, 79, DERUST_ERROR_ARGUMENT, "image.struct_size is 79");
     WRONG(struct_size, 4097, DERUST_ERROR_ARGUMENT, "image.struct_size is 4097");
     WRONG(format, 0, DERUST_ERROR_ARGUMENT, "image.format is 0, which is no DERUST_FORMAT_ constant");
-    WRONG(format, 16, DERUST_ERROR_ARGUMENT, "image.format is 16");
+    WRONG(format, 29, DERUST_ERROR_ARGUMENT, "image.format is 29");
     WRONG(format, INT32_MIN, DERUST_ERROR_ARGUMENT, "image.format is -2147483648");
     WRONG(transfer, 7, DERUST_ERROR_ARGUMENT, "image.transfer is 7");
     WRONG(transfer, -1, DERUST_ERROR_ARGUMENT, "image.transfer is -1");
@@ -129,6 +129,35 @@ void wrong_images(void) {
     bad.white_level = 3;
     REFUSED(derust_remove(engine, &image, NULL, &bad, &error), DERUST_ERROR_FORMAT,
             "output.white_level is 3; that of image is 0");
+    /* A camera's frame: 64 x 48 of Y and 64 x 24 of Cb and Cr, in as many bytes. */
+    {
+        const derust_image colours = image;
+        image = picture(data, 64, 48, DERUST_FORMAT_NV12, 1);
+        image.data_size = 64 * 72;
+        OK(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error));
+        WRONG(data_size, 64 * 72 - 1, DERUST_ERROR_IMAGE,
+              "image.data_size is 4607 bytes; 64 x 48 px of NV12 with these offsets and strides reach from byte 0 to byte 4608");
+        WRONG(matrix, 3, DERUST_ERROR_ARGUMENT, "image.matrix is 3, which is no DERUST_MATRIX_ constant");
+        WRONG(range, -1, DERUST_ERROR_ARGUMENT, "image.range is -1, which is no DERUST_RANGE_ constant");
+        WRONG(row_stride, -64, DERUST_ERROR_IMAGE, "image.row_stride is -64 bytes; 64 px of NV12 need at least 64, downwards");
+        WRONG(row_stride, INT64_MAX, DERUST_ERROR_IMAGE, "px of NV12 with these offsets and strides reach from");
+        WRONG(pixel_stride, 3, DERUST_ERROR_IMAGE, "image.pixel_stride is 3 bytes; that of NV12 is 1, or 0");
+        WRONG(chroma_offset, 64 * 48 - 1, DERUST_ERROR_IMAGE, "image.chroma_offset is 3071; the plane of Y ends at byte 3072");
+        WRONG(chroma_offset, UINT64_MAX, DERUST_ERROR_IMAGE, "image.data_size is 4608 bytes");
+        WRONG(chroma_stride, 63, DERUST_ERROR_IMAGE, "image.chroma_stride is 63 bytes; 64 px of NV12 need at least 64");
+        WRONG(chroma_stride, UINT64_MAX, DERUST_ERROR_IMAGE, "image.data_size is 4608 bytes");
+        REFUSED(derust_segment(engine, &image, NULL, &image, NULL, NULL, &error), DERUST_ERROR_FORMAT,
+                "mask.format is NV12; GRAY8, GRAY16 or GRAY32F is needed");
+        REFUSED(derust_remove(engine, &image, NULL, &image, &error), DERUST_ERROR_FORMAT,
+                "output.format is NV12, which is only read; results are in colours, such as BGR8");
+        bad = picture(mask_data, 64, 48, DERUST_FORMAT_GRAY_U8, 1);
+        REFUSED(derust_remove(engine, &image, NULL, &bad, &error), DERUST_ERROR_FORMAT,
+                "output.format is GRAY8; for image, which is NV12, it has to be colours of 8 bits");
+        image = picture(data, 64, 1, DERUST_FORMAT_BAYER_GRBG_U8, 1);
+        REFUSED(derust_segment(engine, &image, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_IMAGE,
+                "image is 64 x 1 pixels; GRBG8 needs at least 2 x 2");
+        image = colours;
+    }
     WRONG(alpha, -1, DERUST_ERROR_ARGUMENT, "image.alpha is -1");
     WRONG(reserved, 1, DERUST_ERROR_ARGUMENT, "image.reserved is 1; it has to be 0");
     WRONG(data, NULL, DERUST_ERROR_ARGUMENT, "image.data is NULL");
@@ -428,7 +457,7 @@ void structs_of_other_ages(void) {
     OK(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error));
     longer.added[63] = 1;
     REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT,
-            "image comes from a newer version of derust: byte 175 of it is set");
+            "image comes from a newer version of derust: byte 199 of it is set");
     longer.added[63] = 0;
     longer.added[0] = 0x80;
     REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "byte 112 of it");

@@ -337,6 +337,76 @@ CASE(what_is_said_of_pixels_counts) {
     FAILS(DERUST_ERROR_IMAGE, ({"colour profile is broken"}), engine().segment(described));
 }
 
+CASE(frames_of_cameras_are_what_opencv_makes_of_them) {
+    const cv::Size size(64, 48); // Pairs of pixels share colours.
+    cv::Mat input;
+    cv::resize(picture(CV_8U, 3), input, size);
+    struct kind {
+        derust::format format;
+        int from_bgr, to_bgr;
+    };
+    for (const auto &[format, from_bgr, to_bgr] :
+         {kind{derust::format::i420, cv::COLOR_BGR2YUV_I420, cv::COLOR_YUV2BGR_I420},
+          kind{derust::format::yuyv, -1, cv::COLOR_YUV2BGR_YUYV}, kind{derust::format::uyvy, -1, cv::COLOR_YUV2BGR_UYVY},
+          kind{derust::format::nv12, -1, cv::COLOR_YUV2BGR_NV12}, kind{derust::format::nv21, -1, cv::COLOR_YUV2BGR_NV21},
+          kind{derust::format::bayer_rggb_u8, -1, cv::COLOR_BayerBG2BGR},
+          kind{derust::format::bayer_bggr_u8, -1, cv::COLOR_BayerRG2BGR},
+          kind{derust::format::bayer_grbg_u16, -1, cv::COLOR_BayerGB2BGR},
+          kind{derust::format::bayer_gbrg_u16, -1, cv::COLOR_BayerGR2BGR}}) {
+        // Any bytes are a frame.
+        const bool pairs = format == derust::format::yuyv || format == derust::format::uyvy;
+        const bool mosaic = format >= derust::format::bayer_rggb_u8, deep = derust::bytes_per_pixel(format) == 2 && mosaic;
+        cv::Mat frame, expected;
+        if (from_bgr >= 0) {
+            cv::cvtColor(input, frame, from_bgr);
+        } else {
+            frame.create(pairs || mosaic ? size.height : size.height / 2 * 3, size.width,
+                         pairs ? CV_8UC2 : deep ? CV_16UC1 : CV_8UC1);
+            cv::randu(frame, cv::Scalar::all(40), cv::Scalar::all(deep ? 60000 : 215));
+            if (mosaic) cv::GaussianBlur(frame, frame, cv::Size(9, 9), 2);
+        }
+        cv::cvtColor(frame, expected, to_bgr);
+        cv::Mat output(expected.size(), expected.type()), difference;
+        derust::remove_options nothing;
+        nothing.strength = 0;
+        nothing.judge_anyway = true;
+        engine().remove(cvx::camera_frame(frame, format), cvx::target(output), nothing);
+        // OpenCV copies the border of a mosaic from its neighbours.
+        const cv::Rect inside(2, 2, size.width - 4, size.height - 4);
+        cv::absdiff(output(inside), expected(inside), difference);
+        double most = 0;
+        cv::minMaxLoc(difference.reshape(1), nullptr, &most);
+        CHECK(most <= 2);
+    }
+    cv::Mat frame(size.height, size.width, CV_8U, cv::Scalar(90));
+    FAILS(DERUST_ERROR_IMAGE, ({"the Mat is CV_8UC1; a frame of this format is CV_8UC2"}),
+          cvx::camera_frame(frame, derust::format::yuyv));
+    FAILS(DERUST_ERROR_IMAGE, ({"half as many rows again"}), cvx::camera_frame(frame.rowRange(0, 4), derust::format::nv12));
+}
+
+CASE(a_fill_is_painted) {
+    const cv::Mat input = picture(CV_8U, 3);
+    cv::Mat plain, blue, from_place;
+    derust::remove_options options;
+    options.plain_fill = true;
+    cvx::remove(engine(), input, plain, cv::noArray(), options);
+    options.colour = derust::colour{0.1f, 0.2f, 0.8f};
+    cvx::remove(engine(), input, blue, cv::noArray(), options);
+    const cv::Scalar mean = cv::mean(blue(RED));
+    CHECK(mean[0] > 120 && mean[2] < 80 && !same(blue, plain));
+    CHECK(same(blue.colRange(0, RED.x), input.colRange(0, RED.x)));
+    const auto analysis = cvx::analyse_remove(engine(), input, cv::noArray(), options);
+    derust::compose_options composing;
+    composing.colour = options.colour;
+    cvx::compose(analysis, input, from_place, composing);
+    CHECK(same(from_place, blue));
+    composing.colour_from = derust::place{1, 1};
+    cvx::compose(analysis, input, from_place, composing);
+    CHECK(!same(from_place, blue));
+    composing.shape = 2;
+    FAILS(DERUST_ERROR_ARGUMENT, ({"options.shape is 2"}), cvx::compose(analysis, input, from_place, composing));
+}
+
 CASE(halves_of_a_stereo_frame_are_apart) {
     cv::Mat frame(SIZE.height, 2 * SIZE.width, CV_8UC3), masks(frame.size(), CV_8U, cv::Scalar(77)), expected;
     cv::Mat left = frame.colRange(0, SIZE.width), right = frame.colRange(SIZE.width, 2 * SIZE.width);

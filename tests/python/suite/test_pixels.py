@@ -2,6 +2,7 @@
 
 import tracemalloc
 
+import cv2
 import numpy as np
 import pytest
 from conftest import red_squares
@@ -201,6 +202,107 @@ def test_what_values_mean(engine, picture):
         most(icc=b"no profile", transfer="linear")
     with pytest.raises(TypeError, match="icc must be the bytes of a profile, not str"):
         most(icc="sRGB.icc")
+
+
+CAMERAS = {
+    "i420": cv2.COLOR_YUV2BGR_I420,
+    "nv12": cv2.COLOR_YUV2BGR_NV12,
+    "nv21": cv2.COLOR_YUV2BGR_NV21,
+    "yuyv": cv2.COLOR_YUV2BGR_YUYV,
+    "uyvy": cv2.COLOR_YUV2BGR_UYVY,
+    "bayer_rggb": cv2.COLOR_BayerBG2BGR,
+    "bayer_bggr": cv2.COLOR_BayerRG2BGR,
+    "bayer_grbg": cv2.COLOR_BayerGB2BGR,
+    "bayer_gbrg": cv2.COLOR_BayerGR2BGR,
+}
+
+
+def frame_of(format, dtype="uint8", height=48, width=64):
+    """Any values are a frame."""
+    shape = {"y": (height, width, 2), "u": (height, width, 2), "b": (height, width)}.get(format[0], (height * 3 // 2, width))
+    values = np.random.default_rng(7).integers(40, 215, shape).astype(dtype)
+    if format[0] == "b":
+        values = cv2.GaussianBlur(values * (257 if dtype == "uint16" else 1), (9, 9), 2)
+    return values
+
+
+@pytest.mark.parametrize("format", CAMERAS)
+@pytest.mark.parametrize("dtype", ["uint8", "uint16"])
+def test_frames_of_cameras_are_what_opencv_makes_of_them(engine, format, dtype):
+    if dtype == "uint16" and format[0] != "b":
+        with pytest.raises(derust.ImageError, match=f"a frame of {format} has dtype uint8, not uint16"):
+            derust.CameraFrame(frame_of(format, dtype), format)
+        return
+    array = frame_of(format, dtype)
+    expected = cv2.cvtColor(array, CAMERAS[format])
+    frame = derust.CameraFrame(array, format)
+    assert frame.shape == expected.shape[:2]
+    developed = engine.remove(frame, strength=0, judge_anyway=True)
+    assert developed.dtype == expected.dtype
+    # OpenCV copies the border of a mosaic from its neighbours.
+    assert np.abs(developed.astype(int) - expected)[2:-2, 2:-2].max() <= 2
+    assert np.array_equal(engine.remove(frame, strength=0, judge_anyway=True, rgb=True), developed[..., ::-1])
+    found = engine.segment(frame, probability=True, judge_anyway=True)
+    assert np.abs(found.probability - engine.segment(developed, probability=True, judge_anyway=True).probability).max() < 1e-6
+    region = (13, 7, 31, 21)
+    assert np.array_equal(engine.remove(frame, strength=0, judge_anyway=True, region=region), developed[7:28, 13:44])
+    with engine.analyse_removal(frame, judge_anyway=True) as removal:
+        assert np.array_equal(removal.compose(0), developed)
+    room = np.zeros((array.shape[0], array.shape[1] + 8) + array.shape[2:], array.dtype)
+    room[:, : array.shape[1]] = array
+    again = derust.CameraFrame(room[:, : array.shape[1]], format)
+    assert np.array_equal(engine.remove(again, strength=0, judge_anyway=True), developed)
+
+
+def test_what_a_frame_says_of_itself_counts(engine):
+    array = frame_of("nv12")
+
+    def developed(**said):
+        return engine.remove(derust.CameraFrame(array, "nv12", **said), strength=0, judge_anyway=True)
+
+    assert not np.array_equal(developed(), developed(matrix="bt709"))
+    y = array[:48].astype(float)
+    luma = developed(matrix="bt709", full_range=True).astype(float) @ (0.0722, 0.7152, 0.2126)
+    inside = (developed(matrix="bt709", full_range=True) % 255 != 0).all(axis=2)
+    assert np.abs(luma - y)[inside].max() < 1
+    for arguments, text in (
+        ({"format": "nv13"}, "format is 'nv13'; possible are 'nv12', 'nv21', 'i420'"),
+        ({"format": "nv12", "matrix": "bt470"}, "matrix is 'bt470'; possible are 'bt601'"),
+    ):
+        with pytest.raises(derust.ArgumentError, match=text):
+            derust.CameraFrame(array, **arguments)
+    with pytest.raises(derust.ImageError, match="height \\* 3 / 2, width"):
+        derust.CameraFrame(array[:-1], "nv12")
+    with pytest.raises(TypeError, match="a frame must be a numpy.ndarray, not NoneType"):
+        derust.CameraFrame(None, "nv12")
+    with pytest.raises(derust.FormatError, match="for this frame it must be"):
+        engine.remove(derust.CameraFrame(array, "nv12"), out=np.zeros((3, 3, 3), np.uint8), judge_anyway=True)
+
+
+def test_a_fill_is_painted(engine, picture):
+    plain = engine.remove(picture, plain_fill=True)
+    blue = engine.remove(picture, plain_fill=True, colour="#1a33cc")
+    inside = blue[25:28, 45:70].reshape(-1, 3).mean(axis=0)
+    assert inside[0] > 120 and inside[2] < 80 and not np.array_equal(blue, plain)
+    assert np.array_equal(engine.remove(picture, plain_fill=True, colour=(26 / 255, 51 / 255, 204 / 255)), blue)
+    assert np.array_equal(blue[:15], picture[:15])
+    with engine.analyse_removal(picture, plain_fill=True) as removal:
+        assert np.array_equal(removal.compose(), plain)
+        assert np.array_equal(removal.compose(colour="#1A33CC"), blue)
+        gray = removal.compose(colour_from=(5, 5))
+        assert np.array_equal(gray, engine.remove_batch([picture], colour_from=(5, 5))[0])
+        assert np.ptp(gray[25, 35].astype(int)) < 12
+        for wrong, text in (
+            ({"colour": "red"}, "colour must be '#rrggbb'"),
+            ({"colour": (1, 2)}, "colour must be '#rrggbb'"),
+            ({"colour": (0, 0, 2)}, "options.colour has 2 in it"),
+            ({"colour": "#000000", "colour_from": (1, 1)}, "colour and colour_from are both set"),
+            ({"colour_from": (1,)}, "colour_from must be"),
+            ({"colour_from": (999, 1)}, "lies outside of the 200 x 150 pixels"),
+            ({"shape": 2}, "options.shape is 2"),
+        ):
+            with pytest.raises(derust.ArgumentError, match=text):
+                removal.compose(**wrong)
 
 
 @pytest.mark.parametrize("shape", [(40, 30), (40, 30, 1)])

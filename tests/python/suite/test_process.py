@@ -194,8 +194,11 @@ def test_the_structs_and_functions_are_those_of_the_header():
     for body, name in re.findall(r"typedef struct \w+ \{(.*?)\} derust_(\w+);", header, re.DOTALL):
         fields = []
         for line in filter(str.strip, body.split(";")):
-            kind, declared = re.fullmatch(r"\s*(.*?[\s*])(\w+(?:\s*,\s*\w+)*)\s*", line, re.DOTALL).groups()
-            fields += [(field.strip(), widths.get(kind.strip(), 8)) for field in declared.split(",")]
+            kind, declared, many = re.fullmatch(
+                r"\s*(.*?[\s*])(\w+(?:\s*,\s*\w+)*)(?:\[(\d+)\])?\s*", line, re.DOTALL
+            ).groups()
+            width = widths.get(kind.strip(), 8) * int(many or 1)
+            fields += [(field.strip(), width) for field in declared.split(",")]
         found[name] = fields
     assert set(found) == set(names)
     for name, struct in names.items():
@@ -216,7 +219,11 @@ def test_the_structs_and_functions_are_those_of_the_header():
     assert {name: number for name, number in constants.items() if name.startswith("CAUTION_")} == {
         f"CAUTION_{(word or 'none').upper()}": number for number, word in _abi.CAUTIONS.items()
     }
-    for ours, group in ((_abi.TRANSFERS, "TRANSFER_"), (_abi.PRIMARIES, "PRIMARIES_")):
+    for word, number in _abi.CAMERA_FORMATS.items():
+        assert number == constants["FORMAT_" + word.upper() + ("_U8" if word.startswith("bayer") else "")]
+    for ours, group in (
+        (_abi.TRANSFERS, "TRANSFER_"), (_abi.PRIMARIES, "PRIMARIES_"), (_abi.MATRICES, "MATRIX_"),
+    ):
         theirs = {name[len(group) :].replace("_", "").lower(): number for name, number in constants.items() if name.startswith(group)}
         assert ours == theirs
     words = {1: {"rgb": "GRAY", "bgr": "GRAY"}, 3: {"rgb": "RGB", "bgr": "BGR"}, 4: {"rgb": "RGBA", "bgr": "BGRA"}}

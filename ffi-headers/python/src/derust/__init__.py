@@ -16,6 +16,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._camera import CameraFrame
 from ._engine import Engine
 from ._errors import (
     ArgumentError,
@@ -51,6 +52,7 @@ __all__ = [
     "Analysis",
     "ArgumentError",
     "CallInfo",
+    "CameraFrame",
     "Cancel",
     "Cancelled",
     "Device",

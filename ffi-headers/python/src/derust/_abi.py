@@ -66,6 +66,23 @@ DEVICES = {"auto": 0, "cpu": 1, "cuda": 2, "tensorrt": 3}
 FILTERS = {0: "unknown", 1: "derust", 2: "segment-rust"}
 SCALES = {"model": 0, "native": 1}
 MASK_MODES = {"limit": 0, "replace": 1}
+COLOUR_OWN = 0
+COLOUR_GIVEN = 1
+COLOUR_FROM_IMAGE = 2
+
+MATRICES = {"bt601": 0, "bt709": 1, "bt2020": 2}
+#: What a camera's frame is called: the number of its format, for mosaics that of 8 bits.
+CAMERA_FORMATS = {
+    "nv12": 16,
+    "nv21": 17,
+    "i420": 18,
+    "yuyv": 19,
+    "uyvy": 20,
+    "bayer_rggb": 21,
+    "bayer_bggr": 23,
+    "bayer_grbg": 25,
+    "bayer_gbrg": 27,
+}
 
 CAUTIONS = {0: None, 1: "dark"}
 
@@ -113,6 +130,10 @@ Image._fields_ = [
     ("icc_profile_size", c_uint64),
     ("white_level", c_float),
     ("primaries", c_int32),
+    ("chroma_offset", c_uint64),
+    ("chroma_stride", c_uint64),
+    ("matrix", c_int32),
+    ("range", c_int32),
 ]
 
 
@@ -222,6 +243,12 @@ class RemoveOptions(_Sized):
         ("judge_anyway", c_uint32),
         ("timeout_ms", c_uint32),
         ("info", POINTER(CallInfo)),
+        ("shape", c_float),
+        ("colour_source", c_int32),
+        ("colour", c_float * 3),
+        ("colour_x", c_uint32),
+        ("colour_y", c_uint32),
+        ("reserved_2", c_uint32),
     ]
 
 
@@ -237,6 +264,12 @@ class ComposeOptions(_Sized):
         ("cancel", c_void_p),
         ("timeout_ms", c_uint32),
         ("reserved", c_uint32),
+        ("shape", c_float),
+        ("colour_source", c_int32),
+        ("colour", c_float * 3),
+        ("colour_x", c_uint32),
+        ("colour_y", c_uint32),
+        ("reserved_2", c_uint32),
     ]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
-from typing import Any, Callable, Dict, List, Optional, Sequence, Union
+from typing import Any, Callable, Dict, List, Optional, Sequence, Tuple, Union
 
 import numpy as np
 
@@ -15,7 +15,8 @@ from ._handle import Handle, freed_on_failure, refuse_pickling
 from ._info import CallInfo, Told
 from ._inventory import Device, Health, Model, Runtime
 from ._library import call, library, text
-from ._pixels import Pixels, Region, gray_input, gray_output, like_output, pointers
+from ._options import Colour
+from ._pixels import Picture, Pixels, Region, gray_input, gray_output, like_output, pointers
 from ._removal import Removal
 from ._report import Report
 from ._segmentation import Analysis, Segmentation
@@ -114,7 +115,7 @@ class Engine:
 
     def segment(
         self,
-        image: np.ndarray,
+        image: Picture,
         *,
         mask: Union[bool, np.ndarray] = True,
         probability: Union[bool, np.ndarray] = False,
@@ -140,7 +141,7 @@ class Engine:
         """Finds the rust in a picture.
 
         Args:
-            image: the picture; it is only read.
+            image: the picture, or a `CameraFrame`; it is only read.
             mask: `True` for a new uint8 array, `False` for none, or a gray array of any of the dtypes to write into.
             probability: the same; a new one is float32.
             report: whether to measure areas and regions.
@@ -202,11 +203,14 @@ class Engine:
 
     def remove(
         self,
-        image: np.ndarray,
+        image: Picture,
         mask: Optional[np.ndarray] = None,
         *,
         out: Optional[np.ndarray] = None,
         strength: float = 1.0,
+        shape: float = 1.0,
+        colour: Optional[Colour] = None,
+        colour_from: Optional[Tuple[int, int]] = None,
         mask_mode: str = "limit",
         plain_fill: bool = False,
         model: Optional[str] = None,
@@ -232,6 +236,10 @@ class Engine:
             mask: gray array (any of the dtypes, or bool) of the size of the picture or its region, white: treat.
             out: array to write into, shape and dtype as the picture; may be the picture itself. A new one if absent.
             strength: 0 (the picture as it was) to 1.
+            shape: how much of the fill's edges, relief and shading stays, 0 to 1; at 0 its coarse colours are left.
+            colour: what the fill is painted in, with its light and shadow: ``"#rrggbb"``, or red, green and blue, sRGB-encoded,
+                from 0 to 1, whatever the picture's own order; `None`: its own colours.
+            colour_from: (x, y) in the picture or its region: the colour around that place, in place of `colour`.
             mask_mode: ``"limit"``: the mask limits what the network found; ``"replace"``: it stands in for it.
             plain_fill: leave the fill as the network made it, without texture from clean parts of the picture.
             region: the part to work on, as in `segment`; the rest of the result is the picture's.
@@ -239,7 +247,8 @@ class Engine:
                 primaries: see `segment`.
 
         Returns:
-            `out`, or a new array of the picture's shape and dtype.
+            `out`, or a new array of the picture's shape and dtype; of a `CameraFrame` with three channels, and the size of its
+            region.
 
         Raises:
             UnjudgeableError: the picture cannot be judged, and no mask stands in for what the network finds.
@@ -260,6 +269,9 @@ class Engine:
                 mask=mask_pixels,
                 mask_mode=mask_mode,
                 strength=strength,
+                shape=shape,
+                colour=colour,
+                colour_from=colour_from,
                 plain_fill=plain_fill,
                 judge_anyway=judge_anyway,
                 told=told,
@@ -277,7 +289,7 @@ class Engine:
 
     def segment_batch(
         self,
-        images: Sequence[np.ndarray],
+        images: Sequence[Picture],
         *,
         mask: bool = True,
         probability: bool = False,
@@ -353,9 +365,12 @@ class Engine:
 
     def remove_batch(
         self,
-        images: Sequence[np.ndarray],
+        images: Sequence[Picture],
         *,
         strength: float = 1.0,
+        shape: float = 1.0,
+        colour: Optional[Colour] = None,
+        colour_from: Optional[Tuple[int, int]] = None,
         model: Optional[str] = None,
         scale: str = "model",
         rgb: bool = False,
@@ -385,7 +400,15 @@ class Engine:
         try:
             with self._handle.use() as engine, _options.Control(progress, cancel, timeout) as control:
                 options = _options.remove(
-                    control, model=model, scale=scale, strength=strength, judge_anyway=judge_anyway, told=told
+                    control,
+                    model=model,
+                    scale=scale,
+                    strength=strength,
+                    shape=shape,
+                    colour=colour,
+                    colour_from=colour_from,
+                    judge_anyway=judge_anyway,
+                    told=told,
                 )
                 call(
                     library().derust_remove_batch,
@@ -406,7 +429,7 @@ class Engine:
 
     def analyse(
         self,
-        image: np.ndarray,
+        image: Picture,
         *,
         threshold: Optional[float] = None,
         model: Optional[str] = None,
@@ -452,7 +475,7 @@ class Engine:
 
     def analyse_removal(
         self,
-        image: np.ndarray,
+        image: Picture,
         mask: Optional[np.ndarray] = None,
         *,
         mask_mode: str = "limit",

@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import ctypes
 import os
-from typing import Any, Dict, Iterable, List, Optional, Tuple
+import re
+from typing import Any, Dict, Iterable, List, Optional, Sequence, Tuple, Union
 
 from . import _abi
 from ._errors import ArgumentError
@@ -15,6 +16,9 @@ from ._handle import Handle
 from ._info import Told
 from ._pixels import Pixels
 from ._watch import Cancel, Progress, Watch
+
+#: ``"#rrggbb"``, or red, green and blue, sRGB-encoded, from 0 to 1.
+Colour = Union[str, Sequence[float]]
 
 
 def whole(value: Any, name: str, most: int = 2**32 - 1) -> int:
@@ -102,6 +106,39 @@ def device(value: str) -> Tuple[int, int]:
     return _abi.DEVICES[kind], whole(int(index or 0), "the number of the device")
 
 
+def look(strength: Any, shape: Any, colour: Any, colour_from: Any) -> Dict[str, Any]:
+    """How the fill looks: the fields that removing and composing have for it."""
+    fields = {"strength": number(strength, "strength"), "shape": number(shape, "shape")}
+    if colour is not None and colour_from is not None:
+        raise ArgumentError("colour and colour_from are both set; one of them says what the fill is painted in")
+    if colour is not None:
+        return {**fields, "colour_source": _abi.COLOUR_GIVEN, "colour": _colour(colour)}
+    if colour_from is not None:
+        try:
+            x, y = (whole(part, "colour_from") for part in colour_from)
+        except (TypeError, ValueError):
+            raise ArgumentError(f"colour_from must be (x, y) in pixels, not {colour_from!r}") from None
+        return {**fields, "colour_source": _abi.COLOUR_FROM_IMAGE, "colour_x": x, "colour_y": y}
+    return fields
+
+
+def _colour(colour: Any) -> Any:
+    """``"#rrggbb"``, or red, green and blue from 0 to 1."""
+    wrong = ArgumentError(f"colour must be '#rrggbb', or red, green and blue from 0 to 1, not {colour!r}")
+    if isinstance(colour, str):
+        if not re.fullmatch("#[0-9a-fA-F]{6}", colour):
+            raise wrong
+        parts = [value / 255 for value in bytes.fromhex(colour[1:])]
+    else:
+        try:
+            parts = [float(part) for part in colour]
+        except (TypeError, ValueError):
+            raise wrong from None
+    if len(parts) != 3:
+        raise wrong
+    return (ctypes.c_float * 3)(*parts)
+
+
 class Control:
     """Progress, cancel and timeout of one call, as its options carry them."""
 
@@ -168,6 +205,9 @@ def remove(
     mask: Optional[Pixels] = None,
     mask_mode: str = "limit",
     strength: Any = 1.0,
+    shape: Any = 1.0,
+    colour: Any = None,
+    colour_from: Any = None,
     plain_fill: bool = False,
     judge_anyway: bool = False,
     told: Optional[Told] = None,
@@ -177,9 +217,9 @@ def remove(
         scale=choice(scale, "scale", _abi.SCALES),
         mask=None if mask is None else ctypes.pointer(mask.image),
         mask_mode=choice(mask_mode, "mask_mode", _abi.MASK_MODES),
-        strength=number(strength, "strength"),
         plain_fill=int(bool(plain_fill)),
         judge_anyway=int(bool(judge_anyway)),
         info=None if told is None else told.pointer,
+        **look(strength, shape, colour, colour_from),
         **control.fields(),
     )

@@ -8,10 +8,13 @@ from typing import Any, Dict, Optional, Sequence, Tuple, Union
 import numpy as np
 
 from . import _abi
+from ._camera import CameraFrame
 from ._errors import ArgumentError, FormatError, ImageError
 
 #: x, y, width, height in pixels.
 Rectangle = Tuple[int, int, int, int]
+#: What can be looked at.
+Picture = Union[np.ndarray, CameraFrame]
 #: A part of a picture: a rectangle, or a gray array of the picture's size that is 0 where pixels do not count.
 Region = Union[Rectangle, np.ndarray]
 
@@ -29,7 +32,7 @@ class Pixels:
 
     def __init__(
         self,
-        array: np.ndarray,
+        array: Picture,
         what: str,
         *,
         rgb: bool = False,
@@ -42,16 +45,13 @@ class Pixels:
         primaries: str = "bt709",
         output: bool = False,
     ) -> None:
-        check(array, what)
-        if output and not array.flags.writeable:
-            raise ImageError(f"{what} is read-only; an output needs an array that can be written")
-        self.array = array
-        borrowed = _is_borrowable(array)
-        self.memory = array if borrowed else np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
-        if not borrowed and self.memory is array:
-            self.memory = array.copy()
-        self._bring_back = output and not borrowed
-        self.image = _describe(self.memory, "rgb" if rgb else "bgr")
+        self.frame = array if isinstance(array, CameraFrame) else None
+        if self.frame is not None and not output:
+            self.array = self.memory = self.frame._memory
+            self._bring_back = False
+            self.image = self.frame._describe()
+        else:
+            self._borrow(array, what, rgb, output)
         if linear and transfer not in (None, "linear"):
             raise ArgumentError(f"linear is set and transfer is {transfer!r}; one of them says how values encode light")
         self.image.transfer = _choice(transfer or ("linear" if linear else "srgb"), "transfer", _abi.TRANSFERS)
@@ -68,6 +68,18 @@ class Pixels:
                 self.image.region_mask = ctypes.pointer(self._kept[1].image)
         elif region is not None:
             self._set_region(region, what)
+
+    def _borrow(self, array: Any, what: str, rgb: bool, output: bool) -> None:
+        check(array, what)
+        if output and not array.flags.writeable:
+            raise ImageError(f"{what} is read-only; an output needs an array that can be written")
+        self.array = array
+        borrowed = _is_borrowable(array)
+        self.memory = array if borrowed else np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("="))
+        if not borrowed and self.memory is array:
+            self.memory = array.copy()
+        self._bring_back = output and not borrowed
+        self.image = _describe(self.memory, "rgb" if rgb else "bgr")
 
     def _set_meaning(self, white: Optional[float], icc: Optional[bytes], what: str) -> None:
         if white is not None:
@@ -195,8 +207,13 @@ def check_size(pixels: Pixels, what: str, size: Tuple[int, int]) -> None:
 
 
 def like_output(out: Optional[np.ndarray], source: Pixels, **layout: Any) -> Pixels:
-    """The output of a call whose result is like the picture: a new array, or the caller's."""
+    """The output of a call whose result is like the picture: a new array, or the caller's.
+
+    For a camera's frame it has colours, and the size of the region.
+    """
     region = layout.get("region")
+    if source.frame is not None:
+        return _developed_output(out, source, layout)
     if out is None:
         out = np.empty(source.array.shape, source.array.dtype.newbyteorder("="))
         if region is not None and not isinstance(region, np.ndarray):
@@ -213,6 +230,19 @@ def like_output(out: Optional[np.ndarray], source: Pixels, **layout: Any) -> Pix
         if rectangle and not np.shares_memory(out, source.array):
             np.copyto(out, source.array)
     return Pixels(out, "out", output=True, **layout)
+
+
+def _developed_output(out: Optional[np.ndarray], source: Pixels, layout: Dict[str, Any]) -> Pixels:
+    width, height = source.size
+    dtype = source.array.dtype
+    if out is None:
+        out = np.empty((height, width, 3), dtype)
+    check(out, "out")
+    if out.shape[:2] != (height, width) or out.ndim != 3 or out.dtype.newbyteorder("=") != dtype:
+        raise FormatError(
+            f"out has shape {out.shape} and dtype {out.dtype}; for this frame it must be {(height, width, 3)} and {dtype}"
+        )
+    return Pixels(out, "out", output=True, **{**layout, "region": None})
 
 
 def gray_input(mask: Any, what: str, size: Tuple[int, int]) -> Optional[Pixels]:

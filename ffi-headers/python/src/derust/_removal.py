@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import ctypes
-from typing import Any, Dict, Optional
+from typing import Any, Dict, Optional, Tuple
 
 import numpy as np
 
 from . import _abi, _options
 from ._handle import Handle, refuse_pickling
 from ._library import call, library
-from ._pixels import Pixels, gray_input, like_output
+from ._options import Colour
+from ._pixels import Picture, Pixels, gray_input, like_output
 from ._watch import Cancel, Progress
 
 
@@ -23,7 +24,7 @@ class Removal:
     """
 
     def __init__(
-        self, pointer: ctypes.c_void_p, image: np.ndarray, mask: Optional[Pixels], layout: Dict[str, Any]
+        self, pointer: ctypes.c_void_p, image: Picture, mask: Optional[Pixels], layout: Dict[str, Any]
     ) -> None:
         self._handle = Handle("Removal", pointer, library().derust_analysis_free)
         self._image = image
@@ -34,9 +35,12 @@ class Removal:
         self,
         strength: float = 1.0,
         *,
+        shape: float = 1.0,
+        colour: Optional[Colour] = None,
+        colour_from: Optional[Tuple[int, int]] = None,
         mask: Optional[np.ndarray] = None,
         out: Optional[np.ndarray] = None,
-        image: Optional[np.ndarray] = None,
+        image: Optional[Picture] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         timeout: Optional[float] = None,
@@ -47,6 +51,7 @@ class Removal:
 
         Args:
             strength: 0 (the picture as it was) to 1.
+            shape, colour, colour_from: see `Engine.remove`.
             mask: another mask than that of the analysis; see `Engine.remove`.
             out: array to write into, shape and dtype as the picture; may be the picture itself, which then is no
                 longer the analysed one.
@@ -62,8 +67,8 @@ class Removal:
         with self._handle.use() as analysis, _options.Control(progress, cancel, timeout) as control:
             options = _abi.ComposeOptions(
                 output=_abi.OUTPUT_RESULT,
-                strength=_options.number(strength, "strength"),
                 mask=None if given is None else ctypes.pointer(given.image),
+                **_options.look(strength, shape, colour, colour_from),
                 **control.fields(),
             )
             call(

@@ -12,7 +12,7 @@ from . import _abi, _options
 from ._errors import ArgumentError
 from ._handle import Handle, freed_on_failure, refuse_pickling
 from ._library import call, library
-from ._pixels import Pixels, gray_output, like_output
+from ._pixels import Picture, Pixels, gray_output, like_output
 from ._report import Region, Report
 from ._watch import Cancel, Progress
 
@@ -67,7 +67,7 @@ class Analysis:
     or be given again as ``image=``. Any thread may ask; usable in a ``with`` block, which frees it.
     """
 
-    def __init__(self, pointer: ctypes.c_void_p, image: np.ndarray, layout: Dict[str, Any]) -> None:
+    def __init__(self, pointer: ctypes.c_void_p, image: Picture, layout: Dict[str, Any]) -> None:
         self._handle = Handle("Analysis", pointer, library().derust_analysis_free)
         self._image = image
         self._layout = layout
@@ -77,7 +77,7 @@ class Analysis:
         threshold: Optional[float] = None,
         *,
         out: Union[np.ndarray, None] = None,
-        image: Optional[np.ndarray] = None,
+        image: Optional[Picture] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         timeout: Optional[float] = None,
@@ -102,7 +102,7 @@ class Analysis:
         self,
         *,
         out: Optional[np.ndarray] = None,
-        image: Optional[np.ndarray] = None,
+        image: Optional[Picture] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         timeout: Optional[float] = None,
@@ -118,7 +118,7 @@ class Analysis:
 
     def overlay(
         self,
-        image: Optional[np.ndarray] = None,
+        image: Optional[Picture] = None,
         *,
         threshold: Optional[float] = None,
         out: Optional[np.ndarray] = None,
@@ -139,7 +139,7 @@ class Analysis:
         threshold: Optional[float] = None,
         *,
         contours: bool = False,
-        image: Optional[np.ndarray] = None,
+        image: Optional[Picture] = None,
         progress: Optional[Progress] = None,
         cancel: Optional[Cancel] = None,
         timeout: Optional[float] = None,
@@ -164,7 +164,7 @@ class Analysis:
             )
         return Report(pointer, contours)
 
-    def _source(self, image: Optional[np.ndarray]) -> Pixels:
+    def _source(self, image: Optional[Picture]) -> Pixels:
         return Pixels(self._image if image is None else image, "image", **self._layout)
 
     def _compose(
@@ -179,7 +179,7 @@ class Analysis:
     ) -> np.ndarray:
         with self._handle.use() as analysis, _options.Control(progress, cancel, timeout) as control:
             options = _abi.ComposeOptions(
-                output=output, strength=1.0, threshold=_options.threshold(threshold), **control.fields()
+                output=output, strength=1.0, shape=1.0, threshold=_options.threshold(threshold), **control.fields()
             )
             call(
                 library().derust_compose,

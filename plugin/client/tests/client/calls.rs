@@ -429,6 +429,63 @@ fn what_is_said_of_pixels_counts() {
     assert!(both.to_string().contains("the profile says both"), "{both}");
 }
 
+/// A frame of NV12, red (BT.601's) in the rectangle where the picture has rust, and gray elsewhere.
+fn frame() -> Vec<u8> {
+    let mut frame = vec![126u8; (WIDTH * HEIGHT) as usize];
+    let mut colours = vec![128u8; (WIDTH * HEIGHT / 2) as usize];
+    for y in 0..HEIGHT {
+        for x in (0..WIDTH).filter(|x| is_red(*x, y)) {
+            frame[(y * WIDTH + x) as usize] = 81;
+            let pair = (y / 2 * WIDTH + x / 2 * 2) as usize;
+            colours[pair..pair + 2].copy_from_slice(&[90, 240]);
+        }
+    }
+    [frame, colours].concat()
+}
+
+#[test]
+fn a_frame_is_taken_as_a_camera_gives_it() {
+    let frame = frame();
+    let image = Image::new(&frame, Layout::new(WIDTH, HEIGHT, Format::Nv12));
+    let report = engine().segment(&image, Default::default(), Default::default()).unwrap();
+    // What shares its colour with a red pixel is red as well.
+    let places = (0..HEIGHT).flat_map(|y| (0..WIDTH).map(move |x| (x, y)));
+    let rust = places.filter(|(x, y)| is_red(*x, *y & !1) || is_red(*x, *y | 1)).count();
+    assert_eq!(report.summary().rust_pixels, rust as u64);
+    let mut output = vec![0u8; (WIDTH * HEIGHT * 3) as usize];
+    let target = Layout::new(WIDTH, HEIGHT, Format::BgrU8);
+    engine().remove(&image, &mut ImageMut::new(&mut output, target), Default::default()).unwrap();
+    assert!(output[..3].iter().all(|value| value.abs_diff(128) <= 1), "{:?}", &output[..3]);
+    let full = Chroma { full_range: true, ..image.layout.chroma };
+    let image = Image::new(&frame, Layout { chroma: full, ..image.layout });
+    engine().remove(&image, &mut ImageMut::new(&mut output, target), Default::default()).unwrap();
+    assert_eq!(output[..3], [126; 3]);
+    let short = Image::new(&frame[1..], image.layout);
+    let error = engine().segment(&short, Default::default(), Default::default()).unwrap_err();
+    assert!(error.to_string().contains("px of NV12 with these offsets"), "{error}");
+}
+
+#[test]
+fn a_fill_is_painted() {
+    let pixels = picture();
+    let removed = |colour: Colour| {
+        let mut output = pixels.clone();
+        let options = RemoveOptions { colour, plain_fill: true, ..Default::default() };
+        engine().remove_in_place(&mut ImageMut::new(&mut output, layout()), options).unwrap();
+        output
+    };
+    let at = ((RED.1 + 2) * WIDTH + RED.0 + 2) as usize * 3;
+    let blue = removed(Colour::Given([0.1, 0.2, 0.8]));
+    assert!(blue[at + 2] > blue[at] + 40 && blue[..3] == pixels[..3], "{:?}", &blue[at..at + 3]);
+    assert_ne!(removed(Colour::FromImage(0, 0)), blue);
+    let removal =
+        engine().analyse_removal(&image(&pixels), RemoveOptions { plain_fill: true, ..Default::default() });
+    let mut output = pixels.clone();
+    let options = ComposeOptions { colour: Colour::Given([0.1, 0.2, 0.8]), ..Default::default() };
+    removal.unwrap().compose_in_place(&mut ImageMut::new(&mut output, layout()), options).unwrap();
+    assert_eq!(output, blue);
+}
+
 #[test]
 fn a_region_is_looked_at_alone() {
     let mut pixels = picture();

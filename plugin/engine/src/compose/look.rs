@@ -34,6 +34,9 @@ const COARSE: usize = 8;
 /// The brightest that paint gets where the fill is brighter than on the whole, in times its colour.
 const MOST_LIGHT: f32 = 4.0;
 
+/// Luminance that is added on both sides, so that what is black all over has the colour itself.
+const DARKEST: f32 = 1e-3;
+
 impl Look {
     /// Whether fills are taken as they are.
     pub(super) fn is_plain(&self) -> bool {
@@ -114,12 +117,12 @@ fn paint(fill: &mut Array3<f32>, alpha: &Array2<f32>, colour: [f32; 3]) {
     if weight == 0.0 {
         return;
     }
-    let mean = ((sum / weight) as f32).max(1e-4);
+    let mean = (sum / weight) as f32;
     let colour = colour.map(linear);
     let (_, height, width) = fill.dim();
     for y in 0..height {
         for x in 0..width {
-            let light = (at(fill, y, x) / mean).min(MOST_LIGHT);
+            let light = ((at(fill, y, x) + DARKEST) / (mean + DARKEST)).min(MOST_LIGHT);
             for c in 0..3 {
                 fill[[c, y, x]] = to_srgb(Transfer::Linear, (colour[c] * light).min(1.0));
             }
@@ -176,6 +179,6 @@ mod tests {
         let (fill, alpha) = (Array3::zeros((3, 4, 4)), Array2::ones((4, 4)));
         let painted =
             Look { colour: Some([1.0; 3]), ..Look::default() }.of(&fill, &alpha).unwrap().into_owned();
-        assert!(painted.iter().all(|value| (0.0..=1.0).contains(value)));
+        assert!(painted.iter().all(|value| *value > 0.999), "{painted}");
     }
 }

@@ -1,11 +1,13 @@
 //! Borrowed pixels: what a picture in somebody's memory looks like, checked before a byte is touched.
 
+mod camera;
 mod colour;
 mod meaning;
 mod profile;
 mod row;
 mod sample;
 
+pub use camera::{CameraFormat, CameraFrame, CameraLayout, DevelopError, Matrix};
 pub(crate) use colour::{from_srgb, luma, to_srgb};
 pub use meaning::Meaning;
 use meaning::Said;

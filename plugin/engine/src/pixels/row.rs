@@ -61,6 +61,17 @@ impl PictureMut<'_> {
         Ok(())
     }
 
+    /// Writes stored numbers, 1 being the greatest, into the colours of row `y` of the region; alpha becomes opaque. Gray gets
+    /// the first.
+    pub(super) fn write_numbers(&mut self, y: u32, numbers: &[[f32; 3]]) {
+        let bytes = self.data.row_mut(&self.grid, y);
+        match self.grid.layout.depth {
+            Depth::U8 => write_numbers::<u8>(&self.grid.layout, bytes, numbers),
+            Depth::U16 => write_numbers::<u16>(&self.grid.layout, bytes, numbers),
+            Depth::F32 => write_numbers::<f32>(&self.grid.layout, bytes, numbers),
+        }
+    }
+
     /// Writes `values`, 0 to 1, into every colour channel of row `y` of the region; alpha becomes opaque.
     pub(crate) fn write_coverage(&mut self, y: u32, values: &[f32]) {
         let bytes = self.data.row_mut(&self.grid, y);
@@ -127,6 +138,20 @@ fn blend<S: Sample>(
         let blended = colours.blended(stored.map(|value| value * scale * colours.gain), amount, fill);
         for c in (0..if gray { 1 } else { 3 }).filter(|c| stored[*c].is_finite()) {
             S::store(blended[c] * alpha / colours.gain, &mut pixel[places[c]..]);
+        }
+    }
+}
+
+fn write_numbers<S: Sample>(layout: &Layout, bytes: &mut [u8], numbers: &[[f32; 3]]) {
+    let places = layout.channels.colours().map(|channel| channel * S::BYTES);
+    let alpha = layout.channels.alpha().map(|channel| channel * S::BYTES);
+    for (pixel, colour) in bytes.chunks_mut(layout.pixel_stride).zip(numbers) {
+        let stored = if layout.channels == Channels::Gray { 1 } else { 3 };
+        for (place, number) in places.iter().zip(colour).take(stored) {
+            S::store(*number, &mut pixel[*place..]);
+        }
+        if let Some(place) = alpha {
+            S::store(1.0, &mut pixel[place..]);
         }
     }
 }

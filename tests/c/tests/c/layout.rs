@@ -30,7 +30,7 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         Image = "derust_image" {
             struct_size, format, data, data_size, offset, width, height, row_stride, pixel_stride, transfer, alpha,
             region_x, region_y, region_width, region_height, reserved, region_mask, icc_profile, icc_profile_size,
-            white_level, primaries
+            white_level, primaries, chroma_offset, chroma_stride, matrix, range
         };
         EngineOptions = "derust_engine_options" {
             struct_size, device, device_id, threads, sessions, model_folder_count, model_folders, only_these_folders,
@@ -49,10 +49,11 @@ fn a_c_compiler_puts_every_field_where_rust_does() {
         };
         RemoveOptions = "derust_remove_options" {
             struct_size, scale, model, mask, mask_mode, strength, progress, progress_user_data, cancel, plain_fill,
-            reserved, judge_anyway, timeout_ms, info
+            reserved, judge_anyway, timeout_ms, info, shape, colour_source, colour, colour_x, colour_y, reserved_2
         };
         ComposeOptions = "derust_compose_options" {
-            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel, timeout_ms, reserved
+            struct_size, output, strength, threshold, mask, progress, progress_user_data, cancel, timeout_ms, reserved,
+            shape, colour_source, colour, colour_x, colour_y, reserved_2
         };
         Summary = "derust_summary" {
             struct_size, iso_4628_3, astm_d610, reserved, pixels, rust_pixels, fraction, region_count, threshold,

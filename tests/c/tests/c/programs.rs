@@ -72,6 +72,8 @@ programs! {
     what_cannot_be_judged_is_refused: "judging";
     rust_is_removed: "removing";
     what_pictures_say_of_themselves_counts: "meanings";
+    frames_are_taken_as_cameras_give_them: "camera-frames";
+    a_fill_looks_as_it_is_wished_for: "looks";
     halves_of_one_buffer_are_apart: "halves";
     an_analysis_is_composed_without_a_network: "composing";
     batches_give_what_single_calls_give: "batches";

@@ -188,6 +188,11 @@ pub fn remove(
         judge_anyway: anyway(dice),
         timeout_ms: if dice.once_in(20) { dice.below(20) } else { 0 },
         info: watching.info(dice),
+        shape: part(dice),
+        colour_source: choice(dice, 3),
+        colour: [part(dice), part(dice), part(dice)],
+        colour_x: dice.below(60),
+        colour_y: dice.below(60),
         ..RemoveOptions::default()
     };
     lent.sized(dice, &options)
@@ -210,6 +215,11 @@ pub fn compose(
         progress: watching.progress,
         progress_user_data: watching.user_data(),
         cancel: watching.cancel,
+        shape: part(dice),
+        colour_source: choice(dice, 3),
+        colour: [part(dice), part(dice), part(dice)],
+        colour_x: dice.below(60),
+        colour_y: dice.below(60),
         ..ComposeOptions::default()
     };
     (lent.sized(dice, &options), output)

@@ -64,7 +64,8 @@ pub fn draw(dice: &mut Dice, lent: &mut Lent, wish: Wish) -> Picture {
         format: wish.format.filter(|format| is_format(*format)),
         ..wish
     };
-    let mut image = describe(dice, wish);
+    let camera = wish.format.is_none() && dice.once_in(10);
+    let mut image = if camera { describe_frame(dice, wish) } else { describe(dice, wish) };
     if dice.once_in(12) {
         spoil(dice, &mut image);
         if dice.once_in(3) {
@@ -134,13 +135,49 @@ fn describe(dice: &mut Dice, wish: Wish) -> Image {
     image
 }
 
+/// A camera's frame.
+fn describe_frame(dice: &mut Dice, wish: Wish) -> Image {
+    let format = dice.between(DERUST_FORMAT_NV12 as u32, DERUST_FORMAT_BAYER_GBRG_U16 as u32) as i32;
+    let (width, height) = wish.size.unwrap_or_else(|| (dice.between(1, 60), dice.between(1, 60)));
+    let mut image = Image { format, width, height, matrix: dice.below(3) as i32, ..Image::default() };
+    image.range = dice.below(2) as i32;
+    if dice.once_in(3) {
+        (image.region_x, image.region_y) = (dice.below(6), dice.below(6));
+        (image.region_width, image.region_height) = (width, height);
+        image.width += image.region_x + dice.below(6);
+        image.height += image.region_y + dice.below(6);
+    }
+    let gap = |dice: &mut Dice| if dice.once_in(2) { u64::from(dice.below(9)) } else { 0 };
+    let (wide, high) = (u64::from(image.width), u64::from(image.height));
+    let row = match format {
+        DERUST_FORMAT_YUYV | DERUST_FORMAT_UYVY => wide.div_ceil(2) * 4,
+        _ if format >= DERUST_FORMAT_BAYER_RGGB_U8 && format % 2 == 0 => wide * 2,
+        _ => wide,
+    };
+    image.offset = gap(dice);
+    image.row_stride = (row + gap(dice)) as i64;
+    let mut end = image.offset + high * image.row_stride as u64;
+    if format <= DERUST_FORMAT_I420 {
+        let (planes, across) =
+            if format == DERUST_FORMAT_I420 { (2, wide.div_ceil(2)) } else { (1, 2 * wide.div_ceil(2)) };
+        image.chroma_stride = across + gap(dice);
+        if dice.once_in(2) {
+            image.chroma_offset = end + gap(dice);
+            end = image.chroma_offset;
+        }
+        end += planes * high.div_ceil(2) * image.chroma_stride;
+    }
+    image.data_size = end + gap(dice);
+    image
+}
+
 /// Makes one field wrong, or lets the buffer be too short.
 fn spoil(dice: &mut Dice, image: &mut Image) {
     let near = i64::from(dice.below(5)) - 2;
     let edge = dice.edge();
     let is_near = dice.once_in(2);
     let spoilt = |value: i64| if is_near { value.wrapping_add(near) } else { edge };
-    match dice.below(14) {
+    match dice.below(18) {
         0 => image.format = spoilt(image.format.into()) as i32,
         1 => image.data_size = u64::from(dice.below(image.data_size.min(u64::from(u32::MAX)) as u32 + 1)),
         2 => image.offset = spoilt(image.offset as i64) as u64,
@@ -154,6 +191,10 @@ fn spoil(dice: &mut Dice, image: &mut Image) {
         10 => image.region_y = spoilt(image.region_y.into()) as u32,
         11 => image.region_width = spoilt(image.region_width.into()) as u32,
         12 => image.region_height = spoilt(image.region_height.into()) as u32,
+        13 => image.chroma_offset = spoilt(image.chroma_offset as i64) as u64,
+        14 => image.chroma_stride = spoilt(image.chroma_stride as i64) as u64,
+        15 => image.matrix = spoilt(image.matrix.into()) as i32,
+        16 => image.range = spoilt(image.range.into()) as i32,
         _ => image.reserved = spoilt(image.reserved.into()) as u32,
     }
 }
