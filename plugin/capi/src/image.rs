@@ -700,8 +700,10 @@ mod tests {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             (state >> 16) % below
         };
+        // Miri takes its time.
+        let (count, least) = if cfg!(miri) { (12, 0) } else { (150, 100) };
         let mut drawn = Vec::new();
-        while drawn.len() < 150 {
+        while drawn.len() < count {
             let stride = i64::from(dice(30) + 5) * if dice(3) == 0 { -1 } else { 1 };
             let (width, height) = (dice(6) + 1, dice(6) + 1);
             let region = match dice(2) {
@@ -722,6 +724,6 @@ mod tests {
             assert!(rows.is_sorted_by_key(|row| row.start) && rows[0].start == first.start);
             assert_eq!(rows.last().unwrap().end, first.end);
         }
-        assert!(among_one_another > 100, "{among_one_another}");
+        assert!(among_one_another > least, "{among_one_another}");
     }
 }

@@ -460,7 +460,7 @@ void structs_of_other_ages(void) {
             "image comes from a newer version of derust: byte 199 of it is set");
     longer.added[63] = 0;
     longer.added[0] = 0x80;
-    REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "byte 112 of it");
+    REFUSED(derust_segment(engine, &longer.known, NULL, NULL, NULL, NULL, &error), DERUST_ERROR_ARGUMENT, "byte 136 of it");
 
     /* What is behind the known part of an answer is left alone, and so is the size. */
     struct {

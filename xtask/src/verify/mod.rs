@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 use crate::{fuzz, gimp_root, git, process, test};
 
+mod miri;
 mod networks;
 mod newcomer;
 mod report;
@@ -30,7 +31,7 @@ pub struct Section {
 }
 
 /// Everything, in the order in which it is run.
-pub const SECTIONS: [Section; 12] = [
+pub const SECTIONS: [Section; 13] = [
     Section { name: "tests", proves: "the tests of every change, none of them left out", run: tests },
     Section {
         name: "sanitizers",
@@ -44,6 +45,11 @@ pub const SECTIONS: [Section; 12] = [
         name: "valgrind",
         proves: "C and C++ programs touch and leak nothing under valgrind, which also sees what was never set",
         run: |workspace| cargo_test(workspace, "derust-tests-abi", &["--test", "deep", "valgrind::"], &[]),
+    },
+    Section {
+        name: "miri",
+        proves: "what works on others' memory without foreign calls has no undefined behaviour that Miri knows",
+        run: miri::interpret,
     },
     Section {
         name: "interface",

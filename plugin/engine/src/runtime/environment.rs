@@ -4,6 +4,12 @@
 #[cfg(all(target_os = "linux", target_env = "gnu"))]
 pub(super) fn add(name: &str, value: &str) {
     use std::ffi::{CString, c_char};
+    use std::sync::atomic::{AtomicPtr, Ordering};
+
+    /// The list that was made last: it stays, and whoever looks for lost memory sees who holds it. (Nobody reads it, so
+    /// that the compiler would leave it out.)
+    #[used]
+    static KEPT: AtomicPtr<*mut c_char> = AtomicPtr::new(std::ptr::null_mut());
 
     unsafe extern "C" {
         static mut environ: *mut *mut c_char;
@@ -25,6 +31,7 @@ pub(super) fn add(name: &str, value: &str) {
     // Both stay for ever: whoever reads the environment may hold pointers to them.
     list.extend([entry.into_raw(), std::ptr::null_mut()]);
     let list = Vec::leak(list).as_mut_ptr();
+    KEPT.store(list, Ordering::Relaxed);
     // SAFETY: a pointer is written whole, so that readers see the old list or the new one, both of which stay.
     unsafe { (&raw mut environ).write_volatile(list) };
 }
