@@ -4,6 +4,8 @@
 //! values; here that becomes a manifest, with a reason or a doubt for each guess.
 
 mod flow;
+mod metadata;
+mod objects;
 mod planes;
 #[cfg(test)]
 mod tests;
@@ -13,11 +15,14 @@ use std::collections::BTreeMap;
 use derust_engine::models::{Dimension, Examination, Limits, ModelError, Port, Ports, examine};
 use derust_engine::runtime::Session;
 use derust_manifest::onnx::{self, data_type};
-use derust_manifest::{Input, InputRole, Kind, Layout, Manifest, Output, OutputRole, SCHEMA, Scores, Tile};
+use derust_manifest::{
+    Detections, Input, InputRole, Kind, Layout, Manifest, Output, OutputRole, SCHEMA, Scores, Tile,
+};
 use prost::Message;
 use semver::Version;
 
 use flow::{Beginning, Flow};
+use metadata::Metadata;
 use planes::{Answer, Planes, filled, inputs, no_planes};
 
 /// Side in pixels of the picture that a network is asked about, where its graph does not demand another.
@@ -61,9 +66,11 @@ pub fn guess(onnx: &[u8], known: &Known, session: Option<&mut Session>) -> Resul
     let Examination { contents, verdict } = examine(onnx, &Limits::default());
     verdict?;
     let unreadable = |error: prost::DecodeError| ModelError::Graph(format!("it cannot be read: {error}"));
-    let graph = onnx::Model::decode(onnx).map_err(unreadable)?.graph.unwrap_or_default();
+    let model = onnx::Model::decode(onnx).map_err(unreadable)?;
+    let metadata = Metadata::of(&model);
+    let graph = model.graph.unwrap_or_default();
     let flow = Flow::new(&graph);
-    let mut guesser = Guesser { flow, known, reasons: vec![], doubts: vec![] };
+    let mut guesser = Guesser { flow, metadata, known, reasons: vec![], doubts: vec![] };
     let manifest = guesser.manifest(&contents.ports, session).map_err(ModelError::Graph)?;
     manifest.check()?;
     Ok(Guess { manifest, reasons: guesser.reasons, doubts: guesser.doubts })
@@ -71,6 +78,7 @@ pub fn guess(onnx: &[u8], known: &Known, session: Option<&mut Session>) -> Resul
 
 struct Guesser<'a> {
     flow: Flow<'a>,
+    metadata: Metadata,
     known: &'a Known,
     reasons: Vec<String>,
     doubts: Vec<String>,
@@ -78,35 +86,56 @@ struct Guesser<'a> {
 
 impl<'a> Guesser<'a> {
     fn manifest(&mut self, ports: &'a Ports, session: Option<&mut Session>) -> Result<Manifest, String> {
+        if self.metadata.is_ultralytics {
+            objects::refuse_other_tasks(&self.metadata.task)?;
+        }
         let (image, mask) = inputs(ports)?;
         let size = image.size.map(|side| side.unwrap_or(TRIAL_SIDE));
         let answered = self.answered(ports, &image, mask.as_ref(), size, session);
         let named = ports.outputs.iter().zip(&answered);
         let answers: Vec<Answer<'_>> =
             named.filter_map(|(port, answered)| Answer::new(&port.name, answered, &image, size)).collect();
-        let kind = self.kind(&answers)?;
-        let outputs = match kind {
-            Kind::Derust => self.fill_and_alpha(&answers),
-            _ => self.probability(&answers),
+        let objects = objects::recognise(&answered, size, self.metadata.names.len())
+            .filter(|_| self.known.kind != Some(Kind::Derust));
+        let kind = if objects.is_some() { Kind::SegmentRust } else { self.kind(&answers)? };
+        let outputs = match (&objects, kind) {
+            (Some(objects), _) => self.objects(objects),
+            (None, Kind::Derust) => self.fill_and_alpha(&answers),
+            (None, _) => self.probability(&answers),
         }?;
-        let mut inputs = vec![self.image(&image, kind, &outputs[0])];
+        let is_yolo = objects.is_some() || self.metadata.is_ultralytics;
+        let mut picture = self.image(&image, kind, &outputs[0], is_yolo);
+        if is_yolo {
+            picture.letterbox = self.letterbox();
+        }
+        let mut inputs = vec![picture];
         inputs.extend(
             mask.map(|mask| Input { layout: mask.layout, ..Input::new(&mask.port.name, InputRole::Mask) }),
         );
         let stride = outputs.iter().map(|output| output.stride as usize).max().unwrap_or(1);
-        let (tile, long_side) = self.tile(&image, stride);
+        let (tile, long_side) = match self.told_tile(&image) {
+            Some(told) => told,
+            None => self.tile(&image, stride),
+        };
         if kind == Kind::SegmentRust {
             self.doubts
                 .push("`threshold` is 0.5; choose it on pictures of which you know where rust is".into());
         }
-        self.doubts.push("`licence` and `trained_on` are empty; say there whose work it is".into());
+        let licence = self.metadata.licence.clone();
+        if licence.is_empty() {
+            self.doubts.push("`licence` and `trained_on` are empty; say there whose work it is".into());
+        } else {
+            self.reasons.push(format!(
+                "`licence` is {licence}: the file says so; it holds for whoever passes the file on"
+            ));
+        }
         Ok(Manifest {
             schema: SCHEMA,
             kind,
             name: self.known.name.clone(),
             version: Version::new(1, 0, 0),
-            licence: String::new(),
-            trained_on: String::new(),
+            licence,
+            trained_on: self.metadata.description.clone(),
             metrics: BTreeMap::new(),
             inputs,
             outputs,
@@ -182,7 +211,7 @@ impl<'a> Guesser<'a> {
         Ok(kind)
     }
 
-    fn image(&mut self, image: &Planes<'_>, kind: Kind, output: &Output) -> Input {
+    fn image(&mut self, image: &Planes<'_>, kind: Kind, output: &Output, is_yolo: bool) -> Input {
         let name = &image.port.name;
         let mut input = Input { layout: image.layout, ..Input::new(name, InputRole::Image) };
         let layout = if image.layout == Layout::Nchw { "nchw" } else { "nhwc" };
@@ -191,6 +220,10 @@ impl<'a> Guesser<'a> {
             input.range = [0.0, 255.0];
             self.reasons.push("its `range` is [0, 255]: it takes bytes".into());
             return self.in_some_order(input);
+        }
+        if is_yolo {
+            self.reasons.push("its `range` is [0, 1], its `colour_order` rgb: the custom of YOLO".into());
+            return input;
         }
         match self.flow.beginning(name) {
             Some(Beginning::Bytes) => {
@@ -289,15 +322,26 @@ impl<'a> Guesser<'a> {
 
     /// Names the classes and says which are rust.
     fn classes(&mut self, output: &mut Output, channels: usize) -> Result<(), String> {
-        let count = if output.role == OutputRole::ClassIndex { 2 } else { channels };
-        output.classes = match (self.known.classes.as_slice(), count) {
-            ([], 2) => ["background", "rust"].map(str::to_owned).into(),
-            ([], count) => (0..count).map(|class| format!("class-{class}")).collect(),
-            (classes, _) => classes.to_vec(),
+        let is_index = output.role == OutputRole::ClassIndex;
+        let told = self.metadata.names.as_slice();
+        let told = if told.len() == channels || (is_index && channels < 2) { told } else { &[] };
+        let count = if is_index { channels.max(2) } else { channels };
+        output.classes = match (self.known.classes.as_slice(), told, count) {
+            ([], [], 2) if output.role != OutputRole::Boxes => {
+                ["background", "rust"].map(str::to_owned).into()
+            }
+            ([], [], count) => (0..count).map(|class| format!("class-{class}")).collect(),
+            ([], told, _) => {
+                self.reasons.push(format!("the names of its classes stand in the file: {}", told.join(", ")));
+                told.to_vec()
+            }
+            (classes, ..) => classes.to_vec(),
         };
-        if output.role != OutputRole::ClassIndex && output.classes.len() != channels {
+        let counted = !is_index && output.detections == Detections::Candidates;
+        if counted && output.classes.len() != channels {
+            let what = if output.role == OutputRole::Boxes { "classes" } else { "channels" };
             return Err(format!(
-                "its output `{}` has {channels} channels; {} classes were named",
+                "its output `{}` has {channels} {what}; {} classes were named",
                 output.name,
                 output.classes.len()
             ));
@@ -314,7 +358,9 @@ impl<'a> Guesser<'a> {
             return Err(format!("`{unknown}` is none of its classes: {}", output.classes.join(", ")));
         }
         if output.rust.is_empty() {
-            output.rust = output.classes.iter().skip(1).take(1).cloned().collect();
+            // The first one is usually the background, unless there is no other.
+            let first = usize::from(output.classes.len() > 1 && output.role != OutputRole::Boxes);
+            output.rust = output.classes.iter().skip(first).take(1).cloned().collect();
         }
         if self.known.rust.is_empty() {
             self.doubts.push(format!(

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use derust_engine::fixtures::Network;
+use derust_engine::fixtures::{Network, objects};
 use derust_engine::runtime::{Runtime, SessionOptions};
 use derust_manifest::onnx::ValueInfo;
 
@@ -123,4 +123,60 @@ fn the_size_that_a_graph_fixes_becomes_the_scale() {
     assert_eq!(manifest.long_side, Some(80));
     assert_eq!(manifest.outputs[0].classes, ["class-0", "class-1", "class-2"]);
     assert_eq!(manifest.outputs[0].rust, ["class-1"]);
+}
+
+#[test]
+fn objects_and_their_prototypes_are_recognised_however_they_were_exported() {
+    let runtime = Runtime::load(None).unwrap();
+    for (selected, dynamic, half) in [
+        (false, false, false),
+        (true, false, false),
+        (false, true, false),
+        (true, true, false),
+        (false, false, true),
+        (true, true, true),
+    ] {
+        let export = objects::Export { selected, dynamic, half };
+        let right = objects::right_manifest(export);
+        let known = Known { name: "objects".into(), ..Default::default() };
+        for is_told in [true, false] {
+            let mut model = objects::model(export);
+            if !is_told {
+                model.metadata_props.clear();
+            }
+            let onnx = model.encode_to_vec();
+            let mut session = runtime.session(&onnx, &SessionOptions::default()).unwrap();
+            let known = if is_told {
+                known.clone()
+            } else {
+                Known { classes: right.outputs[0].classes.clone(), ..known.clone() }
+            };
+            let Guess { manifest, reasons, .. } = guess(&onnx, &known, Some(&mut session)).unwrap();
+            assert_eq!((manifest.kind, &manifest.inputs), (right.kind, &right.inputs), "{export:?}");
+            assert_eq!(manifest.outputs, right.outputs, "{export:?} {is_told}");
+            if is_told || !dynamic {
+                assert_eq!((manifest.tile, manifest.long_side), (right.tile, right.long_side), "{export:?}");
+            }
+            let licence = reasons.iter().any(|reason| reason.contains("AGPL-3.0-only"));
+            assert_eq!(
+                (licence, manifest.licence.as_str()),
+                (is_told, if is_told { "AGPL-3.0-only" } else { "" })
+            );
+            // The shapes that are open in the file are known once it has run.
+            let unasked = guess(&onnx, &known, None).map(|guess| guess.manifest.outputs);
+            assert!(matches!(unasked, Ok(outputs) if outputs == right.outputs), "{export:?}");
+        }
+    }
+}
+
+#[test]
+fn yolo_networks_that_make_no_masks_are_refused_with_what_would() {
+    for task in ["detect", "pose", "obb", "classify"] {
+        let mut model = objects::model(objects::Export::default());
+        let property = model.metadata_props.iter_mut().find(|property| property.key == "task").unwrap();
+        property.value = task.into();
+        let known = Known { name: "objects".into(), ..Default::default() };
+        let refusal = guess(&model.encode_to_vec(), &known, None).unwrap_err().to_string();
+        assert!(refusal.contains(task) && refusal.contains("-seg"), "{refusal}");
+    }
 }
