@@ -196,7 +196,12 @@ fn find<'a>(kind: &str, name: &str, ports: &'a [Port]) -> Result<(&'a Port, Stri
 }
 
 fn check_type(port: &Port, what: &str, known: &[i32], names: &str) -> Result<(), String> {
+    const BOOL: i32 = 9;
     match port.element_type {
+        Some(BOOL) => Err(format!(
+            "{what} is of the type bool, yes or no for each value, and neither {names}; end the network with numbers \
+             (`return mask.float()`, or better the probability before it became yes or no) and export it anew"
+        )),
         Some(element_type) if known.contains(&element_type) => Ok(()),
         Some(_) => Err(format!("{what} is neither {names}")),
         None => Err(format!("{what} is no tensor")),
@@ -204,7 +209,10 @@ fn check_type(port: &Port, what: &str, known: &[i32], names: &str) -> Result<(),
 }
 
 fn other_batch(what: &str) -> String {
-    format!("{what} has a fixed batch size other than 1; export it with a batch of 1, or an open one")
+    format!(
+        "{what} has a fixed batch size other than 1: it was exported for several pictures at once. Export it for one, \
+         `torch.onnx.export(network.eval(), (torch.rand(1, 3, 512, 512),), \"model.onnx\")`, or for any number of them"
+    )
 }
 
 /// Checks what the file says of a port's dimensions; answers with the fixed height and width.
