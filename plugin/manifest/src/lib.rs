@@ -125,6 +125,23 @@ pub struct Input {
     /// it lies in the tile's upper left corner, and the rest shows its mirror image.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub letterbox: Option<f32>,
+    /// For `mask`: what 1 means; the other is 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub white: White,
+    /// For `mask`: pixels by which it is grown before it goes in, 0 to 64, so that no rust shows around it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grow: u32,
+}
+
+/// What the 1 of a mask means to a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum White {
+    /// A hole that is to be filled.
+    #[default]
+    Hole,
+    /// What stays as it is.
+    Keep,
 }
 
 /// What the engine feeds to an input.
@@ -133,8 +150,9 @@ pub struct Input {
 pub enum InputRole {
     /// The picture, three channels, sRGB-encoded.
     Image,
-    /// One channel: 1 where the caller asks for treatment, 0 where not, -1 everywhere when there is no mask and the
-    /// network has to find the rust by itself.
+    /// One channel: 1 where the caller asks for treatment, 0 where not; see [`White`]. Where there is no mask, a network
+    /// that answers with an alpha gets -1 everywhere and has to find the rust by itself; one without an alpha gets the mask
+    /// of what a segment-rust model found.
     Mask,
     /// Standard normal noise in the shape that the graph declares.
     Noise,
@@ -467,6 +485,8 @@ impl Input {
             mean: vec![],
             std: vec![],
             letterbox: None,
+            white: White::default(),
+            grow: 0,
         }
     }
 
@@ -480,6 +500,13 @@ impl Input {
             })?;
         }
         ensure(self.std.iter().all(|v| *v > 0.0), &format!("{at}.std"), || "must be above zero".into())?;
+        let is_mask = self.role == InputRole::Mask;
+        ensure(self.grow <= if is_mask { 64 } else { 0 }, &format!("{at}.grow"), || {
+            format!("is {}; it must be 0 to 64, and is for the role `mask`", self.grow)
+        })?;
+        ensure(is_mask || self.white == White::Hole, &format!("{at}.white"), || {
+            "is for the role `mask`".into()
+        })?;
         let Some(gray) = self.letterbox else { return Ok(()) };
         let fits = self.role == InputRole::Image && (0.0..=1.0).contains(&gray);
         ensure(fits, &format!("{at}.letterbox"), || {
@@ -578,6 +605,7 @@ mod tests {
         assert!(later.iter().all(|field| !plain.contains(field)), "{plain}");
         (manifest.views, manifest.mirror_scale) = (4, Some(0.5));
         assert_eq!(manifest.work(), 1.75);
+        manifest.inputs.push(Input { white: White::Keep, grow: 3, ..Input::new("m", InputRole::Mask) });
         (manifest.inputs[0].layout, manifest.inputs[0].letterbox) = (Layout::Nhwc, Some(0.5));
         manifest.outputs[0] = Output {
             layout: Layout::Nhwc,
@@ -614,6 +642,8 @@ mod tests {
             (r#""role": "image""#, r#""role": "image", "std": [1, 0, 1]"#, "inputs[0].std"),
             (r#""role": "image""#, r#""role": "image", "mean": [1]"#, "inputs[0].mean"),
             (r#""role": "image""#, r#""role": "image", "letterbox": 114"#, "inputs[0].letterbox"),
+            (r#""role": "image""#, r#""role": "image", "grow": 3"#, "inputs[0].grow"),
+            (r#""role": "image""#, r#""role": "image", "white": "keep""#, "inputs[0].white"),
             (r#""role": "probability""#, r#""role": "alpha""#, "outputs"),
             (r#""role": "probability""#, r#""role": "prototypes""#, "outputs"),
             (r#""role": "probability""#, r#""role": "boxes", "classes": ["a"], "rust": ["a"]"#, "outputs"),

@@ -8,11 +8,11 @@ use std::path::PathBuf;
 use derust_engine::filters::Scale;
 use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
-use derust_engine::fixtures::{Network, objects};
+use derust_engine::fixtures::{Convolution, Network, objects};
 use derust_engine::models::{Store, inspect};
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
 use derust_engine::{Control, Engine, EngineOptions, Manifest, MaskMode};
-use derust_manifest::{Detections, onnx};
+use derust_manifest::{Detections, White, onnx};
 use prost::Message as _;
 
 const WIDTH: usize = 96;
@@ -385,5 +385,69 @@ fn objects_that_break_their_promises_are_refused() {
         let picture = Picture::new(&data, layout()).unwrap();
         let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
         assert!(found.probability().iter().all(|value| (0.0..=1.0).contains(value)), "{value}");
+    }
+}
+
+/// A network that paints what its mask calls a hole green, and answers with the picture elsewhere: what inpainters do.
+fn inpainter(white: White, grow: u32) -> Network {
+    let fill = Convolution::pointwise(
+        &[&[1.0, 0.0, 0.0, -1.0], &[0.0, 1.0, 0.0, 1.0], &[0.0, 0.0, 1.0, -1.0]],
+        &[0.0; 3],
+    );
+    let keep = Convolution::pointwise(
+        &[&[1.0, 0.0, 0.0, 1.0], &[0.0, 1.0, 0.0, -1.0], &[0.0, 0.0, 1.0, 1.0]],
+        &[-1.0, 1.0, -1.0],
+    );
+    let nothing = Convolution::pointwise(&[&[0.0; 4]], &[0.0]);
+    let fill = if white == White::Hole { fill } else { keep };
+    let mut network = Network::derust("inpainter", fill, nothing, true);
+    // Without an alpha.
+    network.manifest.outputs.pop();
+    network.outputs.pop();
+    (network.manifest.inputs[1].white, network.manifest.inputs[1].grow) = (white, grow);
+    network
+}
+
+#[test]
+fn an_inpainter_is_told_what_another_network_found_in_the_polarity_that_it_wants() {
+    let models = tempfile::tempdir().unwrap();
+    fs::write(models.path().join("finder.onnx"), Network::red_is_rust().to_onnx()).unwrap();
+    let path = models.path().join("inpainter.onnx");
+    let red = |x: usize, y: usize| (20..40).contains(&x) && (16..32).contains(&y);
+    let picture: Vec<u8> = (0..WIDTH * HEIGHT)
+        .flat_map(|i| if red(i % WIDTH, i / WIDTH) { [250, 0, 0] } else { [90, 100, (i % 7) as u8 * 9 + 60] })
+        .collect();
+    let fill = |network: &Network, mask: Option<&[u8]>, mask_mode| {
+        fs::write(&path, network.to_onnx()).unwrap();
+        let store = Store::only(&[models.path().into()]);
+        let engine = Engine::new(EngineOptions { store, ..Default::default() });
+        let mask_layout = Layout::packed(WIDTH as u32, HEIGHT as u32, Channels::Gray, Depth::U8);
+        let mask = mask.map(|mask| Picture::new(mask, mask_layout).unwrap());
+        let picture = Picture::new(&picture, layout()).unwrap();
+        let options = RemoveOptions { mask_mode, plain_fill: true, ..Default::default() };
+        let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
+        removal.fill().clone()
+    };
+    let is_green = |fill: &ndarray::Array3<f32>, x: usize, y: usize| {
+        let colour = [0, 1, 2].map(|c| fill[[c, y, x]]);
+        colour == [0.0, 1.0, 0.0] || !red(x, y) && colour[1] > 0.99
+    };
+    for white in [White::Hole, White::Keep] {
+        let told = fill(&inpainter(white, 0), None, MaskMode::Limit);
+        for (x, y) in [(21, 17), (30, 24), (38, 30)] {
+            assert!(is_green(&told, x, y), "{white:?} {x},{y}");
+        }
+        for (x, y) in [(5, 5), (60, 24), (30, 50), (17, 24), (42, 24)] {
+            assert!(!is_green(&told, x, y), "{white:?} {x},{y}");
+        }
+        let grown = fill(&inpainter(white, 5), None, MaskMode::Limit);
+        assert!(
+            is_green(&grown, 17, 24) && is_green(&grown, 42, 24) && !is_green(&grown, 60, 24),
+            "{white:?}"
+        );
+        // A mask that replaces what is found is told in the same words.
+        let mask: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i % WIDTH > 70 { 255 } else { 0 }).collect();
+        let replaced = fill(&inpainter(white, 0), Some(&mask), MaskMode::Replace);
+        assert!(is_green(&replaced, 80, 24) && !is_green(&replaced, 30, 24), "{white:?}");
     }
 }
