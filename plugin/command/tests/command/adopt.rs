@@ -206,3 +206,63 @@ fn what_does_not_run_gets_no_manifest() {
     left.sort();
     assert_eq!(left, ["broken.onnx", "pointer.onnx"]);
 }
+
+#[test]
+fn what_is_doubtful_is_not_written_until_a_person_says_so() {
+    let desk = Desk::new();
+    fs::create_dir(desk.at("new")).unwrap();
+    // Three channels that are no picture: which of them is rust, nobody knows.
+    let mut network = Network::segment(
+        "three",
+        Convolution::pointwise(&[&[-9.0, 2.0, 3.0], &[9.0, -6.0, -3.0], &[1.0, 4.0, -7.0]], &[0.0; 3]),
+    );
+    network.manifest.outputs[0].role = derust_manifest::OutputRole::Logits;
+    let mut model = network.to_model();
+    model.metadata_props.clear();
+    fs::write(desk.at("new/three.onnx"), model.encode_to_vec()).unwrap();
+    let sidecar = desk.at("new/three.onnx.json");
+    let output = desk.run(&["models", "adopt", "new/three.onnx"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    for part in ["doubtful", "do not look like the picture", "\"kind\": \"segment-rust\"", "--confirm"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+    assert!(!sidecar.exists());
+    let complaint = desk.fail(1, &["models", "adopt", "new/three.onnx", "--ask"]);
+    assert!(complaint.contains("terminal"), "{complaint}");
+
+    // A sheet shows what each reading makes of a photo, and one of them is right.
+    rusty(80, 60).save(desk.at("photo.png")).unwrap();
+    let output = desk.run(&["models", "adopt", "new/three.onnx", "--try", "photo.png"]);
+    let said = String::from_utf8(output.stdout).unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let line =
+        said.lines().find(|line| line.contains("rust is `class-1`") || line.contains("as guessed")).unwrap();
+    let number = line.split(':').next().unwrap();
+    assert!(open(&desk.at("photo-readings.png")).width() > 640 && !sidecar.exists());
+    let complaint = desk.fail(1, &["models", "adopt", "new/three.onnx", "--reading", "99"]);
+    assert!(complaint.contains("no reading 99"), "{complaint}");
+    desk.succeed(&["models", "adopt", "new/three.onnx", "--reading", number]);
+    assert!(fs::read_to_string(&sidecar).unwrap().contains("class-1"));
+    desk.succeed(&["models", "adopt", "new/three.onnx", "--confirm", "--force"]);
+}
+
+#[test]
+fn a_description_that_makes_everything_or_nothing_rust_is_called_out() {
+    let desk = Desk::new();
+    fs::create_dir(desk.at("new")).unwrap();
+    for (name, bias, complaint) in
+        [("all", 0.9, "calls everything rust"), ("none", 0.0, "finds no rust at all")]
+    {
+        // It varies a little, so that it is a map of something.
+        let weights: &[&[f32]] = &[&[0.05, 0.05, 0.0]];
+        let mut model = Network::segment(name, Convolution::pointwise(weights, &[bias])).to_model();
+        model.metadata_props.clear();
+        let path = format!("new/{name}.onnx");
+        fs::write(desk.at(&path), model.encode_to_vec()).unwrap();
+        let output = desk.run(&["models", "adopt", &path]);
+        let said = String::from_utf8(output.stdout).unwrap();
+        assert!(output.status.code() == Some(1) && said.contains(complaint), "{said}");
+        assert!(!desk.at(&format!("{path}.json")).exists());
+    }
+}

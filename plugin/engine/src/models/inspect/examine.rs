@@ -18,7 +18,7 @@ use super::wire::{Broken, Field, Fields};
 use crate::room;
 
 /// The newest version of the format, and of ONNX's operators, that ONNX Runtime 1.32 loads.
-const NEWEST_IR: i64 = 13;
+const NEWEST_IR: i64 = 14;
 const NEWEST_OPSET: i64 = 28;
 
 /// What a model file holds, as far as that can be told without running it.
