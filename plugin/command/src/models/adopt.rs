@@ -67,7 +67,7 @@ pub fn run(arguments: &Adopt) -> anyhow::Result<ExitCode> {
     let wants_choice = arguments.photo.is_some() && choice.readings.len() > 1;
     if !choice.is_said && (wants_choice || !guess.questions.is_empty()) {
         say("What would be written:");
-        say(manifest.to_json());
+        manifest.to_json().lines().for_each(say);
         say(if wants_choice {
             "Nothing is written yet: look at the sheet, and say --reading NUMBER."
         } else {

@@ -57,7 +57,8 @@ fn licence(text: &str) -> String {
 fn names_in(text: &str) -> Vec<String> {
     let text = text.trim();
     let is_map = text.starts_with('{') && text.ends_with('}');
-    if !is_map && !(text.starts_with('[') && text.ends_with(']')) {
+    let is_list = text.starts_with('[') && text.ends_with(']');
+    if !is_map && !is_list {
         let plain: Vec<String> = text.split([',', '\n']).map(|name| name.trim().to_owned()).collect();
         let fits = plain.len() > 1 && plain.len() <= MOST_NAMES && plain.iter().all(|name| !name.is_empty());
         return if fits { plain } else { Vec::new() };

@@ -101,6 +101,13 @@ pub fn guess(onnx: &[u8], known: &Known, session: Option<&mut Session>) -> Resul
     Ok(Guess { manifest, reasons, doubts, questions, colours_are_open, rust_is_open })
 }
 
+/// Names for a text, not too many.
+fn shown(names: &[String]) -> String {
+    const MOST: usize = 12;
+    let more = if names.len() > MOST { format!(" and {} more", names.len() - MOST) } else { String::new() };
+    format!("{}{more}", names[..names.len().min(MOST)].join(", "))
+}
+
 struct Guesser<'a> {
     flow: Flow<'a>,
     metadata: Metadata,
@@ -452,7 +459,7 @@ impl<'a> Guesser<'a> {
             }
             ([], [], count) => (0..count).map(|class| format!("class-{class}")).collect(),
             ([], told, _) => {
-                self.reasons.push(format!("the names of its classes stand in the file: {}", told.join(", ")));
+                self.reasons.push(format!("the names of its classes stand in the file: {}", shown(told)));
                 told.to_vec()
             }
             (classes, ..) => classes.to_vec(),
@@ -487,7 +494,7 @@ impl<'a> Guesser<'a> {
             let text = format!(
                 "`rust` names the classes that are rust: {}, of {}; check that, and the names, or say --classes and --rust",
                 output.rust.join(", "),
-                output.classes.join(", ")
+                shown(&output.classes)
             );
             if is_named || output.classes.len() <= 2 {
                 self.doubts.push(text);

@@ -21,21 +21,21 @@ struct Place<'a> {
     length: Option<u64>,
 }
 
+/// Reads a part of the file of a name.
+pub type Reader<'r> = dyn FnMut(&str, Range<u64>) -> Result<Vec<u8>, ModelError> + 'r;
+
 /// The ONNX file with the values that lie elsewhere in it; nothing else changes. `read` answers with the bytes of a range of
 /// the file of a name, to its end where the range's end is `u64::MAX`.
 ///
 /// # Errors
 /// When the file is no ONNX file, when it would have more than [`SIZE_LIMIT`] bytes, and those of `read`.
-pub fn pack(
-    onnx: &[u8],
-    read: &mut dyn FnMut(&str, Range<u64>) -> Result<Vec<u8>, ModelError>,
-) -> Result<Vec<u8>, ModelError> {
+pub fn pack<'r>(onnx: &[u8], read: &'r mut Reader<'r>) -> Result<Vec<u8>, ModelError> {
     let mut packer = Packer { read, bytes: onnx.len() as u64 };
     packer.message(&schema::MODEL, onnx, 0)
 }
 
 struct Packer<'r> {
-    read: &'r mut dyn FnMut(&str, Range<u64>) -> Result<Vec<u8>, ModelError>,
+    read: &'r mut Reader<'r>,
     /// Bytes of the file so far.
     bytes: u64,
 }
