@@ -126,7 +126,8 @@ fn rust_objects(output: &Output, objects: ArrayView2<'_, f32>) -> Result<Vec<Obj
     for object in objects.outer_iter().enumerate().filter_map(read) {
         room::push(&mut found, object)?;
     }
-    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    // Without memory of its own; of equal ones the first.
+    found.sort_unstable_by(|a, b| b.score.total_cmp(&a.score).then(a.index.cmp(&b.index)));
     if output.detections == Detections::Selected {
         found.truncate(MOST_OBJECTS);
         return Ok(found);
