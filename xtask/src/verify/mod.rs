@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 use crate::{fuzz, gimp_root, git, process, test};
 
+mod exporters;
 mod networks;
 mod newcomer;
 mod report;
@@ -30,7 +31,7 @@ pub struct Section {
 }
 
 /// Everything, in the order in which it is run.
-pub const SECTIONS: [Section; 12] = [
+pub const SECTIONS: [Section; 13] = [
     Section { name: "tests", proves: "the tests of every change, none of them left out", run: tests },
     Section {
         name: "sanitizers",
@@ -101,6 +102,11 @@ pub const SECTIONS: [Section; 12] = [
             cargo_test(workspace, "derust-command", &["--test", "command", "seams::"], &[THOROUGH])?;
             networks::measure(workspace)
         },
+    },
+    Section {
+        name: "exporters",
+        proves: "files of real exporters mean what their own programs make of them",
+        run: exporters::compare,
     },
 ];
 

@@ -166,7 +166,7 @@ fn masks(
     let mut logits = room::filled((1, height, width), f32::NEG_INFINITY)?;
     for object in found {
         let [left, top, right, bottom] = object.corners;
-        let (xs, ys) = (centres_between(left, right, width), centres_between(top, bottom, height));
+        let (xs, ys) = (beginning_between(left, right, width), beginning_between(top, bottom, height));
         if xs.is_empty() || ys.is_empty() {
             continue;
         }
@@ -198,10 +198,10 @@ fn masks(
     Ok(logits)
 }
 
-/// The pixels along a side whose centres lie from `first` on, before `last`.
-fn centres_between(first: f32, last: f32, side: usize) -> Range<usize> {
+/// The pixels along a side that begin from `first` on, before `last`, as YOLACT crops masks.
+fn beginning_between(first: f32, last: f32, side: usize) -> Range<usize> {
     // A float becomes an integer within its bounds.
-    let place = |edge: f32| ((edge - 0.5).ceil().max(0.0) as usize).min(side);
+    let place = |edge: f32| (edge.ceil().max(0.0) as usize).min(side);
     place(first)..place(last)
 }
 

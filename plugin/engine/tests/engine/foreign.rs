@@ -299,7 +299,7 @@ fn objects_become_the_union_of_their_masks_whoever_chose_among_them() {
         let (x, y) = (x + (side - WIDTH) / 2, y + (side - HEIGHT) / 2);
         let covers = |object: &&objects::Object| {
             let [left, top, right, bottom] = object.corners.map(f64::from);
-            let (x, y) = (x as f64 + 0.5, y as f64 + 0.5);
+            let (x, y) = (x as f64, y as f64);
             object.counts && left <= x && x < right && top <= y && y < bottom
         };
         objects::OBJECTS.iter().filter(covers).map(|object| logistic(logit(object, x, y))).fold(0.0, f64::max)

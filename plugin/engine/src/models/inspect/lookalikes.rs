@@ -43,7 +43,7 @@ pub(super) fn other_format(bytes: &[u8]) -> Option<String> {
             "it is a safetensors file, weights without a network, and not ONNX: load it into its network in Python and write {TORCH}"
         )
     } else if text("<!doctype html") || text("<html") {
-        "it is a web page: what was saved is the page about the file and not the file; use the page's link for the download"
+        "it is a web page and no ONNX file: what was saved is the page about the file and not the file; use the page's link for the download"
             .into()
     } else if text("<?xml") || text("<net") {
         "it is XML, as OpenVINO keeps networks, and not ONNX: take the ONNX file of which it was made".into()
