@@ -1,7 +1,7 @@
 //! What to do about what the engine says, in this command's words.
 
 use derust_engine::Error;
-use derust_engine::models::{Because, Idle, ModelError};
+use derust_engine::models::{Because, Idle, ModelError, Rule};
 use derust_engine::runtime::RuntimeError;
 
 /// Why a call or a picture failed, and what to do about it where the engine's words do not say all.
@@ -22,6 +22,9 @@ pub fn failure(error: &anyhow::Error) -> String {
 pub fn unusable(error: &ModelError) -> String {
     match error {
         ModelError::NoManifest => format!("{error}; `derust models adopt` writes one there, to be edited"),
+        ModelError::Refused(refusal) if refusal.rule == Rule::ExternalData => {
+            format!("{error}; `derust models adopt` makes one file of the two")
+        }
         other => other.to_string(),
     }
 }

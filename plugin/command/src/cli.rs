@@ -167,6 +167,18 @@ pub struct Adopt {
     /// Those of the classes that are rust
     #[arg(long, value_name = "NAMES", value_delimiter = ',')]
     pub rust: Vec<String>,
+    /// Show on this photo what each plausible reading of the file makes of it, as a sheet of numbered pictures
+    #[arg(long = "try", value_name = "PHOTO")]
+    pub photo: Option<PathBuf>,
+    /// The reading of this number is right
+    #[arg(long, value_name = "NUMBER")]
+    pub reading: Option<usize>,
+    /// Write what is guessed even if some of it is doubtful
+    #[arg(long)]
+    pub confirm: bool,
+    /// Ask at the terminal which reading is right
+    #[arg(long, conflicts_with_all = ["reading", "confirm"])]
+    pub ask: bool,
     /// Write over a manifest that is there
     #[arg(long)]
     pub force: bool,
@@ -407,6 +419,8 @@ mod tests {
             "derust models use --automatic",
             "derust models adopt a.onnx --kind derust --name a --force",
             "derust models adopt a.onnx --classes a,b,c --rust b,c",
+            "derust models adopt a.onnx --try photo.jpg --reading 2",
+            "derust models adopt a.onnx --ask",
             "derust info",
             "derust completions zsh",
             "derust man --out-dir pages",
@@ -439,6 +453,7 @@ mod tests {
             "derust models check a.onnx b.onnx",
             "derust models adopt",
             "derust models adopt a.onnx --kind rust-texture",
+            "derust models adopt a.onnx --ask --confirm",
             "derust segment a.png --white-level 0",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",

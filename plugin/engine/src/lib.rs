@@ -203,11 +203,12 @@ impl Engine {
         let _share = self.share_memory(cleaning.bytes_needed(), &cleaning.main)?;
         let colours = cleaning.colours()?;
         let caution = cleaning.judge(&colours)?;
-        let coverage = cleaning.coverage()?;
+        let sought = cleaning.seek(&colours)?;
+        let coverage = cleaning.coverage(sought.as_ref())?;
         let told = coverage.as_ref().map(|plane| plane.view());
-        let found = self.serving.run(&cleaning.network, &colours, told, cleaning.main.part(0.1, 1.0))?;
+        let found = self.serving.run(&cleaning.network, &colours, told, cleaning.main)?;
         let fill = found.fill.ok_or_else(|| cleaning.network.lacks("fill"))?;
-        let alpha = cleaning.alpha(found.alpha, &fill, &colours)?;
+        let alpha = cleaning.alpha(found.alpha, sought, &fill, &colours)?;
         let texture = cleaning.texture(&colours, &fill, alpha.as_ref(), coverage)?;
         Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution)?)
     }

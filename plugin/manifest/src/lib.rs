@@ -121,6 +121,27 @@ pub struct Input {
     /// Divided by per channel after `mean`; empty means one.
     #[serde(default)]
     pub std: Vec<f32>,
+    /// For `image`: the gray, 0 to 1, of the border in whose middle a picture lies that is smaller than a tile. `None`:
+    /// it lies in the tile's upper left corner, and the rest shows its mirror image.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub letterbox: Option<f32>,
+    /// For `mask`: what 1 means; the other is 0.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub white: White,
+    /// For `mask`: pixels by which it is grown before it goes in, 0 to 64, so that no rust shows around it.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub grow: u32,
+}
+
+/// What the 1 of a mask means to a network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum White {
+    /// A hole that is to be filled.
+    #[default]
+    Hole,
+    /// What stays as it is.
+    Keep,
 }
 
 /// What the engine feeds to an input.
@@ -129,8 +150,9 @@ pub struct Input {
 pub enum InputRole {
     /// The picture, three channels, sRGB-encoded.
     Image,
-    /// One channel: 1 where the caller asks for treatment, 0 where not, -1 everywhere when there is no mask and the
-    /// network has to find the rust by itself.
+    /// One channel: 1 where the caller asks for treatment, 0 where not; see [`White`]. Where there is no mask, a network
+    /// that answers with an alpha gets -1 everywhere and has to find the rust by itself; one without an alpha gets the mask
+    /// of what a segment-rust model found.
     Mask,
     /// Standard normal noise in the shape that the graph declares.
     Noise,
@@ -184,12 +206,21 @@ pub struct Output {
     /// For `classes` and `labels`: whether soft-max or logistic function have still to be applied.
     #[serde(default, skip_serializing_if = "is_default")]
     pub scores: Scores,
-    /// For `classes` and `labels` the name of each channel, for `class-index` that of each number, from zero on.
+    /// For `classes` and `labels` the name of each channel, for `class-index` and `boxes` that of each number, from zero on.
     #[serde(default)]
     pub classes: Vec<String>,
-    /// For `classes`, `labels` and `class-index`: the names of those that are rust.
+    /// For `classes`, `labels`, `class-index` and `boxes`: the names of those that are rust.
     #[serde(default)]
     pub rust: Vec<String>,
+    /// For `boxes`: whether the best of those that overlap have still to be chosen.
+    #[serde(default, skip_serializing_if = "is_default")]
+    pub detections: Detections,
+    /// For `boxes`: the score above which an object counts, 0 to 1.
+    #[serde(default = "usual_confidence", skip_serializing_if = "is_usual_confidence")]
+    pub confidence: f32,
+    /// For `boxes` that are candidates: of two of one class whose intersection over union is above this, the better counts.
+    #[serde(default = "usual_overlap", skip_serializing_if = "is_usual_overlap")]
+    pub max_overlap: f32,
 }
 
 /// What the values of an output mean.
@@ -216,6 +247,26 @@ pub enum OutputRole {
     Rgba,
     /// Three channels to be added to the picture.
     Residual,
+    /// Objects, each with its box in pixels of the input, its scores and the coefficients of its mask; see [`Detections`].
+    /// The probability of rust is the highest among the masks of the objects that are rust, and 0 outside of their boxes.
+    /// An output of the role `prototypes` belongs to it (Bolya et al. 2019, "YOLACT", arXiv:1904.02689).
+    Boxes,
+    /// One channel for each coefficient of `boxes`: the logistic function of their sum, weighted by an object's
+    /// coefficients, is its mask.
+    Prototypes,
+}
+
+/// What `boxes` hold, [1, values, objects] or [1, objects, values].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Detections {
+    /// [1, values, objects]: the centre's column and row, width and height, a probability for each class, coefficients.
+    /// Many of them show the same object, and the best have to be chosen (non-maximum suppression).
+    #[default]
+    Candidates,
+    /// [1, objects, values]: left, top, right and bottom, a probability, the number of the class, coefficients. Each shows
+    /// another object; those without one have a probability of 0.
+    Selected,
 }
 
 /// What the channels of `classes` and `labels` hold.
@@ -272,6 +323,22 @@ fn unit_range() -> [f32; 2] {
 
 fn default_threshold() -> f32 {
     0.5
+}
+
+fn usual_confidence() -> f32 {
+    0.25
+}
+
+fn is_usual_confidence(value: &f32) -> bool {
+    *value == usual_confidence()
+}
+
+fn usual_overlap() -> f32 {
+    0.7
+}
+
+fn is_usual_overlap(value: &f32) -> bool {
+    *value == usual_overlap()
 }
 
 /// Why a text is no usable manifest.
@@ -369,12 +436,19 @@ impl Manifest {
         for (i, output) in self.outputs.iter().enumerate() {
             output.check(&format!("outputs[{i}]"), &self.tile)?;
         }
+        let count = |role| self.outputs.iter().filter(|output| output.role == role).count();
+        let (boxes, prototypes) = (count(Boxes), count(Prototypes));
+        ensure(boxes == prototypes && boxes <= 1, "outputs", || {
+            format!(
+                "has {boxes} of role `boxes` and {prototypes} of role `prototypes`; one of each makes masks"
+            )
+        })?;
         let has = |roles: &[OutputRole]| self.outputs.iter().any(|output| roles.contains(&output.role));
         match self.kind {
             Kind::SegmentRust => {
-                ensure(has(&[Probability, Logits, Classes, Labels, ClassIndex]), "outputs", || {
-                    "of a segment-rust model needs one of role `probability`, `logits`, `classes`, `labels` or \
-                     `class-index`"
+                ensure(has(&[Probability, Logits, Classes, Labels, ClassIndex, Boxes]), "outputs", || {
+                    "of a segment-rust model needs one of role `probability`, `logits`, `classes`, `labels`, \
+                     `class-index` or `boxes`"
                         .into()
                 })
             }
@@ -410,6 +484,9 @@ impl Input {
             range: unit_range(),
             mean: vec![],
             std: vec![],
+            letterbox: None,
+            white: White::default(),
+            grow: 0,
         }
     }
 
@@ -422,7 +499,19 @@ impl Input {
                 format!("must be empty or {channels} finite numbers")
             })?;
         }
-        ensure(self.std.iter().all(|v| *v > 0.0), &format!("{at}.std"), || "must be above zero".into())
+        ensure(self.std.iter().all(|v| *v > 0.0), &format!("{at}.std"), || "must be above zero".into())?;
+        let is_mask = self.role == InputRole::Mask;
+        ensure(self.grow <= if is_mask { 64 } else { 0 }, &format!("{at}.grow"), || {
+            format!("is {}; it must be 0 to 64, and is for the role `mask`", self.grow)
+        })?;
+        ensure(is_mask || self.white == White::Hole, &format!("{at}.white"), || {
+            "is for the role `mask`".into()
+        })?;
+        let Some(gray) = self.letterbox else { return Ok(()) };
+        let fits = self.role == InputRole::Image && (0.0..=1.0).contains(&gray);
+        ensure(fits, &format!("{at}.letterbox"), || {
+            format!("is {gray}; it must be 0 to 1, and is for the role `image`")
+        })
     }
 }
 
@@ -439,6 +528,9 @@ impl Output {
             scores: Scores::default(),
             classes: vec![],
             rust: vec![],
+            detections: Detections::default(),
+            confidence: usual_confidence(),
+            max_overlap: usual_overlap(),
         }
     }
 
@@ -448,7 +540,13 @@ impl Output {
         ensure(fits, &format!("{at}.stride"), || {
             format!("is {}; `tile.multiple`, {}, must be a multiple of it", self.stride, tile.multiple)
         })?;
-        if !matches!(self.role, OutputRole::Classes | OutputRole::Labels | OutputRole::ClassIndex) {
+        for (field, value) in [("confidence", self.confidence), ("max_overlap", self.max_overlap)] {
+            ensure(value > 0.0 && value < 1.0, &format!("{at}.{field}"), || {
+                format!("is {value}; it must lie between 0 and 1")
+            })?;
+        }
+        use OutputRole::{Boxes, ClassIndex, Classes, Labels};
+        if !matches!(self.role, Classes | Labels | ClassIndex | Boxes) {
             return Ok(());
         }
         ensure(
@@ -490,20 +588,34 @@ mod tests {
 
     #[test]
     fn fields_that_came_later_are_written_only_where_they_say_something() {
-        let later =
-            ["views", "mirror_scale", "layout", "stride", "scores"].map(|field| format!("\"{field}\""));
+        let later = [
+            "views",
+            "mirror_scale",
+            "layout",
+            "stride",
+            "scores",
+            "letterbox",
+            "detections",
+            "confidence",
+            "max_overlap",
+        ]
+        .map(|field| format!("\"{field}\""));
         let mut manifest = Manifest::from_json(SMALL).unwrap();
         let plain = manifest.to_json();
         assert!(later.iter().all(|field| !plain.contains(field)), "{plain}");
         (manifest.views, manifest.mirror_scale) = (4, Some(0.5));
         assert_eq!(manifest.work(), 1.75);
-        manifest.inputs[0].layout = Layout::Nhwc;
+        manifest.inputs.push(Input { white: White::Keep, grow: 3, ..Input::new("m", InputRole::Mask) });
+        (manifest.inputs[0].layout, manifest.inputs[0].letterbox) = (Layout::Nhwc, Some(0.5));
         manifest.outputs[0] = Output {
             layout: Layout::Nhwc,
             stride: 4,
             scores: Scores::Probabilities,
             classes: vec!["rust".into()],
             rust: vec!["rust".into()],
+            detections: Detections::Selected,
+            confidence: 0.5,
+            max_overlap: 0.5,
             ..Output::new("p", OutputRole::Labels)
         };
         let full = manifest.to_json();
@@ -529,7 +641,15 @@ mod tests {
             (r#""role": "image""#, r#""role": "image", "range": [1, 0]"#, "inputs[0].range"),
             (r#""role": "image""#, r#""role": "image", "std": [1, 0, 1]"#, "inputs[0].std"),
             (r#""role": "image""#, r#""role": "image", "mean": [1]"#, "inputs[0].mean"),
+            (r#""role": "image""#, r#""role": "image", "letterbox": 114"#, "inputs[0].letterbox"),
+            (r#""role": "image""#, r#""role": "image", "grow": 3"#, "inputs[0].grow"),
+            (r#""role": "image""#, r#""role": "image", "white": "keep""#, "inputs[0].white"),
             (r#""role": "probability""#, r#""role": "alpha""#, "outputs"),
+            (r#""role": "probability""#, r#""role": "prototypes""#, "outputs"),
+            (r#""role": "probability""#, r#""role": "boxes", "classes": ["a"], "rust": ["a"]"#, "outputs"),
+            (r#""role": "probability""#, r#""role": "boxes", "classes": ["a"]"#, "outputs[0].rust"),
+            (r#""role": "probability""#, r#""role": "boxes", "confidence": 0"#, "outputs[0].confidence"),
+            (r#""role": "probability""#, r#""role": "boxes", "max_overlap": 1"#, "outputs[0].max_overlap"),
             (
                 r#""role": "probability""#,
                 r#""role": "classes", "classes": ["a"], "rust": ["b"]"#,

@@ -10,6 +10,7 @@ use anyhow::{Context, Result, ensure};
 use crate::workspace::Workspace;
 use crate::{fuzz, gimp_root, git, process, test};
 
+mod exporters;
 mod miri;
 mod networks;
 mod newcomer;
@@ -31,7 +32,7 @@ pub struct Section {
 }
 
 /// Everything, in the order in which it is run.
-pub const SECTIONS: [Section; 13] = [
+pub const SECTIONS: [Section; 14] = [
     Section { name: "tests", proves: "the tests of every change, none of them left out", run: tests },
     Section {
         name: "sanitizers",
@@ -107,6 +108,11 @@ pub const SECTIONS: [Section; 13] = [
             cargo_test(workspace, "derust-command", &["--test", "command", "seams::"], &[THOROUGH])?;
             networks::measure(workspace)
         },
+    },
+    Section {
+        name: "exporters",
+        proves: "files of real exporters mean what their own programs make of them",
+        run: exporters::compare,
     },
 ];
 

@@ -4,7 +4,10 @@ mod adopt;
 mod check;
 mod guess;
 mod list;
+mod readings;
 mod retry;
+mod samples;
+mod sheet;
 mod use_model;
 
 use std::process::ExitCode;

@@ -31,7 +31,8 @@ impl From<Stopped> for Refusal {
 /// Channels of a decoded output: classes become one probability.
 pub(super) fn decoded_channels(output: &Output) -> usize {
     match output.role {
-        OutputRole::Classes | OutputRole::Labels => 1,
+        OutputRole::Classes | OutputRole::Labels | OutputRole::Boxes => 1,
+        OutputRole::Prototypes => 0,
         _ => channels(output),
     }
 }
@@ -58,6 +59,9 @@ pub(super) fn decode(
         OutputRole::Logits => planes.mapv_inplace(logistic),
         OutputRole::Classes | OutputRole::Labels => planes = rust_probability(output, &planes)?,
         OutputRole::ClassIndex => {}
+        OutputRole::Boxes | OutputRole::Prototypes => {
+            return Err(format!("the output `{}` is no plane", output.name).into());
+        }
         OutputRole::Rgb => decode_colours(output, &mut planes),
         OutputRole::Rgba => {
             decode_colours(output, &mut planes);
@@ -136,7 +140,7 @@ fn unit(value: f32) -> f32 {
     value.clamp(0.0, 1.0)
 }
 
-fn logistic(logit: f32) -> f32 {
+pub(super) fn logistic(logit: f32) -> f32 {
     1.0 / (1.0 + (-logit).exp())
 }
 
@@ -160,7 +164,7 @@ fn swap_if_bgr(output: &Output, planes: &mut Array3<f32>) {
 }
 
 /// For each class, whether it is rust.
-fn rust_classes(output: &Output) -> Vec<bool> {
+pub(super) fn rust_classes(output: &Output) -> Vec<bool> {
     output.classes.iter().map(|class| output.rust.contains(class)).collect()
 }
 

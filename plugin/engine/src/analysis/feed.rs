@@ -1,6 +1,6 @@
 //! What an input is fed: the picture or the mask in the words of the manifest.
 
-use derust_manifest::{ColourOrder, Input, InputRole, Layout};
+use derust_manifest::{ColourOrder, Input, InputRole, Layout, White};
 use ndarray::{Array3, Array4, Axis};
 
 use crate::control::Stopped;
@@ -30,6 +30,9 @@ pub(super) fn feed(
         planes.invert_axis(Axis(0));
     }
     let mut tensor = room::copy(planes)?.insert_axis(Axis(0));
+    if input.role == InputRole::Mask && input.white == White::Keep {
+        tensor.mapv_inplace(|value| 1.0 - value);
+    }
     for (c, mut plane) in tensor.axis_iter_mut(Axis(1)).enumerate() {
         let mean = input.mean.get(c).copied().unwrap_or(0.0);
         let std = input.std.get(c).copied().unwrap_or(1.0);

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use derust_manifest::Tile;
 
-use super::sides;
 use super::tiles::{Plan, smaller};
+use super::{letterbox, sides};
 use crate::models::Model;
 use crate::runtime::{Provider, Session};
 
@@ -76,6 +76,7 @@ impl Fit {
             _ => model.fixed_size,
         };
         let plan = Plan::new(width, height, self.tiles[shrunk], fixed);
+        let plan = if letterbox(model).is_some() { plan.centred() } else { plan };
         let most = self.fastest(provider).min(limits.at_once);
         let at_once = if model.takes_batches { most } else { 1 };
         // As even as can be: every other number of tiles would be another shape to prepare for.

@@ -1,6 +1,7 @@
 //! Running a network over a picture: planes in, planes out, both at the working scale.
 
 mod decode;
+mod detections;
 mod feed;
 mod fit;
 mod passes;
@@ -14,7 +15,7 @@ mod views;
 use std::borrow::Cow;
 use std::sync::Arc;
 
-use derust_manifest::{Input, Output, OutputRole, Tile};
+use derust_manifest::{Input, InputRole, Output, OutputRole, Tile};
 use ndarray::{Array2, Array3, ArrayView2, ArrayView3, Axis, s};
 
 use crate::control::{Control, Stopped};
@@ -220,6 +221,11 @@ fn sides(model: &Model, tile: Tile) -> [usize; 2] {
     model.fixed_size.map(|side| side.unwrap_or(tile.size as usize))
 }
 
+/// The gray of the border around a picture that is smaller than a tile, where the network wants one.
+fn letterbox(model: &Model) -> Option<f32> {
+    model.manifest.input(InputRole::Image).and_then(|image| image.letterbox)
+}
+
 fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Result<Analysis, Stopped> {
     let mut found = Analysis::default();
     for (output, planes) in outputs.iter().zip(planes) {
@@ -228,9 +234,11 @@ fn collect(outputs: &[Output], planes: Vec<Array3<f32>>) -> Result<Analysis, Sto
             | OutputRole::Logits
             | OutputRole::Classes
             | OutputRole::Labels
-            | OutputRole::ClassIndex => {
+            | OutputRole::ClassIndex
+            | OutputRole::Boxes => {
                 found.probability = Some(planes.index_axis_move(Axis(0), 0));
             }
+            OutputRole::Prototypes => {}
             OutputRole::Alpha => found.alpha = Some(planes.index_axis_move(Axis(0), 0)),
             OutputRole::Rgb | OutputRole::Residual => found.fill = Some(planes),
             OutputRole::Rgba => {

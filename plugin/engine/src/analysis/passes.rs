@@ -1,6 +1,6 @@
 //! The runs of a network over the tiles of a picture.
 
-use derust_manifest::{Input, Output};
+use derust_manifest::{Input, Output, OutputRole};
 use ndarray::{Array3, Array4, ArrayD, ArrayView3, Axis, Slice};
 
 use super::decode::{Refusal, decode, decoded_channels};
@@ -8,6 +8,7 @@ use super::feed::feed;
 use super::fit::Size;
 use super::tiles::TileAt;
 use super::views::View;
+use super::{detections, letterbox};
 use crate::control::{Control, Stopped};
 use crate::error::Error;
 use crate::models::Model;
@@ -66,10 +67,13 @@ impl Subject<'_> {
         control: &Control<'_>,
     ) -> Result<(), Error> {
         let manifest = &self.model.manifest;
+        let border = letterbox(self.model);
         let pictures: Vec<Array3<f32>> =
-            room::try_collect(group.iter().map(|tile| tile.cut(view.of(self.colours))))?;
+            room::try_collect(group.iter().map(|tile| tile.cut(view.of(self.colours), border)))?;
         let masks: Vec<Option<Array3<f32>>> = room::try_collect(
-            group.iter().map(|tile| self.mask.map(|mask| tile.cut(view.of(mask))).transpose()),
+            group
+                .iter()
+                .map(|tile| self.mask.map(|mask| tile.cut(view.of(mask), border.map(|_| 0.0))).transpose()),
         )?;
         let fed: Vec<(&str, Array4<f32>)> = manifest
             .inputs
@@ -78,19 +82,30 @@ impl Subject<'_> {
             .collect::<Result<_, Stopped>>()?;
         let views: Vec<_> = fed.iter().map(|(name, array)| (*name, array.view().into_dyn())).collect();
         let mut answers = session.run_under(control, &views)?;
+        let unusable = |refusal| match refusal {
+            Refusal::Broken(problem) => Error::Answer { model: manifest.name.clone(), problem },
+            Refusal::Stopped(stopped) => stopped.into(),
+        };
+        let mut of_tiles = |output: &Output| {
+            let answer = answers.remove(&output.name);
+            let answer = answer.ok_or_else(|| format!("the output `{}` did not come", output.name))?;
+            split(output, answer, group.len())
+        };
         for (output, plane) in manifest.outputs.iter().zip(planes) {
-            let broken = |problem| Error::Answer { model: manifest.name.clone(), problem };
-            let unusable = |refusal| match refusal {
-                Refusal::Broken(problem) => broken(problem),
-                Refusal::Stopped(stopped) => stopped.into(),
-            };
-            let answer = answers
-                .remove(&output.name)
-                .ok_or_else(|| broken(format!("the output `{}` did not come", output.name)))?;
-            let answers = split(output, answer, group.len()).map_err(unusable)?;
+            // They are part of the answer in `boxes`.
+            if output.role == OutputRole::Prototypes {
+                continue;
+            }
+            let answers = of_tiles(output).map_err(unusable)?;
+            let beside = manifest.output(OutputRole::Prototypes).filter(|_| output.role == OutputRole::Boxes);
+            let mut prototypes = beside.map(&mut of_tiles).transpose().map_err(unusable)?.map(Vec::into_iter);
             for ((tile, answer), picture) in group.iter().zip(answers).zip(&pictures) {
-                let decoded = decode(output, answer, picture).map_err(unusable)?;
-                tile.add(decoded.view(), view.of(plane.view_mut()))?;
+                let prototypes = beside.zip(prototypes.as_mut().and_then(Iterator::next));
+                let decoded = match prototypes {
+                    Some(prototypes) => detections::decode(output, answer, prototypes, picture),
+                    None => decode(output, answer, picture),
+                };
+                tile.add(decoded.map_err(unusable)?.view(), view.of(plane.view_mut()))?;
             }
         }
         Ok(())

@@ -16,6 +16,8 @@ pub(crate) struct Axis {
     extent: usize,
     length: usize,
     starts: Vec<usize>,
+    /// Pixels of border before the picture, where it lies in the middle of a single tile.
+    lead: usize,
     /// Pixels over which one tile fades into the next.
     fade: usize,
 }
@@ -38,7 +40,7 @@ pub(crate) struct TileAt<'a> {
 impl Axis {
     fn new(extent: usize, length: usize, overlap: usize, multiple: usize) -> Self {
         if extent <= length {
-            return Axis { extent, length, starts: vec![0], fade: 0 };
+            return Axis { extent, length, starts: vec![0], lead: 0, fade: 0 };
         }
         // A length that a graph fixes need not be a multiple; then neither are the starts.
         let multiple = if length.is_multiple_of(multiple) { multiple } else { 1 };
@@ -46,7 +48,7 @@ impl Axis {
         let last = (extent - length).div_ceil(multiple) * multiple;
         let steps = last.div_ceil(largest_step);
         let starts = (0..=steps).map(|i| i * last / steps / multiple * multiple).collect();
-        Axis { extent, length, starts, fade: overlap.min(length - largest_step) / 2 }
+        Axis { extent, length, starts, lead: 0, fade: overlap.min(length - largest_step) / 2 }
     }
 
     /// How much tile `i` and those before it count at pixel `x`: 1 before the overlap with the next tile, 0 after.
@@ -103,6 +105,14 @@ impl Plan {
         Plan { rows: axis(height, fixed[0]), columns: axis(width, fixed[1]) }
     }
 
+    /// The same, where a picture that is smaller than a tile lies in its middle.
+    pub(crate) fn centred(mut self) -> Self {
+        for axis in [&mut self.rows, &mut self.columns] {
+            axis.lead = axis.length.saturating_sub(axis.extent) / 2;
+        }
+        self
+    }
+
     /// Height and width of every tile.
     pub(crate) fn tile_size(&self) -> (usize, usize) {
         (self.rows.length, self.columns.length)
@@ -126,15 +136,26 @@ impl Plan {
 }
 
 impl TileAt<'_> {
-    /// Copies this tile out of `planes` [channels, height, width]; beyond the border the picture is mirrored.
-    pub(crate) fn cut(&self, planes: ArrayView3<'_, f32>) -> Result<Array3<f32>, Stopped> {
+    /// Copies this tile out of `planes` [channels, height, width]; beyond the picture lies a `border` of one value, or its
+    /// mirror image.
+    pub(crate) fn cut(
+        &self,
+        planes: ArrayView3<'_, f32>,
+        border: Option<f32>,
+    ) -> Result<Array3<f32>, Stopped> {
         let (rows, columns) = (&self.plan.rows, &self.plan.columns);
-        let mirrored = |axis: &Axis, start: usize| -> Result<Vec<usize>, Stopped> {
-            room::collect((start..start + axis.length).map(|i| reflect(i, axis.extent)))
+        let sources = |axis: &Axis, start: usize| -> Result<Vec<Option<usize>>, Stopped> {
+            room::collect((start..start + axis.length).map(|i| match border {
+                None => Some(reflect(i, axis.extent)),
+                Some(_) => i.checked_sub(axis.lead).filter(|i| *i < axis.extent),
+            }))
         };
-        let ys = mirrored(rows, rows.starts[self.row])?;
-        let xs = mirrored(columns, columns.starts[self.column])?;
-        room::from_fn((planes.dim().0, ys.len(), xs.len()), |(c, y, x)| planes[[c, ys[y], xs[x]]])
+        let ys = sources(rows, rows.starts[self.row])?;
+        let xs = sources(columns, columns.starts[self.column])?;
+        room::from_fn((planes.dim().0, ys.len(), xs.len()), |(c, y, x)| match (ys[y], xs[x]) {
+            (Some(y), Some(x)) => planes[[c, y, x]],
+            _ => border.unwrap_or_default(),
+        })
     }
 
     /// Adds this tile's result, weighted, to `planes` [channels, height, width], which start as zeros.
@@ -154,7 +175,8 @@ impl TileAt<'_> {
             }
             for c in 0..planes.dim().0 {
                 for (x, weight) in across.iter().enumerate() {
-                    planes[[c, y, left + x]] += down * weight * result[[c, y - top, x]];
+                    let seen = result[[c, y - top + rows.lead, x + columns.lead]];
+                    planes[[c, y, left + x]] += down * weight * seen;
                 }
             }
         }
@@ -182,6 +204,17 @@ mod tests {
         let shown: Vec<usize> = (0..9).map(|i| reflect(i, 4)).collect();
         assert_eq!(shown, [0, 1, 2, 3, 2, 1, 0, 1, 2]);
         assert_eq!((reflect(5, 1), reflect(5, 2)), (0, 1));
+    }
+
+    #[test]
+    fn a_letterboxed_picture_lies_in_the_middle_of_gray() {
+        let tile = Tile { size: 16, overlap: 0, multiple: 1 };
+        let plan = Plan::new(5, 16, tile, [Some(16), Some(16)]).centred();
+        let tile = plan.tiles().next().unwrap();
+        let cut = tile.cut(Array3::ones((3, 16, 5)).view(), Some(0.25)).unwrap();
+        for ((_, _, x), value) in cut.indexed_iter() {
+            assert_eq!(*value, if (5..10).contains(&x) { 1.0 } else { 0.25 }, "column {x}");
+        }
     }
 
     #[test]
@@ -242,13 +275,19 @@ mod tests {
         }
 
         #[test]
-        fn joining_the_cut_tiles_gives_the_picture_back(width in 1_usize..200, height in 1_usize..200) {
+        fn joining_the_cut_tiles_gives_the_picture_back(
+            width in 1_usize..200,
+            height in 1_usize..200,
+            letterboxed: bool,
+        ) {
             let tile = Tile { size: 32, overlap: 8, multiple: 8 };
+            let border = letterboxed.then_some(0.5);
             let picture = Array3::from_shape_fn((2, height, width), |(c, y, x)| (c + 3 * y + 5 * x) as f32 % 17.0);
-            let plan = Plan::new(width, height, tile, [None, None]);
+            let plan = Plan::new(width, height, tile, [None, Some(64)]);
+            let plan = if letterboxed { plan.centred() } else { plan };
             let mut joined = Array3::zeros(picture.dim());
             for tile in plan.tiles() {
-                tile.add(tile.cut(picture.view()).unwrap().view(), joined.view_mut()).unwrap();
+                tile.add(tile.cut(picture.view(), border).unwrap().view(), joined.view_mut()).unwrap();
             }
             prop_assert!(picture.iter().zip(&joined).all(|(a, b)| (a - b).abs() < 1e-4));
         }

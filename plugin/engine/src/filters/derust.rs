@@ -15,7 +15,7 @@ use crate::error::Error;
 use crate::judgement::Caution;
 use crate::models::Selector;
 use crate::pixels::{Picture, PictureMut};
-use crate::resample::{self, gaps};
+use crate::resample::{self, gaps, window_max};
 use crate::room;
 use crate::serving::Serving;
 
@@ -79,9 +79,18 @@ pub(crate) struct Cleaning<'a> {
     /// What gives the alpha where the network has none, and the width and height at which it works.
     finder: Option<((u32, u32), Arc<Network>)>,
     /// The steps of the work.
-    pub(crate) main: Control<'a>,
+    reducing: Control<'a>,
     finding: Control<'a>,
+    pub(crate) main: Control<'a>,
     texturing: Control<'a>,
+}
+
+/// What a segment-rust model found, for a network that does not find rust by itself.
+pub(crate) struct Sought {
+    /// [height, width]
+    alpha: Array2<f32>,
+    /// The picture at the scale at which it looked, where that is another than the network's.
+    colours: Option<Array3<f32>>,
 }
 
 impl<'a> Cleaning<'a> {
@@ -97,13 +106,12 @@ impl<'a> Cleaning<'a> {
         let replacing = options.mask_mode == MaskMode::Replace;
         let network = serving.network(Kind::Derust, options.model.as_ref(), &control)?;
         let (control, texturing) = (control.part(0.0, 0.9), control.part(0.9, 1.0));
-        let has_alpha = [OutputRole::Alpha, OutputRole::Rgba]
-            .iter()
-            .any(|role| network.model.manifest.output(*role).is_some());
-        let finder = if has_alpha || replacing { None } else { finder(serving, mask.is_some(), &control)? };
-        let (main, finding) = match finder {
-            Some(_) => (control.part(0.0, 0.5), control.part(0.5, 1.0)),
-            None => (control, control),
+        let finder =
+            if has_alpha(&network) || replacing { None } else { finder(serving, mask.is_some(), &control)? };
+        let (reducing, rest) = (control.part(0.0, 0.1), control.part(0.1, 1.0));
+        let (finding, main) = match finder {
+            Some(_) => (rest.part(0.0, 0.5), rest.part(0.5, 1.0)),
+            None => (rest, rest),
         };
         let working_size = |network: &Network| options.scale.working_size(picture, &network.model.manifest);
         let working = working_size(&network);
@@ -119,8 +127,9 @@ impl<'a> Cleaning<'a> {
             network,
             working,
             finder,
-            main,
+            reducing,
             finding,
+            main,
             texturing,
         })
     }
@@ -134,40 +143,68 @@ impl<'a> Cleaning<'a> {
 
     /// The picture at the working scale, [3, height, width].
     pub(crate) fn colours(&self) -> Result<Array3<f32>, Stopped> {
-        resample::colours(self.picture, self.working, self.main.part(0.0, 0.1))
+        resample::colours(self.picture, self.working, self.reducing)
     }
 
     /// Whether what is found in the picture's `colours` means anything; a mask that replaces it needs no judgement.
     pub(crate) fn judge(&self, colours: &Array3<f32>) -> Result<Option<Caution>, Error> {
-        let caution = require_judgement(self.picture, colours, self.judge_anyway, self.main.part(0.1, 0.1))?;
+        let done = self.reducing.part(1.0, 1.0);
+        let caution = require_judgement(self.picture, colours, self.judge_anyway, done)?;
         Ok(caution.filter(|_| !self.replacing))
     }
 
-    /// What the network is told of the mask, [height, width] at the working scale, if it is told of any.
-    pub(crate) fn coverage(&self) -> Result<Option<Array2<f32>>, Stopped> {
-        let takes_mask = self.replacing && self.network.model.manifest.input(InputRole::Mask).is_some();
-        let Some(mask) = self.mask.filter(|_| takes_mask) else { return Ok(None) };
-        let coverage = resample::coverage(mask, self.working, self.main.part(0.1, 0.1))?;
-        drawn_mask::treated(&coverage).map(Some)
+    /// Looks for rust in the picture's `colours` with another network, where the one that fills does not.
+    pub(crate) fn seek(&self, colours: &Array3<f32>) -> Result<Option<Sought>, Error> {
+        let Some((size, finder)) = &self.finder else { return Ok(None) };
+        if *size == self.working {
+            let alpha = alpha_from_segmentation(self.serving, finder, colours, self.finding)?;
+            return Ok(Some(Sought { alpha, colours: None }));
+        }
+        let own = resample::colours(self.picture, *size, self.finding.part(0.0, 0.1))?;
+        let alpha = alpha_from_segmentation(self.serving, finder, &own, self.finding.part(0.1, 1.0))?;
+        Ok(Some(Sought { alpha, colours: Some(own) }))
     }
 
-    /// Where the `fill` of the picture's `colours` goes; `found` is the network's own answer to that. None where the mask
-    /// says it.
+    /// What the network is told to treat, [height, width] at the working scale, if it is told anything: the mask that
+    /// replaces what is found, or what was `sought`, since a network without an alpha cannot find it.
+    pub(crate) fn coverage(&self, sought: Option<&Sought>) -> Result<Option<Array2<f32>>, Stopped> {
+        let Some(input) = self.network.model.manifest.input(InputRole::Mask) else { return Ok(None) };
+        let coverage = match (sought, self.mask) {
+            (Some(sought), _) => {
+                let plane = room::copy(sought.alpha.view())?;
+                let size = (plane.dim().1 as u32, plane.dim().0 as u32);
+                // Of one scale with itself, it needs no guide.
+                let guide = room::filled((3, 1, 1), 0.0)?;
+                GuidedPlane::new(plane, guide.view(), size)?.at(self.working)?.into_owned()
+            }
+            (None, Some(mask)) if self.replacing || !self.has_alpha() => {
+                resample::coverage(mask, self.working, self.main.part(0.0, 0.0))?
+            }
+            _ => return Ok(None),
+        };
+        let treated = drawn_mask::treated(&coverage)?;
+        if input.grow == 0 { Ok(Some(treated)) } else { window_max(&treated, input.grow as usize).map(Some) }
+    }
+
+    fn has_alpha(&self) -> bool {
+        has_alpha(&self.network)
+    }
+
+    /// Where the `fill` of the picture's `colours` goes; `found` is the network's own answer to that, `sought` that of
+    /// another one. None where the mask says it.
     pub(crate) fn alpha(
         &self,
         found: Option<Array2<f32>>,
+        sought: Option<Sought>,
         fill: &Array3<f32>,
         colours: &Array3<f32>,
     ) -> Result<Option<GuidedPlane>, Error> {
         let size = self.picture.size();
-        let alpha = match &self.finder {
-            Some((finding_size, finder)) if *finding_size != self.working => {
-                let colours = resample::colours(self.picture, *finding_size, self.finding.part(0.0, 0.1))?;
-                let alpha =
-                    alpha_from_segmentation(self.serving, finder, &colours, self.finding.part(0.1, 1.0))?;
-                return Ok(Some(GuidedPlane::new(alpha, colours.view(), size)?));
+        let alpha = match sought {
+            Some(Sought { alpha, colours: Some(own) }) => {
+                return Ok(Some(GuidedPlane::new(alpha, own.view(), size)?));
             }
-            Some((_, finder)) => Some(alpha_from_segmentation(self.serving, finder, colours, self.finding)?),
+            Some(Sought { alpha, colours: None }) => Some(alpha),
             None => found.filter(|_| !self.replacing).map(compose::without_faint_traces).transpose()?,
         };
         let layout = self.picture.layout();
@@ -208,6 +245,12 @@ impl<'a> Cleaning<'a> {
         self.texturing.step(1, 1)?;
         Ok(texture)
     }
+}
+
+/// Whether a network says where its fill goes.
+fn has_alpha(network: &Network) -> bool {
+    let is_given = |role: &OutputRole| network.model.manifest.output(*role).is_some();
+    [OutputRole::Alpha, OutputRole::Rgba].iter().any(is_given)
 }
 
 /// The network that gives the alpha for one that has none; none if there is no such model and the mask can stand in.

@@ -1,5 +1,6 @@
 //! Model files: what lies in the folders, whether it can be trusted, and which one serves.
 
+mod data_file;
 mod embedded;
 mod file;
 mod glimpse;
@@ -14,6 +15,7 @@ use std::path::PathBuf;
 
 use derust_manifest::Manifest;
 
+pub use data_file::with_weights;
 #[cfg(test)]
 use embedded::MODELS;
 pub use file::{ModelFile, sidecar_path};

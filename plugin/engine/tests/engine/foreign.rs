@@ -8,10 +8,12 @@ use std::path::PathBuf;
 use derust_engine::filters::Scale;
 use derust_engine::filters::derust::{Look, RemoveOptions};
 use derust_engine::filters::segment_rust::SegmentOptions;
-use derust_engine::fixtures::Network;
+use derust_engine::fixtures::{Convolution, Network, objects};
 use derust_engine::models::{Store, inspect};
 use derust_engine::pixels::{Channels, Depth, Layout, Picture, PictureMut};
-use derust_engine::{Control, Engine, EngineOptions, MaskMode};
+use derust_engine::{Control, Engine, EngineOptions, Manifest, MaskMode};
+use derust_manifest::{Detections, White, onnx};
+use prost::Message as _;
 
 const WIDTH: usize = 96;
 const HEIGHT: usize = 64;
@@ -256,4 +258,196 @@ fn a_manifest_that_does_not_fit_is_refused_with_what_would() {
     engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
     let reason = engine.models()[0].idle_because.as_ref().unwrap().to_string();
     assert!(reason.contains("the stride 4 in the manifest would fit"), "{reason}");
+}
+
+/// A picture with red and other patches, and the colour of the border around it, as [column, row] of the tile.
+fn letterboxed(x: usize, y: usize) -> [f64; 3] {
+    let (left, top) = ((objects::SIDE - WIDTH) / 2, (objects::SIDE - HEIGHT) / 2);
+    let inside = (left..left + WIDTH).contains(&x) && (top..top + HEIGHT).contains(&y);
+    if inside { unit(pixels()[(y - top) * WIDTH + x - left]) } else { [f64::from(objects::BORDER); 3] }
+}
+
+#[test]
+fn objects_become_the_union_of_their_masks_whoever_chose_among_them() {
+    let (side, stride) = (objects::SIDE, objects::STRIDE);
+    let tile: Vec<[f64; 3]> = (0..side * side).map(|i| letterboxed(i % side, i / side)).collect();
+    let cells = side / stride;
+    let mean = |column: usize, row: usize| {
+        let mut sum = [0.0; 3];
+        for (y, x) in (0..stride).flat_map(|y| (0..stride).map(move |x| (y, x))) {
+            let colour = tile[(stride * row + y) * side + stride * column + x];
+            (0..3).for_each(|c| sum[c] += colour[c] / (stride * stride) as f64);
+        }
+        sum
+    };
+    let means: Vec<[f64; 3]> = (0..cells * cells).map(|i| mean(i % cells, i / cells)).collect();
+    let logit = |object: &objects::Object, x: usize, y: usize| {
+        let near = |place: usize| {
+            let place = ((place as f64 + 0.5) / stride as f64 - 0.5).clamp(0.0, (cells - 1) as f64);
+            [(place.floor() as usize, 1.0 - place.fract()), (place.ceil() as usize, place.fract())]
+        };
+        let mut sum = 0.0;
+        for ((column, across), (row, down)) in near(x).into_iter().flat_map(|x| near(y).map(|y| (x, y))) {
+            let [red, green, blue] = means[row * cells + column];
+            let values = [red, green, blue, 1.0];
+            let cell: f64 = values.iter().zip(object.coefficients).map(|(v, c)| v * f64::from(c)).sum();
+            sum += across * down * cell;
+        }
+        sum
+    };
+    let expected = |x: usize, y: usize| {
+        let (x, y) = (x + (side - WIDTH) / 2, y + (side - HEIGHT) / 2);
+        let covers = |object: &&objects::Object| {
+            let [left, top, right, bottom] = object.corners.map(f64::from);
+            let (x, y) = (x as f64, y as f64);
+            object.counts && left <= x && x < right && top <= y && y < bottom
+        };
+        objects::OBJECTS.iter().filter(covers).map(|object| logistic(logit(object, x, y))).fold(0.0, f64::max)
+    };
+    let data = pixels().concat();
+    let picture = Picture::new(&data, layout()).unwrap();
+    for (selected, dynamic, half) in
+        [(false, false, false), (true, false, false), (false, true, false), (true, true, true)]
+    {
+        let export = objects::Export { selected, dynamic, half };
+        let models = tempfile::tempdir().unwrap();
+        fs::write(models.path().join("o.onnx"), objects::model(export).encode_to_vec()).unwrap();
+        fs::write(models.path().join("o.onnx.json"), objects::right_manifest(export).to_json()).unwrap();
+        let store = Store::only(&[models.path().into()]);
+        let engine = Engine::new(EngineOptions { store, ..Default::default() });
+        let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
+        let probability = found.probability();
+        // An open size needs no more border than to the next multiple of 32, which both sides of the picture are.
+        if dynamic {
+            assert!(probability.iter().any(|value| *value > 0.9), "{export:?}");
+            continue;
+        }
+        let mut rusty = 0;
+        for ((y, x), value) in probability.indexed_iter() {
+            let expected = expected(x, y);
+            rusty += usize::from(expected > 0.5);
+            assert!(
+                (f64::from(*value) - expected).abs() < 1e-4,
+                "{export:?} {x},{y}: {value}, not {expected}"
+            );
+        }
+        assert!((300..3000).contains(&rusty), "{rusty}");
+    }
+}
+
+#[test]
+fn objects_that_break_their_promises_are_refused() {
+    let refusal = |change: &dyn Fn(&mut onnx::Model, &mut Manifest)| {
+        let export = objects::Export { dynamic: true, ..Default::default() };
+        let (mut model, mut manifest) = (objects::model(export), objects::right_manifest(export));
+        change(&mut model, &mut manifest);
+        let models = tempfile::tempdir().unwrap();
+        fs::write(models.path().join("o.onnx"), model.encode_to_vec()).unwrap();
+        fs::write(models.path().join("o.onnx.json"), manifest.to_json()).unwrap();
+        let store = Store::only(&[models.path().into()]);
+        let engine = Engine::new(EngineOptions { store, ..Default::default() });
+        let data = pixels().concat();
+        let picture = Picture::new(&data, layout()).unwrap();
+        engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap_err();
+        engine.models()[0].idle_because.as_ref().unwrap().to_string()
+    };
+    let weights = |model: &mut onnx::Model, name: &str, value: f32| {
+        let tensors = &mut model.graph.as_mut().unwrap().initializer;
+        let tensor = tensors.iter_mut().find(|tensor| tensor.name == name).unwrap();
+        tensor.raw_data[..4].copy_from_slice(&value.to_le_bytes());
+    };
+    let said = refusal(&|model, _| weights(model, "objects", f32::NAN));
+    assert!(said.contains("no numbers"), "{said}");
+    let said = refusal(&|model, _| weights(model, "bias", f32::NAN));
+    assert!(said.contains("no numbers"), "{said}");
+    let said = refusal(&|_, manifest| manifest.outputs[0].classes.push("moss".into()));
+    assert!(said.contains("it needs 11"), "{said}");
+    let said = refusal(&|_, manifest| manifest.outputs[0].detections = Detections::Selected);
+    assert!(said.contains("[1, objects, 10]"), "{said}");
+    let said = refusal(&|_, manifest| manifest.outputs[1].stride = 2);
+    assert!(said.contains("the stride 4 in the manifest would fit"), "{said}");
+    const CANDIDATES: usize = objects::CANDIDATES;
+    // Nowhere, infinitely large and of an infinite weight: no mask comes of them, and no failure.
+    for value in [f32::INFINITY, f32::NEG_INFINITY, f32::MAX, -1e30] {
+        let export = objects::Export::default();
+        let mut model = objects::model(export);
+        let tensors = &mut model.graph.as_mut().unwrap().initializer;
+        let objects = &mut tensors.iter_mut().find(|tensor| tensor.name == "objects").unwrap().raw_data;
+        for row in [0, 2, 6] {
+            objects[4 * (row * CANDIDATES + 1)..][..4].copy_from_slice(&value.to_le_bytes());
+        }
+        let models = tempfile::tempdir().unwrap();
+        fs::write(models.path().join("o.onnx"), model.encode_to_vec()).unwrap();
+        fs::write(models.path().join("o.onnx.json"), objects::right_manifest(export).to_json()).unwrap();
+        let store = Store::only(&[models.path().into()]);
+        let engine = Engine::new(EngineOptions { store, ..Default::default() });
+        let data = pixels().concat();
+        let picture = Picture::new(&data, layout()).unwrap();
+        let found = engine.segment(&picture, &SegmentOptions::default(), Control::default()).unwrap();
+        assert!(found.probability().iter().all(|value| (0.0..=1.0).contains(value)), "{value}");
+    }
+}
+
+/// A network that paints what its mask calls a hole green, and answers with the picture elsewhere: what inpainters do.
+fn inpainter(white: White, grow: u32) -> Network {
+    let fill = Convolution::pointwise(
+        &[&[1.0, 0.0, 0.0, -1.0], &[0.0, 1.0, 0.0, 1.0], &[0.0, 0.0, 1.0, -1.0]],
+        &[0.0; 3],
+    );
+    let keep = Convolution::pointwise(
+        &[&[1.0, 0.0, 0.0, 1.0], &[0.0, 1.0, 0.0, -1.0], &[0.0, 0.0, 1.0, 1.0]],
+        &[-1.0, 1.0, -1.0],
+    );
+    let nothing = Convolution::pointwise(&[&[0.0; 4]], &[0.0]);
+    let fill = if white == White::Hole { fill } else { keep };
+    let mut network = Network::derust("inpainter", fill, nothing, true);
+    // Without an alpha.
+    network.manifest.outputs.pop();
+    network.outputs.pop();
+    (network.manifest.inputs[1].white, network.manifest.inputs[1].grow) = (white, grow);
+    network
+}
+
+#[test]
+fn an_inpainter_is_told_what_another_network_found_in_the_polarity_that_it_wants() {
+    let models = tempfile::tempdir().unwrap();
+    fs::write(models.path().join("finder.onnx"), Network::red_is_rust().to_onnx()).unwrap();
+    let path = models.path().join("inpainter.onnx");
+    let red = |x: usize, y: usize| (20..40).contains(&x) && (16..32).contains(&y);
+    let picture: Vec<u8> = (0..WIDTH * HEIGHT)
+        .flat_map(|i| if red(i % WIDTH, i / WIDTH) { [250, 0, 0] } else { [90, 100, (i % 7) as u8 * 9 + 60] })
+        .collect();
+    let fill = |network: &Network, mask: Option<&[u8]>, mask_mode| {
+        fs::write(&path, network.to_onnx()).unwrap();
+        let store = Store::only(&[models.path().into()]);
+        let engine = Engine::new(EngineOptions { store, ..Default::default() });
+        let mask_layout = Layout::packed(WIDTH as u32, HEIGHT as u32, Channels::Gray, Depth::U8);
+        let mask = mask.map(|mask| Picture::new(mask, mask_layout).unwrap());
+        let picture = Picture::new(&picture, layout()).unwrap();
+        let options = RemoveOptions { mask_mode, plain_fill: true, ..Default::default() };
+        let removal = engine.analyse_removal(&picture, mask.as_ref(), &options, Control::default()).unwrap();
+        removal.fill().clone()
+    };
+    let is_green = |fill: &ndarray::Array3<f32>, x: usize, y: usize| {
+        let colour = [0, 1, 2].map(|c| fill[[c, y, x]]);
+        colour == [0.0, 1.0, 0.0] || !red(x, y) && colour[1] > 0.99
+    };
+    for white in [White::Hole, White::Keep] {
+        let told = fill(&inpainter(white, 0), None, MaskMode::Limit);
+        for (x, y) in [(21, 17), (30, 24), (38, 30)] {
+            assert!(is_green(&told, x, y), "{white:?} {x},{y}");
+        }
+        for (x, y) in [(5, 5), (60, 24), (30, 50), (17, 24), (42, 24)] {
+            assert!(!is_green(&told, x, y), "{white:?} {x},{y}");
+        }
+        let grown = fill(&inpainter(white, 5), None, MaskMode::Limit);
+        assert!(
+            is_green(&grown, 17, 24) && is_green(&grown, 42, 24) && !is_green(&grown, 60, 24),
+            "{white:?}"
+        );
+        // A mask that replaces what is found is told in the same words.
+        let mask: Vec<u8> = (0..WIDTH * HEIGHT).map(|i| if i % WIDTH > 70 { 255 } else { 0 }).collect();
+        let replaced = fill(&inpainter(white, 0), Some(&mask), MaskMode::Replace);
+        assert!(is_green(&replaced, 80, 24) && !is_green(&replaced, 30, 24), "{white:?}");
+    }
 }

@@ -2,7 +2,7 @@
 
 use derust_engine::models::{Dimension, Port, Ports};
 use derust_manifest::{Layout, Output, OutputRole};
-use ndarray::ArrayD;
+use ndarray::{Array3, ArrayD, Axis};
 
 /// The largest height or width that a graph may fix, and the most channels that an answer may have.
 const LARGEST_SIDE: usize = 4096;
@@ -34,6 +34,32 @@ fn planes(port: &Port, layout: Layout) -> Option<Planes<'_>> {
     Some(Planes { port, layout, channels, size })
 }
 
+/// Why there is no picture among the inputs, and how to export a network that takes one.
+fn no_picture(ports: &Ports) -> String {
+    let read = |layout| ports.inputs.iter().filter_map(move |port| planes(port, layout));
+    let channels =
+        |wanted| read(Layout::Nchw).chain(read(Layout::Nhwc)).any(|planes| planes.channels == Some(wanted));
+    let wrapped = |call: &str, what: &str| {
+        format!(
+            "{what}; derust feeds three channels, red, green and blue. Wrap it in a module whose `forward` is `{call}`, and \
+             export that"
+        )
+    };
+    if channels(4) {
+        wrapped(
+            "def forward(self, image, mask): return self.network(torch.cat([image, mask], 1))",
+            "its input takes four channels, a picture and a mask in one",
+        )
+    } else if channels(1) {
+        wrapped(
+            "def forward(self, image): return self.network(image.mean(1, keepdim=True))",
+            "its input takes one channel, a gray picture",
+        )
+    } else {
+        "none of its inputs takes a picture: four dimensions, of which the second or the last is 3".into()
+    }
+}
+
 /// The input for the picture, and the one for a mask if there is one.
 pub(super) fn inputs(ports: &Ports) -> Result<(Planes<'_>, Option<Planes<'_>>), String> {
     let read = |layout| ports.inputs.iter().filter_map(move |port| planes(port, layout));
@@ -41,7 +67,7 @@ pub(super) fn inputs(ports: &Ports) -> Result<(Planes<'_>, Option<Planes<'_>>), 
         .chain(read(Layout::Nhwc))
         .find(|planes| planes.channels == Some(3))
         .or_else(|| read(Layout::Nchw).find(|planes| planes.channels.is_none()))
-        .ok_or("none of its inputs takes a picture: four dimensions, of which the second or the last is 3")?;
+        .ok_or_else(|| no_picture(ports))?;
     if let Some(side) = image.size.into_iter().flatten().find(|side| !(1..=LARGEST_SIDE).contains(side)) {
         return Err(format!(
             "its input `{}` has a side of {side} pixels; 1 to {LARGEST_SIDE} can be run",
@@ -64,23 +90,20 @@ pub(super) fn inputs(ports: &Ports) -> Result<(Planes<'_>, Option<Planes<'_>>), 
     }
 }
 
-/// An array for an input, of one value.
-pub(super) fn filled<'a>(
-    planes: &Planes<'a>,
-    channels: usize,
-    [height, width]: [usize; 2],
-    value: f32,
-) -> (&'a str, ArrayD<f32>) {
-    let shape = match planes.layout {
-        Layout::Nchw => [1, channels, height, width],
-        Layout::Nhwc => [1, height, width, channels],
+/// The array for an input that holds these planes, [channels, height, width].
+pub(super) fn fed<'a>(planes: &Planes<'a>, values: Array3<f32>) -> (&'a str, ArrayD<f32>) {
+    let nchw = values.insert_axis(Axis(0));
+    let array = match planes.layout {
+        Layout::Nchw => nchw,
+        Layout::Nhwc => nchw.permuted_axes([0, 2, 3, 1]),
     };
-    (&planes.port.name, ArrayD::from_elem(shape.as_slice(), value))
+    (&planes.port.name, array.into_dyn())
 }
 
 pub(super) fn no_planes() -> String {
     "it is no network that answers with planes: none of its outputs has the picture's height and width, or a whole part \
-     of them"
+     of them. Where it takes any size and always answers with one, export it for that size alone, \
+     `torch.onnx.export(network.eval(), (torch.rand(1, 3, 256, 256),), \"model.onnx\")`"
         .into()
 }
 

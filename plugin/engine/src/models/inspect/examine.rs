@@ -10,11 +10,16 @@ use derust_manifest::METADATA_KEY;
 
 use super::graph::{NodeBytes, SizedNode};
 use super::limits::Limits;
+use super::lookalikes::other_format;
 use super::ports::Ports;
 use super::refusal::{Refusal, Rule};
 use super::schema::{self, Message};
 use super::wire::{Broken, Field, Fields};
 use crate::room;
+
+/// The newest version of the format, and of ONNX's operators, that ONNX Runtime 1.32 loads.
+const NEWEST_IR: i64 = 14;
+const NEWEST_OPSET: i64 = 28;
 
 /// What a model file holds, as far as that can be told without running it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -112,9 +117,8 @@ pub(super) struct Examiner<'a> {
 impl<'a> Examiner<'a> {
     fn model(&mut self, onnx: &'a [u8]) -> Checked {
         self.reach("file bytes", |limits| &mut limits.file_bytes, onnx.len() as u64)?;
-        // ONNX Runtime would take such a file for its own format, which nothing has inspected.
-        if onnx.get(4..8) == Some(b"ORTM") {
-            return Err(Refusal::new(Rule::Format, "it is in ONNX Runtime's own format, not in ONNX"));
+        if let Some(problem) = other_format(onnx) {
+            return Err(Refusal::new(Rule::Format, problem));
         }
         let mut graph = false;
         let mut producer = [""; 2];
@@ -145,10 +149,37 @@ impl<'a> Examiner<'a> {
             }
         }
         self.contents.producer = producer.join(" ").trim().to_owned();
+        self.check_versions()?;
         if !graph {
             return Err(Refusal::new(Rule::Format, "it holds no graph, so it is no ONNX file"));
         }
         self.check_constant_sizes()
+    }
+
+    /// Versions that no ONNX Runtime of today loads: it would say so only once the file is to serve.
+    fn check_versions(&mut self) -> Checked {
+        let advice = "; export it anew with a lower one, for example `torch.onnx.export(..., opset_version=18)`, or bring \
+                      it down with onnx.version_converter";
+        let ir_version = self.contents.ir_version;
+        if ir_version > NEWEST_IR {
+            self.note_whole(Refusal::new(
+                Rule::Format,
+                format!("its format has the version (IR) {ir_version}, and {NEWEST_IR} is the newest that can be run{advice}"),
+            ))?;
+        }
+        let standard =
+            self.contents.operator_sets.iter().filter(|(set, _)| matches!(set.as_str(), "" | "ai.onnx"));
+        let Some(newest) = standard.map(|(_, version)| *version).max() else { return Ok(()) };
+        if newest > NEWEST_OPSET {
+            self.note_whole(Refusal::new(
+                Rule::Operators,
+                format!(
+                    "it asks for version {newest} of ONNX's operators (opset), and {NEWEST_OPSET} is the newest that can be \
+                     run{advice}"
+                ),
+            ))?;
+        }
+        Ok(())
     }
 
     fn operator_set(&mut self, bytes: &'a [u8]) -> Checked {

@@ -150,7 +150,7 @@ impl<'a> Examiner<'a> {
     fn node(&mut self, node: NodeBytes<'a>, depth: u64, scope: &mut Scope<'a>) -> Checked {
         self.spend("nodes", |limits| &mut limits.nodes, 1)?;
         let (mut operator, mut domain, mut output) = ("", "", "");
-        let (mut inputs, mut input_count) = ([""; 4], 0);
+        let (mut inputs, mut input_count, mut outputs) = ([""; 4], 0, 0);
         let mut checked = Ok(());
         let mut fields = Fields::new(&schema::NODE, node.bytes);
         while let Some(field) = self.next(&mut fields)? {
@@ -164,6 +164,7 @@ impl<'a> Examiner<'a> {
                 }
                 "output" => {
                     output = self.name(field)?;
+                    outputs += usize::from(!output.is_empty());
                     checked = checked.and_then(|()| scope.define(output, Definition::Output));
                 }
                 "op_type" => operator = self.name(field)?,
@@ -198,6 +199,13 @@ impl<'a> Examiner<'a> {
                 asks => format!("the operator {} with {asks}", quoted(operator)),
             };
             self.contents.needs = Some(Needs { minor_version: since, by });
+        }
+        if operator == "BatchNormalization"
+            && (outputs > 1 || matches!(attribute("training_mode"), Some(operators::Value::Number(1..))))
+        {
+            let problem = "it is in training mode, so that its answers depend on what else is asked: call `model.eval()` \
+                           before `torch.onnx.export(...)`, and export it anew";
+            return Err(Refusal::new(Rule::Operators, problem));
         }
         if SIZE_INPUTS.iter().chain(&SCALE_INPUTS).any(|(name, _)| *name == operator) {
             let sized = SizedNode { node, enclosing: self.enclosing.clone(), operator, inputs };

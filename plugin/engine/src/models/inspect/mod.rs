@@ -1,7 +1,8 @@
 //! A look at a model file before ONNX Runtime sees it. Nothing in the file is trusted.
 //!
 //! `examine` walks the file: `wire` reads it field by field as `schema` says, `graph` and `tensor` hold the rules,
-//! `operators` the list of what may be run, `limits` how much of anything. A breach becomes a [`Refusal`]. `ports`
+//! `operators` the list of what may be run, `limits` how much of anything; `lookalikes` knows files that are no ONNX, and
+//! `pack` puts weights that lie in another file into the one. A breach becomes a [`Refusal`]. `ports`
 //! compares what was found with the manifest.
 //!
 //! What cannot be told without running a network is how much memory it takes: shapes that it works out itself are known
@@ -10,7 +11,9 @@
 mod examine;
 mod graph;
 mod limits;
+mod lookalikes;
 mod operators;
+mod pack;
 mod ports;
 mod refusal;
 mod schema;
@@ -29,6 +32,7 @@ pub use examine::{Contents, Examination, Needs, examine};
 pub use limits::Limits;
 #[cfg(any(test, feature = "fixtures"))]
 pub(crate) use operators::allowed_operators;
+pub(super) use pack::pack;
 pub(crate) use ports::channels;
 pub use ports::{Dimension, Port, Ports};
 pub use refusal::{Refusal, Rule};
@@ -170,6 +174,51 @@ mod tests {
             assert!(refusal.contains(word), "{refusal}");
         }
         assert_eq!(needs.refusal("1.32.0"), None);
+    }
+
+    #[test]
+    fn what_was_exported_wrongly_is_refused_with_the_line_that_exports_it_anew() {
+        let refusal = |change: &dyn Fn(&mut onnx::Model)| {
+            let mut model = Network::red_is_rust().to_model();
+            change(&mut model);
+            refusal(&model)
+        };
+        let training = |attribute: Option<i64>, outputs: &'static [&'static str]| {
+            move |model: &mut onnx::Model| {
+                model.graph.as_mut().unwrap().node.push(onnx::Node {
+                    op_type: "BatchNormalization".into(),
+                    output: outputs.iter().map(|name| (*name).into()).collect(),
+                    attribute: attribute
+                        .map(|mode| onnx::Attribute::int("training_mode", mode))
+                        .into_iter()
+                        .collect(),
+                    ..Default::default()
+                });
+            }
+        };
+        for said in [refusal(&training(Some(1), &["a"])), refusal(&training(None, &["a", "b", "c"]))] {
+            assert!(said.contains("training mode") && said.contains("`model.eval()`"), "{said}");
+        }
+        let mut evaluating = Network::red_is_rust().to_model();
+        training(Some(0), &["a"])(&mut evaluating);
+        inspect(&evaluating.encode_to_vec(), None).unwrap();
+
+        let said = refusal(&|model| model.ir_version = 99);
+        assert!(said.contains("(IR) 99") && said.contains("opset_version="), "{said}");
+        let said = refusal(&|model| model.opset_import[0].version = 99);
+        assert!(said.contains("(opset)") && said.contains("opset_version="), "{said}");
+        let output = |change: &dyn Fn(&mut onnx::TensorType)| {
+            refusal(&|model| {
+                let graph = model.graph.as_mut().unwrap();
+                change(graph.output[0].r#type.as_mut().unwrap().tensor_type.as_mut().unwrap());
+            })
+        };
+        let said = output(&|tensor| tensor.elem_type = 9);
+        assert!(said.contains("bool") && said.contains(".float()"), "{said}");
+        let said = output(&|tensor| {
+            tensor.shape.as_mut().unwrap().dim[0].value = Some(onnx::dimension::Value::Size(4));
+        });
+        assert!(said.contains("several pictures at once") && said.contains("torch.rand(1, 3"), "{said}");
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! A graph's inputs and outputs, and whether they are what the manifest says.
 
 use derust_manifest::onnx::{ValueInfo, data_type, dimension};
-use derust_manifest::{Input, InputRole, Layout, Manifest, Output, OutputRole};
+use derust_manifest::{Detections, Input, InputRole, Layout, Manifest, Output, OutputRole};
 
 /// The largest height or width that a graph may fix.
 const LARGEST_FIXED_SIDE: i64 = 4096;
@@ -70,7 +70,42 @@ pub(super) fn check(ports: &Ports, manifest: &Manifest) -> Result<[Option<usize>
     for output in &manifest.outputs {
         check_output(output, &ports.outputs, fixed)?;
     }
+    check_objects(manifest, &ports.outputs)?;
     Ok(fixed)
+}
+
+/// The most prototypes that masks are made of.
+const MOST_PROTOTYPES: i64 = 1024;
+
+/// Checks what the file says of objects and prototypes: how many values each object has.
+fn check_objects(manifest: &Manifest, ports: &[Port]) -> Result<(), String> {
+    let both = manifest.output(OutputRole::Boxes).zip(manifest.output(OutputRole::Prototypes));
+    let Some((boxes, prototypes)) = both else { return Ok(()) };
+    let coefficients = match find("output", &prototypes.name, ports)?.0.shape.as_deref() {
+        Some([_, Dimension::Fixed(coefficients), _, _]) => *coefficients,
+        _ => return Ok(()),
+    };
+    let (port, what) = find("output", &boxes.name, ports)?;
+    let Some([batch, values, objects]) = port.shape.as_deref() else {
+        return match &port.shape {
+            None => Ok(()),
+            Some(shape) => Err(format!("{what} has {} dimensions; `boxes` have 3", shape.len())),
+        };
+    };
+    if matches!(batch, Dimension::Fixed(batch) if *batch != 1) {
+        return Err(other_batch(&what));
+    }
+    let (found, wanted) = match boxes.detections {
+        Detections::Candidates => (values, 4 + boxes.classes.len() as i64 + coefficients),
+        Detections::Selected => (objects, 6 + coefficients),
+    };
+    match found {
+        Dimension::Fixed(found) if *found != wanted => Err(format!(
+            "{what} has {found} values for each object; with {coefficients} prototypes and {} classes it needs {wanted}",
+            boxes.classes.len()
+        )),
+        _ => Ok(()),
+    }
 }
 
 /// Whether all inputs and outputs leave their first dimension open.
@@ -82,10 +117,12 @@ pub(super) fn take_batches(ports: &Ports) -> bool {
     ports.inputs.iter().chain(&ports.outputs).all(is_open)
 }
 
-/// How many channels an output has.
+/// How many channels an output has; of `prototypes` there are usually 32 of a quarter of the size, which hold as much as two.
 pub(crate) fn channels(output: &Output) -> usize {
     match output.role {
         OutputRole::Probability | OutputRole::Logits | OutputRole::ClassIndex | OutputRole::Alpha => 1,
+        OutputRole::Boxes => 1,
+        OutputRole::Prototypes => 2,
         OutputRole::Classes | OutputRole::Labels => output.classes.len(),
         OutputRole::Rgb | OutputRole::Residual => 3,
         OutputRole::Rgba => 4,
@@ -119,8 +156,21 @@ fn check_output(output: &Output, ports: &[Port], fixed: [Option<usize>; 2]) -> R
     let (port, what) = find("output", &output.name, ports)?;
     let types = [data_type::FLOAT, data_type::FLOAT16, data_type::UINT8, data_type::INT32, data_type::INT64];
     check_type(port, &what, &types, "float32, float16, uint8, int32 nor int64")?;
+    if output.role == OutputRole::Boxes {
+        return Ok(());
+    }
     let stride = output.stride as usize;
-    let size = check_shape(port, &what, channels(output), output.layout, stride)?;
+    let channels = match (output.role, port.shape.as_deref()) {
+        (OutputRole::Prototypes, Some([_, Dimension::Fixed(channels), _, _])) => {
+            if !(1..=MOST_PROTOTYPES).contains(channels) {
+                return Err(format!("{what} has {channels} prototypes; 1 to {MOST_PROTOTYPES} can be used"));
+            }
+            *channels as usize
+        }
+        (OutputRole::Prototypes, _) => return Ok(()),
+        _ => channels(output),
+    };
+    let size = check_shape(port, &what, channels, output.layout, stride)?;
     for (wanted, side) in fixed.into_iter().zip(size) {
         let Some((wanted, side)) = wanted.zip(side) else { continue };
         if side * stride != wanted {
@@ -146,11 +196,23 @@ fn find<'a>(kind: &str, name: &str, ports: &'a [Port]) -> Result<(&'a Port, Stri
 }
 
 fn check_type(port: &Port, what: &str, known: &[i32], names: &str) -> Result<(), String> {
+    const BOOL: i32 = 9;
     match port.element_type {
+        Some(BOOL) => Err(format!(
+            "{what} is of the type bool, yes or no for each value, and neither {names}; end the network with numbers \
+             (`return mask.float()`, or better the probability before it became yes or no) and export it anew"
+        )),
         Some(element_type) if known.contains(&element_type) => Ok(()),
         Some(_) => Err(format!("{what} is neither {names}")),
         None => Err(format!("{what} is no tensor")),
     }
+}
+
+fn other_batch(what: &str) -> String {
+    format!(
+        "{what} has a fixed batch size other than 1: it was exported for several pictures at once. Export it for one, \
+         `torch.onnx.export(network.eval(), (torch.rand(1, 3, 512, 512),), \"model.onnx\")`, or for any number of them"
+    )
 }
 
 /// Checks what the file says of a port's dimensions; answers with the fixed height and width.
@@ -180,7 +242,7 @@ fn check_shape(
         Layout::Nhwc => (fourth, second, third, second, "nchw"),
     };
     if batch.is_some_and(|batch| batch != 1) {
-        return Err(format!("{what} has a fixed batch size other than 1"));
+        return Err(other_batch(what));
     }
     let wanted = Some(channels as i64);
     // Where the file leaves the channels open, three rows or columns are more likely the channels.

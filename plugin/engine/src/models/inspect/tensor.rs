@@ -269,7 +269,10 @@ fn raw_volume(raw: &[u8], data_type: i64) -> f64 {
 }
 
 fn external() -> Refusal {
-    Refusal::new(Rule::ExternalData, "its values lie in another file; save the model as one file")
+    let problem = "its values lie in another file; save the model as one file: \
+                   `torch.onnx.export(..., external_data=False)`, or of the two that there are \
+                   `onnx.save(onnx.load(\"a.onnx\"), \"b.onnx\")`";
+    Refusal::new(Rule::ExternalData, problem)
 }
 
 fn twice() -> Refusal {

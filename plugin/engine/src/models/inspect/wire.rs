@@ -60,6 +60,13 @@ impl<'a> Fields<'a> {
         self.message
     }
 
+    /// The next field, and the bytes that it takes in the file.
+    pub(super) fn next_raw(&mut self) -> Option<(Result<Field<'a>, Broken>, &'a [u8])> {
+        let before = self.rest;
+        let field = self.next()?;
+        Some((field, &before[..before.len() - self.rest.len()]))
+    }
+
     fn read(&mut self) -> Result<Field<'a>, Broken> {
         let tag = number(&mut self.rest)?;
         let known = self.message.fields.iter().position(|field| u64::from(field.number) == tag >> 3);
