@@ -9,11 +9,13 @@
 
 mod advice;
 mod batch;
+mod claim;
 mod cli;
 mod console;
 mod destination;
 mod documents;
 mod engine;
+mod free_memory;
 mod info;
 mod inputs;
 mod judging;

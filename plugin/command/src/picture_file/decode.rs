@@ -1,8 +1,6 @@
 //! From a file to pixels.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Cursor, Read};
-use std::path::Path;
+use std::io::Cursor;
 
 use anyhow::{anyhow, bail};
 use derust_engine::pixels::{Depth, Meaning, Transfer};
@@ -15,8 +13,8 @@ use image::{ColorType, ImageDecoder, Limits};
 
 use super::metadata::{Metadata, Own};
 use super::orientation::Orientation;
-use super::{Format, PictureFile, Pixels, bmp, colours, exif, jpeg, png, tiff};
-use crate::stop::Stoppable;
+use super::{Format, PictureFile, Pixels, Source, bmp, colours, exif, jpeg, png, tiff};
+use crate::free_memory;
 
 /// The most bytes that a picture may need in memory; a header that promises more is refused.
 pub const MEMORY_LIMIT: u64 = 4 << 30;
@@ -34,11 +32,13 @@ pub struct Opened {
     pixels: Pixels,
     metadata: Metadata,
     notes: Vec<String>,
-    source: Source,
+    /// Bytes that decoding needs beside the pixels.
+    beside: u64,
+    coded: Coded,
 }
 
 /// What the pixels come from.
-enum Source {
+enum Coded {
     Image(Box<dyn ImageDecoder>),
     Tiff(Box<tiff::Reader>),
 }
@@ -52,22 +52,24 @@ impl PictureFile {
     ///
     /// # Errors
     /// When it cannot be read, is no picture, or promises more than fits into memory.
-    pub fn open(path: &Path) -> anyhow::Result<Opened> {
-        let format = Format::of_file(path)?;
+    pub fn open(from: &Source) -> anyhow::Result<Opened> {
+        let format = from.format()?;
         let unreadable = |error: std::io::Error| anyhow!("it cannot be read: {error}");
-        let file = || File::open(path).map(|file| BufReader::new(Stoppable(file))).map_err(unreadable);
+        let file = || from.open().map_err(unreadable);
         let mut notes = Vec::new();
         let mut metadata = Metadata::default();
-        let source = match format {
+        let mut beside = 0;
+        let decoder = match format {
             Format::Jpeg => {
-                let bytes = read_all(path).map_err(unreadable)?;
+                let bytes = from.read_all()?;
                 let header = jpeg::read(&bytes)?;
+                beside = bytes.len() as u64;
                 metadata = header.metadata;
                 if header.components == 4 {
                     notes.push("its CMYK colours became RGB".into());
                     (metadata.icc, metadata.jpeg) = (None, None);
                 }
-                Source::Image(Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(broken)?))
+                Coded::Image(Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(broken)?))
             }
             Format::Png => {
                 let header = png::read(&mut file()?)?;
@@ -79,7 +81,7 @@ impl PictureFile {
                     notes.push("only the first of its pictures was worked on".into());
                 }
                 let decoder = PngDecoder::with_limits(file()?, beside_pixels()).map_err(broken)?;
-                Source::Image(Box::new(decoder))
+                Coded::Image(Box::new(decoder))
             }
             Format::WebP => {
                 let decoder = WebPDecoder::new(file()?).map_err(broken)?;
@@ -90,7 +92,7 @@ impl PictureFile {
                 if decoder.has_animation() {
                     notes.push("only the first of its pictures was worked on".into());
                 }
-                Source::Image(Box::new(decoder))
+                Coded::Image(Box::new(decoder))
             }
             Format::Bmp => {
                 let (indexed, resolution) = bmp::read(&mut file()?).map_err(broken)?;
@@ -98,9 +100,9 @@ impl PictureFile {
                 if indexed {
                     notes.push("its indexed colours became RGB".into());
                 }
-                Source::Image(Box::new(BmpDecoder::new(file()?).map_err(broken)?))
+                Coded::Image(Box::new(BmpDecoder::new(file()?).map_err(broken)?))
             }
-            Format::Exr => Source::Image(Box::new(OpenExrDecoder::new(file()?).map_err(broken)?)),
+            Format::Exr => Coded::Image(Box::new(OpenExrDecoder::new(file()?).map_err(broken)?)),
             Format::Tiff => {
                 let (reader, header) = tiff::open(file()?)?;
                 let tiff::Header { size, pixels, metadata, notes } = header;
@@ -110,12 +112,13 @@ impl PictureFile {
                     pixels,
                     metadata,
                     notes,
-                    source: Source::Tiff(Box::new(reader)),
+                    beside: 0,
+                    coded: Coded::Tiff(Box::new(reader)),
                 }
                 .checked();
             }
         };
-        let Source::Image(mut decoder) = source else { bail!("the picture cannot be decoded") };
+        let Coded::Image(mut decoder) = decoder else { bail!("the picture cannot be decoded") };
         let size = decoder.dimensions();
         let mut pixels = pixels(decoder.color_type())?;
         if format == Format::Exr {
@@ -132,15 +135,12 @@ impl PictureFile {
         if metadata.resolution.is_none() {
             metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
         }
-        Opened { format, size, pixels, metadata, notes, source: Source::Image(decoder) }.checked()
+        if format == Format::Jpeg {
+            // Progressive files are decoded from the frequencies of the whole picture.
+            beside += 2 * u64::from(size.0) * u64::from(size.1) * pixels.channels as u64;
+        }
+        Opened { format, size, pixels, metadata, notes, beside, coded: Coded::Image(decoder) }.checked()
     }
-}
-
-fn read_all(path: &Path) -> std::io::Result<Vec<u8>> {
-    let length = fs::metadata(path)?.len();
-    let mut bytes = Vec::with_capacity(length.min(MEMORY_LIMIT) as usize);
-    Stoppable(File::open(path)?).take(MEMORY_LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn limits() -> Limits {
@@ -181,15 +181,6 @@ impl Opened {
                 MEMORY_LIMIT >> 30
             );
         }
-        if let Some(available) = available_memory().filter(|available| self.memory() > *available) {
-            let gigabytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-            bail!(
-                "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other \
-                 programs",
-                gigabytes(self.memory()),
-                gigabytes(available)
-            );
-        }
         Ok(self)
     }
 
@@ -202,7 +193,22 @@ impl Opened {
 
     /// Bytes of memory that working on the picture needs, about.
     pub fn memory(&self) -> u64 {
-        self.bytes().saturating_mul(2).saturating_add(WORKING_MEMORY)
+        self.bytes().saturating_mul(2).saturating_add(self.beside).saturating_add(WORKING_MEMORY)
+    }
+
+    /// Refuses what the memory that is free now does not suffice for.
+    fn check_memory(&self) -> anyhow::Result<()> {
+        let Some(available) = free_memory::available().filter(|available| self.memory() > *available) else {
+            return Ok(());
+        };
+        let (width, height) = self.size;
+        let gigabytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        bail!(
+            "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other programs, \
+             or raise the limit that this one runs under",
+            gigabytes(self.memory()),
+            gigabytes(available)
+        )
     }
 
     /// The file's format.
@@ -223,18 +229,19 @@ impl Opened {
     /// The picture, upright.
     ///
     /// # Errors
-    /// When the file is broken or the work is to end.
+    /// When the file is broken, there is too little memory, or the work is to end.
     pub fn decode(self) -> anyhow::Result<PictureFile> {
-        let mut data = vec![0; usize::try_from(self.bytes())?];
+        self.check_memory()?;
+        let mut data = free_memory::zeros(usize::try_from(self.bytes())?)?;
         let mut valid = None;
-        match self.source {
-            Source::Image(mut decoder) => {
+        match self.coded {
+            Coded::Image(mut decoder) => {
                 if self.format != Format::Png {
                     decoder.set_limits(limits()).map_err(broken)?;
                 }
                 decoder.read_image_boxed(&mut data).map_err(broken)?;
             }
-            Source::Tiff(reader) => (data, valid) = reader.decode(data)?,
+            Coded::Tiff(reader) => (data, valid) = reader.decode(data)?,
         }
         let mut metadata = self.metadata;
         let orientation = metadata.take_orientation();
@@ -255,11 +262,4 @@ impl Opened {
         }
         Ok(file)
     }
-}
-
-/// Bytes that programs can still have, where the system says so.
-fn available_memory() -> Option<u64> {
-    let list = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = list.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -9,12 +9,14 @@ mod colours;
 mod decode;
 mod encode;
 mod exif;
+mod foreign;
 mod format;
 mod jpeg;
 mod mask;
 mod metadata;
 mod orientation;
 mod png;
+mod source;
 mod tags;
 mod tiff;
 mod ycbcr;
@@ -25,9 +27,13 @@ use derust_engine::pixels::{
 };
 
 pub use decode::MEMORY_LIMIT;
-pub use encode::Coding;
+pub use encode::{Coding, Target};
+pub use foreign::Foreign;
 pub use format::Format;
 use metadata::Metadata;
+pub use source::Source;
+
+use crate::free_memory;
 
 /// What the pixels of a picture are; they lie without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +61,7 @@ impl Pixels {
 }
 
 /// A picture out of a file, or on its way into one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PictureFile {
     width: u32,
     height: u32,
@@ -74,17 +80,36 @@ pub struct PictureFile {
 
 impl PictureFile {
     /// An 8-bit gray picture of this one's size, black, to be written as PNG.
-    pub fn blank_gray(&self) -> Self {
-        PictureFile {
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn blank_gray(&self) -> anyhow::Result<Self> {
+        Ok(PictureFile {
             width: self.width,
             height: self.height,
             pixels: Pixels::new(1, Depth::U8),
-            data: vec![0; self.width as usize * self.height as usize],
+            data: free_memory::zeros(self.width as usize * self.height as usize)?,
             metadata: Metadata::default(),
             meaning: Meaning::default(),
             valid: None,
             notes: Vec::new(),
-        }
+        })
+    }
+
+    /// The same once more.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn try_clone(&self) -> anyhow::Result<Self> {
+        let data = free_memory::copy(&self.data)?;
+        Ok(PictureFile {
+            data,
+            metadata: self.metadata.clone(),
+            meaning: self.meaning.clone(),
+            valid: self.valid.clone(),
+            notes: self.notes.clone(),
+            ..*self
+        })
     }
 
     /// Width and height in pixels.

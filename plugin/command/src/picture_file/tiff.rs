@@ -1,8 +1,7 @@
 //! TIFF files (TIFF 6.0): many kinds of pixels, and tags, which are EXIF's too.
 
 use std::borrow::Cow;
-use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 
 use ::tiff::ColorType;
 use ::tiff::decoder::{Decoder, Limits};
@@ -16,9 +15,9 @@ use super::Pixels;
 use super::decode::MEMORY_LIMIT;
 use super::exif;
 use super::metadata::{Metadata, Own, Resolution, Unit};
+use super::source;
 use super::tags::{Directory, Tags};
 use super::ycbcr::{Blocks, YCbCr};
-use crate::stop::Stoppable;
 
 const XMP: Tag = Tag::Unknown(700);
 
@@ -71,7 +70,7 @@ enum Conversion {
 
 /// A file whose pixels are still to be decoded.
 pub struct Reader {
-    decoder: Decoder<Patched<BufReader<Stoppable<File>>>>,
+    decoder: Decoder<Patched<source::Reader>>,
     conversion: Conversion,
     size: (u32, u32),
     depth: Depth,
@@ -120,7 +119,7 @@ fn broken(error: impl std::fmt::Display) -> anyhow::Error {
 ///
 /// # Errors
 /// When the file is broken or its pixels are of a kind that nobody expects in a photograph.
-pub fn open(mut file: BufReader<Stoppable<File>>) -> anyhow::Result<(Reader, Header)> {
+pub fn open(mut file: source::Reader) -> anyhow::Result<(Reader, Header)> {
     let tags = Tags::read(&mut file);
     let directory = Directory::read(&mut file);
     let mask = directory.as_ref().and_then(|directory| find_mask(directory, &mut file));

@@ -2,6 +2,7 @@
 
 mod adopt;
 mod check;
+mod contract;
 mod desk;
 mod devices;
 mod failures;
