@@ -128,7 +128,12 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     let bar = progress::bar(verb.work, to_do.len());
     report.attach(bar.clone());
     shown.get_or_init(|| bar.clone());
-    let memory = Memory::new(free_memory::available().unwrap_or(MEMORY_LIMIT).min(MEMORY_LIMIT));
+    let memory = Memory::new(
+        [free_memory::available(), free_memory::address_space()]
+            .into_iter()
+            .flatten()
+            .fold(MEMORY_LIMIT, u64::min),
+    );
     let desk = Desk { engine: &engine, memory: &memory };
     let mut done = planned.iter().filter(|(_, d)| matches!(d, Ok(Destination::Done(_)))).count();
     let to_do = Mutex::new(to_do);

@@ -193,6 +193,9 @@ pub struct Files {
     /// Replace results that exist already; `remove` may replace the input itself
     #[arg(long)]
     pub force: bool,
+    /// With --force, replace even a picture whose file holds further pages, frames, channels or a video that get lost
+    #[arg(long, requires = "force")]
+    pub drop_further: bool,
     /// Skip pictures whose result exists already, or is made by another derust with --resume
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
@@ -298,6 +301,9 @@ pub struct Segment {
     /// Probability from which on a pixel counts as rust, between 0 and 1 [default: the model's]
     #[arg(long, value_name = "T", value_parser = threshold)]
     pub threshold: Option<f32>,
+    /// Grade even pictures that say that rust was taken out of them
+    #[arg(long)]
+    pub grade_treated: bool,
     /// What pictures mean, and which part of them counts.
     #[command(flatten)]
     pub judging: Judging,
@@ -345,6 +351,9 @@ pub struct Remove {
     /// Leave the fill as the network made it, without texture from the clean parts of the picture
     #[arg(long)]
     pub plain_fill: bool,
+    /// Do not write into the picture's XMP that it was treated, by which model, and how much of it
+    #[arg(long)]
+    pub no_mark: bool,
     /// JPEG quality, 1 to 100 [default: that of the input, or 95]
     #[arg(long, value_name = "Q", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: Option<u8>,
@@ -433,7 +442,9 @@ mod tests {
             "derust remove a.png --device cpu",
             "derust segment a.png --device tensorrt:1 --fp16",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
-            "derust remove - --format tif --keep-times",
+            "derust remove - --format tif --keep-times --no-mark",
+            "derust remove a.tif -o a.tif --force --drop-further",
+            "derust segment a.jpg --grade-treated",
             "derust segment a.tif -o - --region r.png --white-level 4095 --judge-anyway",
             "derust models",
             "derust models list",
@@ -478,6 +489,7 @@ mod tests {
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",
             "derust remove a.png --format gif",
+            "derust remove a.png --drop-further",
             "derust remove a.png --quiet --json",
             "derust completions cmd",
         ] {

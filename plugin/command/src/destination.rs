@@ -140,9 +140,11 @@ pub fn writes_standard_output(files: &Files) -> bool {
 }
 
 /// How a result is written, as far as the call says so of all pictures.
-pub fn coding(files: &Files, input: &Input) -> Coding {
+pub fn coding(files: &Files, input: &Input, target: &Target) -> Coding {
     let times = files.keep_times.then(|| Times::of(&input.path).ok()).flatten();
-    Coding { may_replace: files.force, times, ..Coding::default() }
+    let real = target.path().canonicalize().ok();
+    let in_place = real.is_some() && real == input.path.canonicalize().ok();
+    Coding { may_replace: files.force, in_place, may_drop: files.drop_further, times, ..Coding::default() }
 }
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {

@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 
 use anyhow::anyhow;
 
-/// Bytes that can still be had: of the machine, of the control groups that this process is in, and of its own address
-/// space; the least of those that the system tells.
+/// Bytes that can still be had of the machine and of the control groups that this process is in, as far as the system
+/// tells. Whoever takes more is ended.
 pub fn available() -> Option<u64> {
-    [of_machine(), of_control_groups(), of_address_space()].into_iter().flatten().min()
+    [of_machine(), of_control_groups()].into_iter().flatten().min()
 }
 
 /// An empty list with room for `length` values.
@@ -53,8 +53,8 @@ fn kilobytes(list: &str, name: &str) -> Option<u64> {
     value.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }
 
-/// What `ulimit -v` leaves.
-fn of_address_space() -> Option<u64> {
+/// Bytes that `ulimit -v` leaves. Whoever asks for more does not get it.
+pub fn address_space() -> Option<u64> {
     let limits = fs::read_to_string("/proc/self/limits").ok()?;
     let limit = limits.lines().find_map(|line| line.strip_prefix("Max address space"))?;
     let limit: u64 = limit.split_whitespace().next()?.parse().ok()?;

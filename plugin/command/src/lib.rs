@@ -2,8 +2,8 @@
 //!
 //! A call goes from `cli` to `segment` or `remove`. `batch` finds the pictures (`inputs`), decides where
 //! results go (`destination`), has several pictures worked on at a time within the memory that there is, and
-//! reports. `engine` is how this command sets the engine up. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is
-//! Ctrl-C.
+//! reports; `claim` keeps several processes from the same picture. `engine` is how this command sets the engine up. The verbs
+//! read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is Ctrl-C.
 //!
 //! It is a library for the sake of its fuzz target; nothing in it is meant for other programs.
 

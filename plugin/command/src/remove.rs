@@ -12,7 +12,7 @@ use crate::batch::{self, Desk, Job, Verb};
 use crate::cli::{self, Remove};
 use crate::destination::{self, Naming};
 use crate::judging;
-use crate::picture_file::{Coding, Format, PictureFile};
+use crate::picture_file::{Coding, Format, Mark, PictureFile};
 use crate::report::{self, Done};
 
 /// Takes the rust out of every picture.
@@ -83,10 +83,17 @@ fn remove(
     let changed = result.changed_fraction(&file);
     let size = file.size();
     let mut facts = Map::from_iter([("treated_fraction".to_owned(), json!(changed))]);
-    facts.extend(report::of_model(removal.served()));
+    let model = report::of_model(removal.served());
+    // What was not changed needs no mark.
+    let mark = (changed > 0.0 && !arguments.no_mark)
+        .then(|| Mark { model: report::model_name(removal.served()), fraction: changed });
+    facts.extend(model);
     drop((file, removal));
-    let coding =
-        Coding { jpeg_quality: arguments.quality, ..destination::coding(&arguments.files, job.input) };
+    let coding = Coding {
+        jpeg_quality: arguments.quality,
+        mark,
+        ..destination::coding(&arguments.files, job.input, job.target)
+    };
     notes.extend(result.write(job.target, &coding)?);
     Ok(Done { said: format!("{:.1} % of the picture treated,", 100.0 * changed), facts, size, notes })
 }

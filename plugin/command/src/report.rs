@@ -40,9 +40,14 @@ const FOREIGN_EXIT_CODE: u8 = 3;
 const NAMED: usize = 5;
 
 /// What is said of the model that did the work: its name as `--model` takes it, and its content.
-pub fn of_model(Served { name, version, digest }: &Served) -> [(String, Value); 2] {
-    let digest: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
-    [("model".to_owned(), format!("{name}@{version}").into()), ("model_sha256".to_owned(), digest.into())]
+pub fn of_model(served: &Served) -> [(String, Value); 2] {
+    let digest: String = served.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    [("model".to_owned(), model_name(served).into()), ("model_sha256".to_owned(), digest.into())]
+}
+
+/// A model's name and version, as `--model` takes it.
+pub fn model_name(Served { name, version, .. }: &Served) -> String {
+    format!("{name}@{version}")
 }
 
 /// Says that TensorRT builds an engine, since it takes minutes in which nothing else is heard; above the `bar`, once

@@ -4,7 +4,7 @@ use std::process::ExitCode;
 
 use derust_engine::filters::segment_rust::{Outputs, SegmentOptions, Surveying};
 use derust_engine::{Control, Kind};
-use serde_json::{Map, json};
+use serde_json::{Map, Value, json};
 
 use crate::batch::{self, Desk, Job, Verb};
 use crate::cli::{Output, Segment};
@@ -62,6 +62,10 @@ fn segment(
     notes.extend(region.iter().flat_map(|region| region.notes().iter().cloned()));
     notes.extend(found.caution().map(|caution| caution.to_string()));
     let size = file.size();
+    let treatment = file.treatment();
+    if let Some(treatment) = &treatment {
+        notes.push(format!("the picture says of itself that it was {treatment}"));
+    }
     let (result, survey) = if arguments.output == Output::Overlay {
         let survey = found.survey(&file.picture()?, control)?;
         found.write_overlay(&mut file.picture_mut()?, control)?;
@@ -77,14 +81,21 @@ fn segment(
         let survey = found.write(&file.picture()?, outputs, control)?;
         (result, survey.expect("a survey was asked for"))
     };
-    notes.extend(result.write(job.target, &destination::coding(&arguments.files, job.input))?);
+    notes.extend(result.write(job.target, &destination::coding(&arguments.files, job.input, job.target))?);
+    let graded = treatment.is_none() || arguments.grade_treated;
+    let grade = |grade: Value| if graded { grade } else { Value::Null };
     let mut facts = Map::from_iter([
         ("rust_fraction".to_owned(), json!(survey.fraction())),
-        ("iso_4628_3".to_owned(), json!(survey.iso_4628_3())),
-        ("astm_d610".to_owned(), json!(survey.astm_d610())),
+        ("iso_4628_3".to_owned(), grade(json!(survey.iso_4628_3()))),
+        ("astm_d610".to_owned(), grade(json!(survey.astm_d610()))),
+        ("treated".to_owned(), json!(treatment)),
     ]);
     facts.extend(report::of_model(found.served()));
-    let (percent, grade) = (100.0 * survey.fraction(), survey.iso_4628_3());
-    let said = format!("{percent:.1} % rust (Ri {grade}), {}", suffix(arguments.output));
+    let percent = 100.0 * survey.fraction();
+    let grade = match graded {
+        true => format!("Ri {}", survey.iso_4628_3()),
+        false => "not graded; --grade-treated grades it".to_owned(),
+    };
+    let said = format!("{percent:.1} % rust ({grade}), {}", suffix(arguments.output));
     Ok(Done { said, facts, size, notes })
 }

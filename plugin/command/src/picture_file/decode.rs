@@ -13,7 +13,7 @@ use image::{ColorType, ImageDecoder, Limits};
 
 use super::metadata::{Metadata, Own};
 use super::orientation::Orientation;
-use super::{Format, PictureFile, Pixels, Source, bmp, colours, exif, jpeg, png, tiff};
+use super::{Format, PictureFile, Pixels, Source, bmp, colours, exif, exr, jpeg, png, tiff};
 use crate::free_memory;
 
 /// The most bytes that a picture may need in memory; a header that promises more is refused.
@@ -77,7 +77,7 @@ impl PictureFile {
                 if header.indexed {
                     notes.push("its indexed colours became RGB".into());
                 }
-                if header.animated {
+                if metadata.further.frames.is_some() {
                     notes.push("only the first of its pictures was worked on".into());
                 }
                 let decoder = PngDecoder::with_limits(file()?, beside_pixels()).map_err(broken)?;
@@ -91,6 +91,7 @@ impl PictureFile {
                 }
                 if decoder.has_animation() {
                     notes.push("only the first of its pictures was worked on".into());
+                    metadata.further.dropped.push("its further frames".into());
                 }
                 Coded::Image(Box::new(decoder))
             }
@@ -102,17 +103,22 @@ impl PictureFile {
                 }
                 Coded::Image(Box::new(BmpDecoder::new(file()?).map_err(broken)?))
             }
-            Format::Exr => Coded::Image(Box::new(OpenExrDecoder::new(file()?).map_err(broken)?)),
+            Format::Exr => {
+                let decoder = OpenExrDecoder::new(file()?).map_err(broken)?;
+                metadata.further.exr = Some(exr::open(from)?.into());
+                Coded::Image(Box::new(decoder))
+            }
             Format::Tiff => {
-                let (reader, header) = tiff::open(file()?)?;
-                let tiff::Header { size, pixels, metadata, notes } = header;
+                let (reader, header) = tiff::open(from)?;
+                let tiff::Header { size, pixels, mut metadata, notes, beside } = header;
+                metadata.keep_true();
                 return Opened {
                     format,
                     size,
                     pixels,
                     metadata,
                     notes,
-                    beside: 0,
+                    beside,
                     coded: Coded::Tiff(Box::new(reader)),
                 }
                 .checked();
@@ -123,7 +129,6 @@ impl PictureFile {
         let mut pixels = pixels(decoder.color_type())?;
         if format == Format::Exr {
             pixels.transfer = Transfer::Linear;
-            notes.push("attributes of the OpenEXR file are not kept".into());
         }
         if let Format::WebP | Format::Png = format {
             metadata.icc = decoder.icc_profile().map_err(broken)?;
@@ -132,6 +137,7 @@ impl PictureFile {
         if format == Format::WebP {
             metadata.exif = decoder.exif_metadata().map_err(broken)?;
         }
+        metadata.keep_true();
         if metadata.resolution.is_none() {
             metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
         }
@@ -198,17 +204,23 @@ impl Opened {
 
     /// Refuses what the memory that is free now does not suffice for.
     fn check_memory(&self) -> anyhow::Result<()> {
-        let Some(available) = free_memory::available().filter(|available| self.memory() > *available) else {
-            return Ok(());
-        };
-        let (width, height) = self.size;
         let gigabytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-        bail!(
-            "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other programs, \
-             or raise the limit that this one runs under",
-            gigabytes(self.memory()),
-            gigabytes(available)
-        )
+        let (width, height) = self.size;
+        for (needed, free) in [
+            (self.memory(), free_memory::available()),
+            // What is asked for beyond the pixels and not given is an error then.
+            (self.bytes().saturating_add(self.beside), free_memory::address_space()),
+        ] {
+            if let Some(free) = free.filter(|free| needed > *free) {
+                bail!(
+                    "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other \
+                     programs, or raise the limit that this one runs under",
+                    gigabytes(needed),
+                    gigabytes(free)
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The file's format.
@@ -233,7 +245,7 @@ impl Opened {
     pub fn decode(self) -> anyhow::Result<PictureFile> {
         self.check_memory()?;
         let mut data = free_memory::zeros(usize::try_from(self.bytes())?)?;
-        let mut valid = None;
+        let (mut valid, mut bands) = (None, None);
         match self.coded {
             Coded::Image(mut decoder) => {
                 if self.format != Format::Png {
@@ -241,10 +253,18 @@ impl Opened {
                 }
                 decoder.read_image_boxed(&mut data).map_err(broken)?;
             }
-            Coded::Tiff(reader) => (data, valid) = reader.decode(data)?,
+            Coded::Tiff(reader) => {
+                let decoded = reader.decode(data)?;
+                (data, valid, bands) = (decoded.data, decoded.valid, decoded.bands);
+            }
         }
         let mut metadata = self.metadata;
         let orientation = metadata.take_orientation();
+        let turned = |bands: tiff::Bands| bands.turned(orientation, self.size, self.pixels.depth).into();
+        metadata.further.bands = bands.map(turned);
+        if orientation != Orientation::UPRIGHT && metadata.further.frames.take().is_some() {
+            metadata.further.dropped.push("its further frames".into());
+        }
         let valid = valid.map(|valid| orientation.apply(self.size, 1, valid).1);
         let ((width, height), data) = orientation.apply(self.size, self.pixels.bytes(), data);
         let (pixels, mut notes) = (self.pixels, self.notes);

@@ -13,7 +13,7 @@ use image::{ExtendedColorType, ImageEncoder};
 use image_webp::WebPEncoder;
 
 use super::metadata::Own;
-use super::{Format, PictureFile, Pixels, bmp, jpeg, png, tiff};
+use super::{Format, Mark, PictureFile, Pixels, bmp, jpeg, png, tiff, xmp};
 use crate::stop::Stoppable;
 use crate::whole_file::{Times, WholeFile};
 
@@ -24,6 +24,12 @@ pub struct Coding {
     pub jpeg_quality: Option<u8>,
     /// Whether a file of the same name may be replaced.
     pub may_replace: bool,
+    /// Whether the file is the picture's own.
+    pub in_place: bool,
+    /// Whether its own file may lose what lies beside the picture in it.
+    pub may_drop: bool,
+    /// What the picture is to say of its treatment.
+    pub mark: Option<Mark>,
     /// The times that the file is to have; those of its writing when absent.
     pub times: Option<Times>,
 }
@@ -97,6 +103,13 @@ impl PictureFile {
     /// When the format does not fit, the file cannot be written, or the work is to end; then nothing is left.
     pub fn write(self, target: &Target, coding: &Coding) -> anyhow::Result<Vec<String>> {
         let format = self.check_target(target)?;
+        let lost = self.lost(format);
+        if coding.in_place && !coding.may_drop && !lost.is_empty() {
+            bail!(
+                "{target} would lose {}; name another file, or use --drop-further to replace it all the same",
+                lost.join(" and ")
+            );
+        }
         match target {
             Target::File(path) => self.write_file(path, format, coding),
             Target::StandardOutput(_) => self.write_to_standard_output(format, coding),
@@ -159,7 +172,12 @@ impl PictureFile {
         coding: &Coding,
         writer: &mut Writer<'_>,
     ) -> anyhow::Result<Vec<String>> {
-        let mut notes = Vec::new();
+        let mut notes = self.without_place(format);
+        let lost = self.lost(format);
+        if !lost.is_empty() {
+            notes.push(format!("the result is without {}", lost.join(" and ")));
+        }
+        notes.extend(coding.mark.as_ref().and_then(|mark| self.mark(format, mark)));
         self.keep_meaning(format);
         if format == Format::Png && self.pixels.depth == Depth::F32 {
             self.reduce_to_16_bits();
@@ -196,11 +214,30 @@ impl PictureFile {
                     notes.push("BMP has no place for a colour profile, EXIF and XMP".into());
                 }
             }
-            Format::Exr => {
-                OpenExrEncoder::new(writer).write_image(&self.data, size.0, size.1, self.colour())?
-            }
+            Format::Exr => match &self.metadata.further.exr {
+                Some(whole) => whole.write(writer, size, self.pixels.channels, &self.data)?,
+                None => OpenExrEncoder::new(writer).write_image(&self.data, size.0, size.1, self.colour())?,
+            },
         }
         Ok(notes)
+    }
+
+    /// Says in the picture's XMP that it was treated; answers with why that cannot be said.
+    fn mark(&mut self, format: Format, mark: &Mark) -> Option<String> {
+        let cannot = |why: &str| Some(format!("nothing in the file says that it was treated: {why}"));
+        if let Format::Bmp | Format::Exr = format {
+            return cannot("the format has no place for that");
+        }
+        match xmp::marked(self.metadata.xmp.as_deref(), mark) {
+            None => cannot("its XMP is broken"),
+            Some(packet) if format == Format::Jpeg && packet.len() > jpeg::XMP_LIMIT => {
+                cannot("its XMP is too long for more")
+            }
+            Some(packet) => {
+                self.metadata.xmp = Some(packet);
+                None
+            }
+        }
     }
 
     /// What other formats say of colours becomes a profile.

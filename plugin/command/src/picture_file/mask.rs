@@ -185,7 +185,7 @@ fn indexed(source: &Source, format: Format) -> anyhow::Result<Option<Indexed>> {
             Ok(Some(Indexed { numbers, colours }))
         }
         Format::Tiff => {
-            let (reader, _) = tiff::open(file()?)?;
+            let (reader, _) = tiff::open(source)?;
             reader.decode_numbers()
         }
         _ => Ok(None),

@@ -2,23 +2,29 @@
 //!
 //! [`PictureFile::open`] looks at a file's header ([`Format`], size), `Opened::decode` brings its pixels and
 //! its metadata, upright; [`PictureFile::write`] puts both into a file of the same or of another format. What only
-//! one format has is in the file of its name.
+//! one format has is in the file of its name; `tags` reads TIFF's directories, `exif` changes them in their place, `xmp` and
+//! `photoshop` are what several formats carry. `further` says what becomes of all else that lies in a file, and `foreign` which
+//! kinds of pictures are known and not read.
 
 mod bmp;
 mod colours;
 mod decode;
 mod encode;
 mod exif;
+mod exr;
 mod foreign;
 mod format;
+mod further;
 mod jpeg;
 mod mask;
 mod metadata;
 mod orientation;
+mod photoshop;
 mod png;
 mod source;
 mod tags;
 mod tiff;
+mod xmp;
 mod ycbcr;
 
 use anyhow::bail;
@@ -32,6 +38,7 @@ pub use foreign::Foreign;
 pub use format::Format;
 use metadata::Metadata;
 pub use source::Source;
+pub use xmp::Mark;
 
 use crate::free_memory;
 
@@ -89,7 +96,7 @@ impl PictureFile {
             height: self.height,
             pixels: Pixels::new(1, Depth::U8),
             data: free_memory::zeros(self.width as usize * self.height as usize)?,
-            metadata: Metadata::default(),
+            metadata: Metadata { geography: self.metadata.geography(), ..Metadata::default() },
             meaning: Meaning::default(),
             valid: None,
             notes: Vec::new(),
@@ -115,6 +122,11 @@ impl PictureFile {
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         (self.width, self.height)
+    }
+
+    /// What was made by a network in the picture, as it says itself; `None` where it says nothing of the kind.
+    pub fn treatment(&self) -> Option<String> {
+        xmp::treatment(self.metadata.xmp.as_deref()?)
     }
 
     /// What a person should know about how the file was read; told once.

@@ -133,18 +133,24 @@ fn a_picture_that_does_not_fit_into_memory_fails_alone() {
     let desk = Desk::new();
     hollow_bmp(&desk.at("a-large.bmp"), 16_000, 12_000);
     rusty(64, 64).save(desk.at("small.png")).unwrap();
-    let program = env!("CARGO_BIN_EXE_derust");
-    let run = format!(
-        "ulimit -v 1500000; exec {program} segment a-large.bmp small.png --threads 1 --judge-anyway --out-dir out"
-    );
-    let mut command = Command::new("sh");
-    command.args(["-c", &run]).current_dir(desk.folder.path()).env("DERUST_MODELS", desk.at("models"));
-    let output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let complaint = String::from_utf8(output.stderr).unwrap();
-    assert!(complaint.contains("a-large.bmp") && complaint.contains("memory"), "{complaint}");
-    assert_eq!(complaint.lines().count(), 1, "{complaint}");
-    assert!(desk.at("out/small.png").is_file());
+    let run = |kilobytes: u32| {
+        let program = env!("CARGO_BIN_EXE_derust");
+        let pictures = "a-large.bmp small.png --judge-anyway --force";
+        let line =
+            format!("ulimit -v {kilobytes}; exec {program} remove {pictures} --threads 1 --out-dir out");
+        let mut command = Command::new("sh");
+        command.args(["-c", &line]).current_dir(desk.folder.path()).env("DERUST_MODELS", desk.at("models"));
+        command.output().unwrap()
+    };
+    // Too little for its pixels, and for the result beside them.
+    for kilobytes in [800_000, 1_300_000] {
+        let output = run(kilobytes);
+        assert_eq!(output.status.code(), Some(1), "{kilobytes}: {output:?}");
+        let complaint = String::from_utf8(output.stderr).unwrap();
+        assert!(complaint.contains("a-large.bmp") && complaint.contains("memory"), "{complaint}");
+        assert_eq!(complaint.lines().count(), 1, "{complaint}");
+        fs::remove_file(desk.at("out/small.png")).unwrap();
+    }
 }
 
 #[test]
