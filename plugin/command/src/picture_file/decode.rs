@@ -61,8 +61,12 @@ impl PictureFile {
         let mut beside = 0;
         let decoder = match format {
             Format::Jpeg => {
-                let bytes = from.read_all()?;
+                let mut bytes = from.read_all()?;
                 let header = jpeg::read(&bytes)?;
+                if header.endless {
+                    bytes.extend(jpeg::END);
+                    notes.push("the last bytes of its file are missing, and none of its pixels".into());
+                }
                 beside = bytes.len() as u64;
                 metadata = header.metadata;
                 if header.components == 4 {

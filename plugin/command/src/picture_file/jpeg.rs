@@ -6,7 +6,7 @@ use jpeg_encoder::{
 };
 
 use super::metadata::{Metadata, Own, Resolution, Unit};
-use super::{photoshop, xmp};
+use super::{photoshop, scan, xmp};
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
@@ -17,6 +17,9 @@ const MULTI_PICTURE: &[u8] = b"MPF\0";
 const GAIN_MAP: &[u8] = b"urn:iso:std:iso:ts:21496:-1\0";
 /// Adobe Photoshop's image resources.
 const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+
+/// What files end with.
+pub const END: [u8; 2] = [0xFF, 0xD9];
 
 /// The most bytes that a segment can hold.
 const SEGMENT_LIMIT: usize = 65_533;
@@ -46,6 +49,8 @@ pub struct Coding {
 /// What the segments of a file say.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
+    /// Whether the file lacks its end, though all pixels are there.
+    pub endless: bool,
     /// 1 gray, 3 colour, 4 CMYK.
     pub components: usize,
     /// What belongs to the picture.
@@ -64,7 +69,14 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
     let (mut gain_map, mut pictures) = (false, false);
     let mut at = 2;
     loop {
-        let marker = next_marker(bytes, &mut at)?;
+        let marker = match next_marker(bytes, &mut at) {
+            Err(_) if scan::is_whole(bytes) => {
+                header.endless = true;
+                at = bytes.len();
+                break;
+            }
+            marker => marker?,
+        };
         match marker {
             0xD9 => break,
             // Markers without content.
@@ -345,8 +357,14 @@ mod tests {
     #[test]
     fn a_file_that_ends_early_is_told_from_a_whole_one() {
         let whole = coded(80, SamplingFactor::F_1_1, false);
-        for length in 2..whole.len() {
+        for length in 2..whole.len() - 2 {
             assert!(read(&whole[..length]).is_err(), "{length} of {}", whole.len());
+        }
+        // Only the two bytes of the end may be missing, in every subsampling.
+        for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_2_2] {
+            let whole = coded(80, sampling, false);
+            let endless = |less: usize| read(&whole[..whole.len() - less]).map(|header| header.endless).ok();
+            assert_eq!([0, 1, 2, 3].map(endless), [Some(false), Some(true), Some(true), None]);
         }
         assert!(read(&[&whole[..], b"more"].concat()).is_ok());
     }

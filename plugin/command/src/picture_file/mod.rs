@@ -21,6 +21,7 @@ mod metadata;
 mod orientation;
 mod photoshop;
 mod png;
+mod scan;
 mod source;
 mod tags;
 mod tiff;

@@ -1,4 +1,4 @@
-//! TIFF files whose tiles lie in unusual ways.
+//! Files that are stored in unusual ways: tiles of TIFF that lie apart or nowhere, and JPEG without its end.
 
 use std::fs;
 use std::io::Cursor;
@@ -83,6 +83,28 @@ fn tiles_that_lie_nowhere_are_without_data() {
         assert!((fraction - 60.0 / 944.0).abs() < 0.001, "{apart}: {fraction}");
     }
     desk.succeed(&["remove", "a.tif"]);
+}
+
+#[test]
+fn a_jpeg_file_may_lack_its_last_bytes_and_nothing_else() {
+    let desk = Desk::new();
+    let mut file = Cursor::new(Vec::new());
+    rusty(40, 30).write_to(&mut file, image::ImageFormat::Jpeg).unwrap();
+    let whole = file.into_inner();
+    fs::write(desk.at("whole.jpg"), &whole).unwrap();
+    desk.succeed(&["remove", "whole.jpg"]);
+    for less in [1, 2] {
+        fs::write(desk.at("cut.jpg"), &whole[..whole.len() - less]).unwrap();
+        assert!(
+            desk.succeed(&["remove", "cut.jpg", "--force"]).contains("last bytes of its file are missing")
+        );
+        assert!(
+            fs::read(desk.at("cut-derusted.jpg")).unwrap()
+                == fs::read(desk.at("whole-derusted.jpg")).unwrap()
+        );
+    }
+    fs::write(desk.at("cut.jpg"), &whole[..whole.len() - 4]).unwrap();
+    assert!(desk.fail(1, &["remove", "cut.jpg", "--force"]).contains("cut off"));
 }
 
 #[test]
