@@ -46,5 +46,6 @@ pub fn run() -> ExitCode {
         cli::Command::Completions { shell } => documents::completions(shell),
         cli::Command::Man { out_dir } => documents::manual(out_dir.as_deref()),
     };
-    outcome.unwrap_or_else(|error| report::failed(&error))
+    let code = outcome.unwrap_or_else(|error| report::failed(&error));
+    if console::was_heard() { code } else { ExitCode::FAILURE }
 }

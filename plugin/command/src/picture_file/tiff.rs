@@ -47,6 +47,7 @@ const PLANES: u16 = 284;
 const SAMPLE_FORMAT: u16 = 339;
 /// Where tiles and strips lie, and how long they are.
 const TILE_OFFSETS: [u16; 2] = [324, 325];
+const TILE_SIDES: [u16; 2] = [322, 323];
 const STRIP_OFFSETS: [u16; 2] = [273, 279];
 const SAMPLES: u16 = 277;
 /// Directories below this one.
@@ -625,7 +626,8 @@ impl Reader {
         let tiled = self.decoder.find_tag(Tag::TileWidth).map_err(broken)?.is_some();
         let lengths = if tiled { Tag::TileByteCounts } else { Tag::StripByteCounts };
         let lengths = self.decoder.find_tag_unsigned_vec::<u64>(lengths).map_err(broken)?.unwrap_or_default();
-        if lengths.contains(&0) || apart && tiled {
+        // The decoder has tiles of one channel that reach beyond the picture in some packings only.
+        if lengths.contains(&0) || tiled && (apart || channels == 1) {
             return self.read_chunks(data, channels, value, (apart, &lengths));
         }
         if planes != Some(2) || channels == 1 {
@@ -643,7 +645,7 @@ impl Reader {
 
 impl Reader {
     /// Reads tile by tile, or strip by strip: those that lie nowhere in the file are without data, and those of planes that
-    /// lie `apart` are read as pictures of one channel, which the decoder knows. `lengths` are those of all in the file.
+    /// lie `apart` are read as pictures of one channel, whole tiles across and down, which the decoder knows. `lengths` are those of all in the file.
     fn read_chunks(
         &mut self,
         data: &mut [u8],
@@ -663,7 +665,8 @@ impl Reader {
             _ => (no_data as f32).to_ne_bytes().into(),
         };
         for plane in 0..planes {
-            let mut of_plane = if apart { Some(self.plane(plane, chunks)?) } else { None };
+            let mut of_plane =
+                if channels == planes { Some(self.plane(plane, chunks, channels)?) } else { None };
             let decoder = of_plane.as_mut().unwrap_or(&mut self.decoder);
             let (chunk_width, chunk_height) = decoder.chunk_dimensions();
             let across = self.size.0.div_ceil(chunk_width.max(1)) as usize;
@@ -681,13 +684,17 @@ impl Reader {
                         Some(stored) => stored,
                         none => none.insert(vec![255; width * self.size.1 as usize]),
                     };
-                    (top..top + rows).for_each(|y| stored[y * width + left..][..columns].fill(0));
+                    let (right, bottom) =
+                        ((left + columns).min(width), (top + rows).min(self.size.1 as usize));
+                    (top..bottom).for_each(|y| stored[y * width..][left..right].fill(0));
                     pixels.chunks_exact_mut(value).for_each(|pixel| pixel.copy_from_slice(&nothing[..value]));
                 } else {
                     decoder.read_chunk_bytes(chunk as u32, &mut pixels).map_err(broken)?;
                 }
-                for (y, row) in pixels.chunks_exact(columns * together * value).enumerate() {
-                    for (x, from) in row.chunks_exact(together * value).enumerate() {
+                let height = self.size.1 as usize;
+                for (y, row) in pixels.chunks_exact(columns * together * value).take(height - top).enumerate()
+                {
+                    for (x, from) in row.chunks_exact(together * value).take(width - left).enumerate() {
                         let at = (((top + y) * width + left + x) * channels + plane * together) * value;
                         data[at..at + from.len()].copy_from_slice(from);
                     }
@@ -698,7 +705,12 @@ impl Reader {
     }
 
     /// A plane of this file, as a picture of its own.
-    fn plane(&self, plane: usize, chunks: usize) -> anyhow::Result<Decoder<Patched<source::Reader>>> {
+    fn plane(
+        &self,
+        plane: usize,
+        chunks: usize,
+        channels: usize,
+    ) -> anyhow::Result<Decoder<Patched<source::Reader>>> {
         let unknown = || anyhow!("the planes of the TIFF file lie in a way that is not understood");
         let Again { source, directory, patches } = &self.again;
         let directory = directory.as_ref().ok_or_else(unknown)?;
@@ -710,9 +722,20 @@ impl Reader {
             _ => 32,
         };
         let float = if self.depth == Depth::F32 { 3 } else { 1 };
-        for (tag, number) in
-            [(BITS, bits), (PHOTOMETRIC, GRAY), (SAMPLES, 1), (PLANES, 1), (SAMPLE_FORMAT, float)]
+        let mut numbers = vec![(BITS, bits), (SAMPLES, 1), (PLANES, 1), (SAMPLE_FORMAT, float)];
+        if channels > 1 {
+            numbers.push((PHOTOMETRIC, GRAY));
+        }
+        for (side, tile, pixels) in
+            [(WIDTH, TILE_SIDES[0], self.size.0), (HEIGHT, TILE_SIDES[1], self.size.1)]
         {
+            let tile = directory.numbers(tile).and_then(|sides| u32::try_from(*sides.first()?).ok());
+            numbers.extend(
+                tile.filter(|tile| *tile > 0)
+                    .and_then(|tile| Some((side, pixels.checked_next_multiple_of(tile)?))),
+            );
+        }
+        for (tag, number) in numbers {
             patches.extend(directory.replaced(tag, number));
         }
         patches.extend(directory.without(EXTRA_SAMPLES));
