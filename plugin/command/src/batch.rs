@@ -1,12 +1,11 @@
 //! Many pictures, several at a time, reported in the order in which they were named.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::process::ExitCode;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock, mpsc};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -16,11 +15,13 @@ use derust_engine::runtime::SessionOptions;
 use derust_engine::{Control, Engine, EngineOptions, Error, Kind};
 use indicatif::ProgressBar;
 
+use crate::claim::Claim;
 use crate::cli::{Files, Work};
-use crate::destination::{Destination, Destinations, Naming};
+use crate::destination::{self, Destination, Destinations, Naming};
 use crate::engine;
+use crate::free_memory;
 use crate::inputs::{self, Input};
-use crate::picture_file::{Format, MEMORY_LIMIT};
+use crate::picture_file::{Format, MEMORY_LIMIT, Target};
 use crate::progress::{self, Share};
 use crate::report::{self, Done, Report};
 use crate::stop;
@@ -39,7 +40,16 @@ pub struct Verb<'a> {
     /// How the name of the result ends, for an input of this format.
     pub extension: &'a (dyn Fn(&Path, Format) -> String + Sync),
     /// Works on one picture and writes its result.
-    pub one: &'a (dyn Fn(&Desk<'_>, &Path, &Path, Control<'_>) -> anyhow::Result<Done> + Sync),
+    pub one: &'a (dyn Fn(&Desk<'_>, &Job<'_>, Control<'_>) -> anyhow::Result<Done> + Sync),
+}
+
+/// A picture to work on.
+#[derive(Clone, Copy, Debug)]
+pub struct Job<'a> {
+    /// The picture.
+    pub input: &'a Input,
+    /// Where its result goes.
+    pub target: &'a Target,
 }
 
 /// What every picture of a call is worked on with.
@@ -51,8 +61,20 @@ pub struct Desk<'a> {
     pub memory: &'a Memory,
 }
 
+/// What came of a picture.
+#[derive(Debug)]
+enum Came {
+    /// It is done.
+    Done(Done),
+    /// Another process did it.
+    Elsewhere,
+}
+
 /// What came of a picture, and how long it took.
-type Outcome = (anyhow::Result<Done>, Duration);
+type Outcome = (anyhow::Result<Came>, Duration);
+
+/// How long a picture that another process works on is left alone.
+const PATIENCE: Duration = Duration::from_millis(100);
 
 /// Works on every picture of a call.
 ///
@@ -64,22 +86,24 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
         // A picture's failure is one line; who wants to know more asks for it.
         std::panic::set_hook(Box::new(|_| {}));
     }
-    let mut report = Report::new(verb.work);
+    let mut report = Report::new(verb.work, destination::writes_standard_output(verb.files));
     let pictures = inputs::pictures(verb.files, &mut report);
     let mut destinations = Destinations::new(verb.files, &pictures, verb.naming)?;
     let planned: Vec<(Input, anyhow::Result<Destination>)> = pictures
         .into_iter()
         .map(|input| {
-            let destination = Format::of_file(&input.path)
+            let destination = input
+                .source
+                .format()
                 .and_then(|format| destinations.choose(&input, &(verb.extension)(&input.path, format)));
             (input, destination)
         })
         .collect();
-    let to_do: Vec<(usize, &Path, &Path)> = planned
+    let to_do: VecDeque<(usize, Job<'_>)> = planned
         .iter()
         .enumerate()
         .filter_map(|(i, (input, destination))| match destination {
-            Ok(Destination::Write(target)) => Some((i, input.path.as_path(), target.as_path())),
+            Ok(Destination::Write(target)) => Some((i, Job { input, target })),
             _ => None,
         })
         .collect();
@@ -104,34 +128,32 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
     let bar = progress::bar(verb.work, to_do.len());
     report.attach(bar.clone());
     shown.get_or_init(|| bar.clone());
-    let memory = Memory::new(MEMORY_LIMIT);
+    let memory = Memory::new(
+        [free_memory::available(), free_memory::address_space()]
+            .into_iter()
+            .flatten()
+            .fold(MEMORY_LIMIT, u64::min),
+    );
     let desk = Desk { engine: &engine, memory: &memory };
     let mut done = planned.iter().filter(|(_, d)| matches!(d, Ok(Destination::Done(_)))).count();
-    let next = AtomicUsize::new(0);
+    let to_do = Mutex::new(to_do);
+    let next = || to_do.lock().unwrap_or_else(PoisonError::into_inner).pop_front();
     thread::scope(|scope| {
         let (send, outcomes) = mpsc::channel::<(usize, Outcome)>();
         for _ in 0..workers {
             let (send, next, to_do, desk, bar) = (send.clone(), &next, &to_do, &desk, &bar);
             scope.spawn(move || {
-                while let Some(&(i, path, target)) = to_do.get(next.fetch_add(1, Ordering::Relaxed)) {
+                while let Some((i, job)) = next() {
                     if stop::requested() {
                         break;
                     }
                     let begin = Instant::now();
-                    let share = Share::new(bar);
-                    let progress = |part| share.set(part);
-                    let control = Control::new(Some(&progress), Some(stop::flag()));
-                    let work = || (verb.one)(desk, path, target, control);
-                    // A decoder that fails on a broken file in an unforeseen way must not take the others along.
-                    let mut outcome = catch_unwind(AssertUnwindSafe(work)).unwrap_or_else(|_| {
-                        Err(anyhow!("the picture cannot be worked on; it may be broken"))
-                    });
-                    if let Ok(done) = &mut outcome
-                        && let Ok(placement) =
-                            desk.engine.prepare(verb.kind, verb.work.model.as_ref(), control)
-                    {
-                        done.facts.insert("device".to_owned(), placement.device().into());
-                    }
+                    let Some(outcome) = work_on(verb, desk, &job, bar) else {
+                        // Whoever works on it may yet end without having done it.
+                        to_do.lock().unwrap_or_else(PoisonError::into_inner).push_back((i, job));
+                        thread::sleep(PATIENCE);
+                        continue;
+                    };
                     if send.send((i, (outcome, begin.elapsed()))).is_err() {
                         break;
                     }
@@ -152,9 +174,13 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
                         }
                     }
                     match early.remove(&i) {
-                        Some((Ok(outcome), took)) => {
+                        Some((Ok(Came::Done(outcome)), took)) => {
                             done += 1;
-                            report.done(&input.path, target, &outcome, took);
+                            report.done(&input.path, target.path(), &outcome, took);
+                        }
+                        Some((Ok(Came::Elsewhere), _)) => {
+                            done += 1;
+                            report.skipped(&input.path, target.path());
                         }
                         Some((Err(error), _)) if !stop::caused(&error) => report.failure(&input.path, &error),
                         _ => {}
@@ -164,11 +190,48 @@ pub fn run(verb: &Verb<'_>) -> anyhow::Result<ExitCode> {
         }
     });
     bar.finish_and_clear();
+    report.sum_up();
     if stop::requested() && done < planned.len() {
         report.stopped(done, planned.len());
         return Ok(stop::exit_code());
     }
     Ok(report.exit_code())
+}
+
+/// Works on one picture; `None` while another process does.
+fn work_on(
+    verb: &Verb<'_>,
+    desk: &Desk<'_>,
+    job: &Job<'_>,
+    bar: &ProgressBar,
+) -> Option<anyhow::Result<Came>> {
+    let shared = match job.target {
+        Target::File(result) if verb.files.resume => Some(result),
+        _ => None,
+    };
+    let claim = shared.map(|result| Claim::take(result)).transpose();
+    let _claim = match claim {
+        Ok(Some(None)) => return None,
+        Ok(claim) => claim,
+        Err(error) => {
+            return Some(Err(anyhow!("{}: it cannot be written: {error}", job.target)));
+        }
+    };
+    let share = Share::new(bar);
+    if shared.is_some_and(|result| result.exists()) {
+        return Some(Ok(Came::Elsewhere));
+    }
+    let progress = |part| share.set(part);
+    let control = Control::new(Some(&progress), Some(stop::flag()));
+    // A decoder that fails on a broken file in an unforeseen way must not take the others along.
+    let outcome = catch_unwind(AssertUnwindSafe(|| (verb.one)(desk, job, control)))
+        .unwrap_or_else(|_| Err(anyhow!("the picture cannot be worked on; it may be broken")));
+    Some(outcome.map(|mut done| {
+        if let Ok(placement) = desk.engine.prepare(verb.kind, verb.work.model.as_ref(), control) {
+            done.facts.insert("device".to_owned(), placement.device().into());
+        }
+        Came::Done(done)
+    }))
 }
 
 /// `bar` is where progress will be shown.

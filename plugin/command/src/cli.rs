@@ -9,6 +9,8 @@ use derust_engine::Kind;
 use derust_engine::models::Selector;
 use derust_engine::runtime::Device;
 
+use crate::picture_file::Format;
+
 /// What people want most, before anything else.
 const EXAMPLES: &str = "\
 Examples:
@@ -17,7 +19,8 @@ Examples:
   derust segment photo.jpg --output overlay      the picture with the rust coloured
   derust remove in/ --recursive --out-dir out    a folder and all folders in it
   derust remove 'in/*.tif' --out-dir out         a pattern, in quotes
-  derust remove in/ --out-dir out --resume       go on after a stop
+  derust remove in/ --out-dir out --resume       go on after a stop, or share the work with another derust
+  derust remove - --format png <a.jpg >b.png     from standard input to standard output
   derust segment in/ --out-dir masks --json      one line of JSON per picture";
 
 const REMOVE_EXAMPLES: &str = "\
@@ -187,10 +190,10 @@ pub struct Adopt {
 /// Pictures in, pictures out.
 #[derive(Clone, Debug, Default, Args)]
 pub struct Files {
-    /// Pictures, folders of them, or patterns such as 'in/*.jpg'
+    /// Pictures, folders of them, or patterns such as 'in/*.jpg'; - is standard input
     #[arg(value_name = "IN", required = true)]
     pub inputs: Vec<PathBuf>,
-    /// Write the result of the one picture here
+    /// Write the result of the one picture here; - is standard output, and where that of standard input goes
     #[arg(short = 'o', value_name = "FILE", conflicts_with = "out_dir")]
     pub output_file: Option<PathBuf>,
     /// Write the results into this folder
@@ -202,9 +205,43 @@ pub struct Files {
     /// Replace results that exist already; `remove` may replace the input itself
     #[arg(long)]
     pub force: bool,
-    /// Skip pictures whose result exists already
+    /// With --force, replace even a picture whose file holds further pages, frames, channels or a video that get lost
+    #[arg(long, requires = "force")]
+    pub drop_further: bool,
+    /// Skip pictures whose result exists already, or is made by another derust with --resume
     #[arg(long, conflicts_with = "force")]
     pub resume: bool,
+    /// The format of the results [default: what -o ends in, else png for segment, and for remove the input's]
+    #[arg(long, value_name = "FORMAT", value_enum)]
+    pub format: Option<FileFormat>,
+    /// Give the results the times of the pictures that they come from
+    #[arg(long)]
+    pub keep_times: bool,
+}
+
+/// The formats of picture files.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+#[allow(missing_docs, reason = "they are called so")]
+pub enum FileFormat {
+    Png,
+    Jpg,
+    Tif,
+    Webp,
+    Bmp,
+    Exr,
+}
+
+impl From<FileFormat> for Format {
+    fn from(format: FileFormat) -> Self {
+        match format {
+            FileFormat::Png => Format::Png,
+            FileFormat::Jpg => Format::Jpeg,
+            FileFormat::Tif => Format::Tiff,
+            FileFormat::Webp => Format::WebP,
+            FileFormat::Bmp => Format::Bmp,
+            FileFormat::Exr => Format::Exr,
+        }
+    }
 }
 
 /// How the work is done and what is said about it.
@@ -276,6 +313,9 @@ pub struct Segment {
     /// Probability from which on a pixel counts as rust, between 0 and 1 [default: the model's]
     #[arg(long, value_name = "T", value_parser = threshold)]
     pub threshold: Option<f32>,
+    /// Grade even pictures that say that rust was taken out of them
+    #[arg(long)]
+    pub grade_treated: bool,
     /// What pictures mean, and which part of them counts.
     #[command(flatten)]
     pub judging: Judging,
@@ -323,6 +363,9 @@ pub struct Remove {
     /// Leave the fill as the network made it, without texture from the clean parts of the picture
     #[arg(long)]
     pub plain_fill: bool,
+    /// Do not write into the picture's XMP that it was treated, by which model, and how much of it
+    #[arg(long)]
+    pub no_mark: bool,
     /// JPEG quality, 1 to 100 [default: that of the input, or 95]
     #[arg(long, value_name = "Q", value_parser = clap::value_parser!(u8).range(1..=100))]
     pub quality: Option<u8>,
@@ -411,7 +454,10 @@ mod tests {
             "derust remove a.png --device cpu",
             "derust segment a.png --device tensorrt:1 --fp16",
             "derust remove in -r --out-dir out --resume --threads 3 --scale native --json",
-            "derust segment a.tif --region r.png --white-level 4095 --judge-anyway",
+            "derust remove - --format tif --keep-times --no-mark",
+            "derust remove a.tif -o a.tif --force --drop-further",
+            "derust segment a.jpg --grade-treated",
+            "derust segment a.tif -o - --region r.png --white-level 4095 --judge-anyway",
             "derust models",
             "derust models list",
             "derust models check a.onnx --device cpu --json",
@@ -457,6 +503,8 @@ mod tests {
             "derust segment a.png --white-level 0",
             "derust remove a.png --threads 0",
             "derust remove a.png --resume --force",
+            "derust remove a.png --format gif",
+            "derust remove a.png --drop-further",
             "derust remove a.png --quiet --json",
             "derust completions cmd",
         ] {

@@ -8,16 +8,17 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 
 use crate::cli::{Files, usage_error};
-use crate::inputs::Input;
-use crate::picture_file::Format;
+use crate::inputs::{self, Input};
+use crate::picture_file::{Coding, Format, Target};
+use crate::whole_file::Times;
 
 const FORMATS: &str = "results can be written as .png, .jpg, .tif, .webp, .bmp or .exr";
 
 /// Where the result of a picture goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Destination {
-    /// Into this file.
-    Write(PathBuf),
+    /// There.
+    Write(Target),
     /// Nowhere: it lies in this file already.
     Done(PathBuf),
 }
@@ -49,6 +50,19 @@ impl<'a> Destinations<'a> {
     /// When the folder for the results cannot be made.
     pub fn new(files: &'a Files, inputs: &[Input], naming: Naming<'a>) -> anyhow::Result<Self> {
         let several = inputs.len() > 1 || files.inputs.len() > 1 || files.inputs.iter().any(|i| i.is_dir());
+        let standard = files.inputs.iter().any(|input| inputs::is_standard(input));
+        if standard && files.inputs.len() > 1 {
+            usage_error("- stands for one picture; name it alone");
+        }
+        if standard && files.out_dir.is_some() {
+            usage_error("- has no name that its result in --out-dir could have; use -o");
+        }
+        if let (Some(file), Some(wanted)) = (&files.output_file, files.format)
+            && !inputs::is_standard(file)
+            && Format::of_extension(file).is_some_and(|format| format != wanted.into())
+        {
+            usage_error("-o and --format ask for two formats");
+        }
         if files.output_file.is_some() && several {
             usage_error("-o takes the result of one picture; use --out-dir for several pictures or a folder");
         }
@@ -59,12 +73,18 @@ impl<'a> Destinations<'a> {
         Ok(Destinations { files, naming, inputs, taken: HashSet::new() })
     }
 
-    /// The file for a result of `input`: the one named with `-o`; `STEM.EXTENSION` in the folder named with
+    /// Where a result of `input` goes: standard output; the file named with `-o`; `STEM.EXTENSION` in the folder named with
     /// `--out-dir`; else `STEM-SUFFIX.EXTENSION` beside the input.
     ///
     /// # Errors
     /// When something would be written over that must stay, or the folder cannot be made.
     pub fn choose(&mut self, input: &Input, extension: &str) -> anyhow::Result<Destination> {
+        let extension = self.files.format.map_or(extension, |format| Format::from(format).extension());
+        if writes_standard_output(self.files) {
+            let target = PathBuf::from(format!("-.{extension}"));
+            let format = Format::of_extension(&target).context(FORMATS)?;
+            return Ok(Destination::Write(Target::StandardOutput(format)));
+        }
         let stem = input.path.file_stem().context("it has no file name")?;
         let name = |between: &str| {
             let mut name = OsString::from(stem);
@@ -107,8 +127,24 @@ impl<'a> Destinations<'a> {
         if self.files.out_dir.is_some() {
             target.parent().map(make_folder).transpose()?;
         }
-        Ok(Destination::Write(target))
+        Ok(Destination::Write(Target::File(target)))
     }
+}
+
+/// Whether the result goes to standard output.
+pub fn writes_standard_output(files: &Files) -> bool {
+    match &files.output_file {
+        Some(file) => inputs::is_standard(file),
+        None => files.inputs.iter().any(|input| inputs::is_standard(input)),
+    }
+}
+
+/// How a result is written, as far as the call says so of all pictures.
+pub fn coding(files: &Files, input: &Input, target: &Target) -> Coding {
+    let times = files.keep_times.then(|| Times::of(&input.path).ok()).flatten();
+    let real = target.path().canonicalize().ok();
+    let in_place = real.is_some() && real == input.path.canonicalize().ok();
+    Coding { may_replace: files.force, in_place, may_drop: files.drop_further, times, ..Coding::default() }
 }
 
 fn make_folder(folder: &Path) -> anyhow::Result<()> {
@@ -123,13 +159,13 @@ mod tests {
     const PICTURE: Naming<'_> = Naming { suffix: "derusted", may_replace_input: true };
 
     fn input(path: impl Into<PathBuf>) -> Input {
-        Input { path: path.into(), below: PathBuf::new() }
+        Input::file(path.into(), PathBuf::new())
     }
 
     fn choose(files: &Files, naming: Naming<'_>, path: &Path) -> Result<PathBuf, String> {
         let inputs = [input(path)];
         match Destinations::new(files, &inputs, naming).unwrap().choose(&inputs[0], "png") {
-            Ok(Destination::Write(target)) => Ok(target),
+            Ok(Destination::Write(target)) => Ok(target.path().to_owned()),
             Ok(Destination::Done(target)) => Err(format!("done: {}", target.display())),
             Err(error) => Err(error.to_string()),
         }
@@ -188,7 +224,7 @@ mod tests {
         let error = destinations.choose(&inputs[1], "png").unwrap_err();
         assert!(error.to_string().contains("another picture"), "{error}");
         let below = Input { below: "y".into(), ..inputs[1].clone() };
-        let apart = Destination::Write(folder.path().join("y/a.png"));
+        let apart = Destination::Write(Target::File(folder.path().join("y/a.png")));
         assert_eq!(destinations.choose(&below, "png").unwrap(), apart);
     }
 }

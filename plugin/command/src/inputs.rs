@@ -8,7 +8,7 @@ use anyhow::{Context, anyhow, bail};
 use walkdir::WalkDir;
 
 use crate::cli::Files;
-use crate::picture_file::Format;
+use crate::picture_file::{Foreign, Format, Source};
 use crate::report::Report;
 use crate::stop;
 
@@ -22,6 +22,20 @@ pub struct Input {
     pub path: PathBuf,
     /// The folder that holds it, seen from the folder that was named.
     pub below: PathBuf,
+    /// Its bytes.
+    pub source: Source,
+}
+
+impl Input {
+    /// A file in this folder, seen from the folder that was named.
+    pub fn file(path: PathBuf, below: PathBuf) -> Self {
+        Input { source: Source::File(path.clone()), path, below }
+    }
+}
+
+/// Whether standard input is meant.
+pub fn is_standard(path: &Path) -> bool {
+    path.as_os_str() == "-"
 }
 
 /// The pictures that are named, and those in the folders that are named, in the order of their names.
@@ -30,6 +44,13 @@ pub struct Input {
 pub fn pictures(files: &Files, report: &mut Report) -> Vec<Input> {
     let mut pictures = Vec::new();
     for input in &files.inputs {
+        if is_standard(input) {
+            match Source::standard_input() {
+                Ok(source) => pictures.push(Input { path: input.clone(), below: PathBuf::new(), source }),
+                Err(error) => report.failure(input, &error),
+            }
+            continue;
+        }
         let paths = match matches(input) {
             Ok(paths) => paths,
             Err(error) => {
@@ -39,7 +60,7 @@ pub fn pictures(files: &Files, report: &mut Report) -> Vec<Input> {
         };
         for path in paths {
             if !path.is_dir() {
-                pictures.push(Input { path, below: PathBuf::new() });
+                pictures.push(Input::file(path, PathBuf::new()));
                 continue;
             }
             match pictures_in(&path, files, report) {
@@ -72,6 +93,7 @@ fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Res
     let results = files.out_dir.as_deref().and_then(|folder| folder.canonicalize().ok());
     let named = folder.canonicalize().context("the folder cannot be read")?;
     let mut found = Vec::new();
+    let mut foreign = 0;
     let mut entered = HashSet::new();
     let mut entries = WalkDir::new(folder)
         .max_depth(if files.recursive { usize::MAX } else { 1 })
@@ -104,11 +126,15 @@ fn pictures_in(folder: &Path, files: &Files, report: &mut Report) -> anyhow::Res
         } else if Format::of_extension(entry.path()).is_some() && entry.file_type().is_file() {
             let below = entry.path().parent().and_then(|parent| parent.strip_prefix(folder).ok());
             let below = below.unwrap_or(Path::new("")).to_owned();
-            found.push(Input { path: entry.into_path(), below });
+            found.push(Input::file(entry.into_path(), below));
+        } else if let Some(kind) = Foreign::of_extension(entry.path()).filter(|_| entry.file_type().is_file())
+        {
+            foreign += 1;
+            report.failure(entry.path(), &kind.into());
         }
     }
     found.retain(|input| !is_result(&input.path));
-    if found.is_empty() {
+    if found.is_empty() && foreign == 0 {
         let deeper = if files.recursive { "" } else { ", or --recursive for the folders in it" };
         bail!("the folder holds no picture; name a picture or a folder of pictures{deeper}");
     }

@@ -2,18 +2,20 @@
 //!
 //! A call goes from `cli` to `segment` or `remove`. `batch` finds the pictures (`inputs`), decides where
 //! results go (`destination`), has several pictures worked on at a time within the memory that there is, and
-//! reports. `engine` is how this command sets the engine up. The verbs read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is
-//! Ctrl-C.
+//! reports; `claim` keeps several processes from the same picture. `engine` is how this command sets the engine up. The verbs
+//! read and write files with [`picture_file`] and leave the pixels to the engine. `stop` is Ctrl-C.
 //!
 //! It is a library for the sake of its fuzz target; nothing in it is meant for other programs.
 
 mod advice;
 mod batch;
+mod claim;
 mod cli;
 mod console;
 mod destination;
 mod documents;
 mod engine;
+mod free_memory;
 mod info;
 mod inputs;
 mod judging;
@@ -44,5 +46,6 @@ pub fn run() -> ExitCode {
         cli::Command::Completions { shell } => documents::completions(shell),
         cli::Command::Man { out_dir } => documents::manual(out_dir.as_deref()),
     };
-    outcome.unwrap_or_else(|error| report::failed(&error))
+    let code = outcome.unwrap_or_else(|error| report::failed(&error));
+    if console::was_heard() { code } else { ExitCode::FAILURE }
 }

@@ -8,12 +8,12 @@ use derust_engine::filters::derust::{Look, RemoveOptions, colour_at};
 use derust_engine::{Control, Kind, MaskMode};
 use serde_json::{Map, json};
 
-use crate::batch::{self, Desk, Verb};
+use crate::batch::{self, Desk, Job, Verb};
 use crate::cli::{self, Remove};
-use crate::destination::Naming;
+use crate::destination::{self, Naming};
 use crate::judging;
-use crate::picture_file::{Coding, Format, PictureFile};
-use crate::report::Done;
+use crate::picture_file::{Coding, Format, Mark, PictureFile};
+use crate::report::{self, Done};
 
 /// Takes the rust out of every picture.
 ///
@@ -22,8 +22,8 @@ use crate::report::Done;
 pub fn run(arguments: &Remove) -> anyhow::Result<ExitCode> {
     let mask = judging::mask(arguments.mask.as_deref())?;
     let region = judging::mask(arguments.judging.region.as_deref())?;
-    let one = |desk: &Desk<'_>, path: &Path, target: &Path, control: Control<'_>| {
-        remove(desk, arguments, path, [mask.as_ref(), region.as_ref()], target, control)
+    let one = |desk: &Desk<'_>, job: &Job<'_>, control: Control<'_>| {
+        remove(desk, arguments, job, [mask.as_ref(), region.as_ref()], control)
     };
     batch::run(&Verb {
         files: &arguments.files,
@@ -45,16 +45,15 @@ fn extension(path: &Path, format: Format) -> String {
 fn remove(
     desk: &Desk<'_>,
     arguments: &Remove,
-    path: &Path,
+    job: &Job<'_>,
     [mask, region]: [Option<&PictureFile>; 2],
-    target: &Path,
     control: Control<'_>,
 ) -> anyhow::Result<Done> {
-    let opened = PictureFile::open(path)?;
+    let opened = PictureFile::open(&job.input.source)?;
     let _memory = desk.memory.take(opened.memory(), &control)?;
     let mut file = opened.decode()?;
     judging::apply(&arguments.judging, region, &mut file)?;
-    file.check_target(target)?;
+    file.check_target(job.target)?;
     let mask_mode = match arguments.mask_mode {
         cli::MaskMode::Limit => MaskMode::Limit,
         cli::MaskMode::Replace => MaskMode::Replace,
@@ -79,17 +78,22 @@ fn remove(
         None => arguments.colour,
     };
     let look = Look { strength: arguments.strength, shape: arguments.shape, colour };
-    let mut result = file.clone();
+    let mut result = file.try_clone()?;
     removal.compose(mask.as_ref(), &look, &mut result.picture_mut()?, control)?;
     let changed = result.changed_fraction(&file);
     let size = file.size();
+    let mut facts = Map::from_iter([("treated_fraction".to_owned(), json!(changed))]);
+    let model = report::of_model(removal.served());
+    // What was not changed needs no mark.
+    let mark = (changed > 0.0 && !arguments.no_mark)
+        .then(|| Mark { model: report::model_name(removal.served()), fraction: changed });
+    facts.extend(model);
     drop((file, removal));
-    let coding = Coding { jpeg_quality: arguments.quality, may_replace: arguments.files.force };
-    notes.extend(result.write(target, &coding)?);
-    Ok(Done {
-        said: format!("{:.1} % of the picture treated,", 100.0 * changed),
-        facts: Map::from_iter([("treated_fraction".to_owned(), json!(changed))]),
-        size,
-        notes,
-    })
+    let coding = Coding {
+        jpeg_quality: arguments.quality,
+        mark,
+        ..destination::coding(&arguments.files, job.input, job.target)
+    };
+    notes.extend(result.write(job.target, &coding)?);
+    Ok(Done { said: format!("{:.1} % of the picture treated,", 100.0 * changed), facts, size, notes })
 }

@@ -1,13 +1,15 @@
 //! What is said of pictures: results on standard output, one line per failure on standard error.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::fmt::Display;
 use std::io::{ErrorKind, Write};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
+use derust_engine::filters::Served;
 use derust_engine::{Log, printable};
 use indicatif::ProgressBar;
 use serde_json::{Map, Value, json};
@@ -16,6 +18,7 @@ use crate::advice;
 use crate::cli::Work;
 use crate::console::{complain, one_line};
 use crate::judging::Unjudged;
+use crate::picture_file::Foreign;
 
 /// What came of a picture that was worked on.
 #[derive(Clone, Debug, Default)]
@@ -28,6 +31,23 @@ pub struct Done {
     pub size: (u32, u32),
     /// What a person should know about how the file was read or written.
     pub notes: Vec<String>,
+}
+
+/// The exit code of a call that did all that can be read, and was given pictures of kinds that cannot.
+const FOREIGN_EXIT_CODE: u8 = 3;
+
+/// The most pictures of a kind that are named in one line.
+const NAMED: usize = 5;
+
+/// What is said of the model that did the work: its name as `--model` takes it, and its content.
+pub fn of_model(served: &Served) -> [(String, Value); 2] {
+    let digest: String = served.digest.iter().map(|byte| format!("{byte:02x}")).collect();
+    [("model".to_owned(), model_name(served).into()), ("model_sha256".to_owned(), digest.into())]
+}
+
+/// A model's name and version, as `--model` takes it.
+pub fn model_name(Served { name, version, .. }: &Served) -> String {
+    format!("{name}@{version}")
 }
 
 /// Says that TensorRT builds an engine, since it takes minutes in which nothing else is heard; above the `bar`, once
@@ -51,6 +71,10 @@ pub struct Report {
     quiet: bool,
     verbose: bool,
     failures: usize,
+    /// Pictures of kinds that cannot be read.
+    foreign: BTreeMap<Foreign, Vec<PathBuf>>,
+    /// Whether standard output takes a picture, so that lines go to standard error.
+    beside: bool,
     /// Whether something could not be said.
     unheard: Cell<bool>,
     /// Lines go above the bar, while there is one.
@@ -58,14 +82,16 @@ pub struct Report {
 }
 
 impl Report {
-    /// Says as much, and in the form, as the call wants.
-    pub fn new(work: &Work) -> Self {
+    /// Says as much, and in the form, as the call wants; `beside` standard output where a picture goes there.
+    pub fn new(work: &Work, beside: bool) -> Self {
         let bar = ProgressBar::hidden();
         Report {
             json: work.json,
             quiet: work.quiet,
             verbose: work.verbose,
             failures: 0,
+            foreign: BTreeMap::new(),
+            beside,
             unheard: Cell::new(false),
             bar,
         }
@@ -95,7 +121,9 @@ impl Report {
         done.notes.iter().for_each(|note| line += &format!("; {note}"));
         if self.verbose {
             let (width, height) = done.size;
-            line += &format!(" ({width} x {height} pixels, {:.1} s)", took.as_secs_f64());
+            line += &format!(" ({width} x {height} pixels, {:.1} s", took.as_secs_f64());
+            let model = done.facts.get("model").and_then(Value::as_str);
+            line += &model.map_or_else(|| ")".to_owned(), |model| format!(", {model})"));
         }
         self.say(line);
     }
@@ -113,6 +141,16 @@ impl Report {
 
     /// Something about `path` failed.
     pub fn failure(&mut self, path: &Path, error: &anyhow::Error) {
+        if let Some(kind) = error.downcast_ref::<Foreign>() {
+            self.foreign.entry(*kind).or_default().push(path.to_owned());
+            if self.json {
+                let mut line = picture(path, "unreadable");
+                line.insert("kind".into(), kind.name().into());
+                line.insert("error".into(), kind.to_string().into());
+                self.say(Value::Object(line));
+            }
+            return;
+        }
         self.failures += 1;
         let unjudged = error.is::<Unjudged>();
         let error = one_line(advice::failure(error));
@@ -145,15 +183,45 @@ impl Report {
         self.bar.suspend(|| complain(format_args!("stopped; {done} of {total} pictures are done, {rest}")));
     }
 
-    /// 0, or 1 if anything failed, or could not be said.
+    /// Names the pictures of kinds that cannot be read, once for each kind.
+    pub fn sum_up(&self) {
+        for (kind, paths) in &self.foreign {
+            let shown = if self.verbose { paths.len() } else { NAMED };
+            let mut names: Vec<String> =
+                paths.iter().take(shown).map(|path| path.display().to_string()).collect();
+            if paths.len() > shown {
+                names.push(format!("and {} more", paths.len() - shown));
+            }
+            let count = paths.len();
+            let pictures = if count == 1 { "picture" } else { "pictures" };
+            self.bar.suspend(|| {
+                complain(format_args!(
+                    "{count} {pictures} of the kind {} cannot be read: {}; {}",
+                    kind.name(),
+                    names.join(", "),
+                    kind.advice()
+                ));
+            });
+        }
+    }
+
+    /// 0; 1 if anything failed, or could not be said; 3 if nothing did, and pictures are of kinds that cannot be read.
     pub fn exit_code(&self) -> ExitCode {
-        if self.failures == 0 && !self.unheard.get() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+        match self.failures == 0 && !self.unheard.get() {
+            false => ExitCode::FAILURE,
+            true if self.foreign.is_empty() => ExitCode::SUCCESS,
+            true => ExitCode::from(FOREIGN_EXIT_CODE),
+        }
     }
 
     /// Whoever reads it may have gone; that is no failure. A disk that is full is one.
     fn say(&self, line: impl Display) {
-        let outcome = self.bar.suspend(|| writeln!(std::io::stdout(), "{}", printable(&line.to_string())));
-        if let Err(error) = outcome.and_then(|()| std::io::stdout().flush())
+        let line = printable(&line.to_string()).to_string();
+        let outcome = self.bar.suspend(|| match self.beside {
+            true => writeln!(std::io::stderr(), "{line}"),
+            false => writeln!(std::io::stdout(), "{line}").and_then(|()| std::io::stdout().flush()),
+        });
+        if let Err(error) = outcome
             && error.kind() != ErrorKind::BrokenPipe
             && !self.unheard.replace(true)
         {

@@ -1,9 +1,10 @@
 //! Files that are there whole or not at all.
 
-use std::fs::{self, File};
+use std::fs::{self, File, FileTimes, Metadata};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::SystemTime;
 
 use tempfile::NamedTempFile;
 
@@ -14,6 +15,24 @@ pub struct WholeFile {
     place: PathBuf,
     unfinished: NamedTempFile,
     _counted: Counted,
+}
+
+/// When a file was last read and changed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Times {
+    accessed: SystemTime,
+    modified: SystemTime,
+}
+
+impl Times {
+    /// Those of a file.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn of(path: &Path) -> io::Result<Self> {
+        let metadata = fs::metadata(path)?;
+        Ok(Times { accessed: metadata.accessed()?, modified: metadata.modified()? })
+    }
 }
 
 static UNFINISHED: AtomicUsize = AtomicUsize::new(0);
@@ -40,11 +59,12 @@ impl Drop for Counted {
 }
 
 impl WholeFile {
-    /// Begins a file that is to lie at `place`.
+    /// Begins a file that is to lie at `place`. Where that is a link, the link stays, and the file lies where it leads.
     ///
     /// # Errors
     /// When its folder cannot be written to.
     pub fn begin(place: &Path) -> io::Result<Self> {
+        let place = behind_links(place);
         let folder = place.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
         let mut builder = tempfile::Builder::new();
         builder.prefix(".derust-").suffix(".part");
@@ -52,7 +72,7 @@ impl WholeFile {
         #[cfg(unix)]
         builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
         let counted = Counted::new();
-        Ok(WholeFile { place: place.to_owned(), unfinished: builder.tempfile_in(folder)?, _counted: counted })
+        Ok(WholeFile { unfinished: builder.tempfile_in(folder)?, place, _counted: counted })
     }
 
     /// To be written to.
@@ -60,13 +80,25 @@ impl WholeFile {
         self.unfinished.as_file_mut()
     }
 
-    /// Moves the file to its place. A file that is replaced leaves its permissions.
+    /// Gives the file the times of another one.
+    ///
+    /// # Errors
+    /// When the system refuses to.
+    pub fn set_times(&mut self, times: Times) -> io::Result<()> {
+        let Times { accessed, modified } = times;
+        self.as_file_mut().set_times(FileTimes::new().set_accessed(accessed).set_modified(modified))
+    }
+
+    /// Moves the file to its place. A file that is replaced leaves its permissions, and its owner and group where this
+    /// process may give them.
     ///
     /// # Errors
     /// When that cannot be done; what lies there stays.
     pub fn replace(self) -> io::Result<()> {
         self.unfinished.as_file().sync_data()?;
         if let Ok(old) = fs::metadata(&self.place) {
+            keep_owner(self.unfinished.as_file(), &old);
+            // After that: a new owner takes some permissions away.
             self.unfinished.as_file().set_permissions(old.permissions())?;
         }
         self.unfinished.persist(&self.place).map(drop).map_err(|failed| failed.error)
@@ -81,6 +113,32 @@ impl WholeFile {
         self.unfinished.persist_noclobber(&self.place).map(drop).map_err(|failed| failed.error)
     }
 }
+
+/// Where a chain of links leads; the last file need not be there.
+fn behind_links(place: &Path) -> PathBuf {
+    let mut place = place.to_owned();
+    // As many as the system follows (path_resolution(7)).
+    for _ in 0..40 {
+        let Ok(next) = fs::read_link(&place) else { break };
+        place = place.parent().unwrap_or(Path::new("")).join(next);
+    }
+    place
+}
+
+/// Only root may give files away; members of a group may give them to it.
+#[cfg(unix)]
+fn keep_owner(file: &File, old: &Metadata) {
+    use std::os::unix::fs::{MetadataExt, fchown};
+    let Ok(new) = file.metadata() else { return };
+    let group = Some(old.gid()).filter(|group| *group != new.gid());
+    let owner = Some(old.uid()).filter(|owner| *owner != new.uid());
+    if (owner.is_some() || group.is_some()) && fchown(file, owner, group).is_err() {
+        let _ = fchown(file, None, group);
+    }
+}
+
+#[cfg(not(unix))]
+fn keep_owner(_: &File, _: &Metadata) {}
 
 /// Writes a text to `place`, whatever lies there.
 ///
@@ -110,6 +168,24 @@ mod tests {
         let refused = WholeFile::begin(&place).unwrap().put().unwrap_err();
         assert_eq!(refused.kind(), io::ErrorKind::AlreadyExists);
         assert_eq!((fs::read_to_string(&place).unwrap().as_str(), names()), ("short", 1));
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn links_stay_and_what_they_lead_to_is_replaced() {
+        use std::os::unix::fs::symlink;
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir(at("there")).unwrap();
+        fs::write(at("there/a"), "old").unwrap();
+        symlink("there/a", at("b")).unwrap();
+        symlink(at("b"), at("c")).unwrap();
+        symlink("there/new", at("d")).unwrap();
+        write(&at("c"), "new").unwrap();
+        write(&at("d"), "made").unwrap();
+        let text = |name: &str| fs::read_to_string(at(name)).unwrap();
+        assert_eq!([text("there/a"), text("there/new")], ["new", "made"]);
+        assert!(["b", "c", "d"].iter().all(|name| at(name).is_symlink()));
     }
 
     #[test]

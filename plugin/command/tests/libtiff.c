@@ -195,7 +195,6 @@ int main(int count, char **arguments) {
                         if ((predictor && (!predicts || only_bytes)) || (bits == 16 && only_bytes)) continue;
                         if (codec == COMPRESSION_JPEG && (number == PHOTOMETRIC_PALETTE || number == PHOTOMETRIC_SEPARATED
                             || number == PHOTOMETRIC_MINISWHITE || photometrics[p].horizontal == 4)) continue;
-                        if (tiled && photometrics[p].planar == PLANARCONFIG_SEPARATE) continue;
                         char name[100], path[1000], target[1000];
                         snprintf(name, sizeof name, "%s-%s-%s-%d%s", photometrics[p].name, codecs[c].name,
                                  tiled ? "tiles" : "strips", bits, predictor ? "-predicted" : "");

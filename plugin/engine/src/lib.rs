@@ -59,6 +59,7 @@ pub use serving::ModelEntry;
 pub use timings::{Spent, Timings};
 pub use trial::Trial;
 
+use filters::Served;
 use filters::derust::{Cleaning, Removal, RemoveOptions};
 use filters::require_judgement;
 use filters::segment_rust::{SegmentOptions, Segmentation};
@@ -168,7 +169,8 @@ impl Engine {
         let found = self.serving.run(&network, &colours, None, control.part(0.1, 1.0))?;
         let probability = found.probability(&network)?;
         let threshold = options.threshold.unwrap_or(manifest.threshold);
-        Ok(Segmentation::new(probability, &colours, picture.size(), threshold, caution)?)
+        let served = Served::by(&network.model);
+        Ok(Segmentation::new(probability, &colours, picture.size(), threshold, caution, served)?)
     }
 
     /// Analyses a picture's region for [`Removal::compose`].
@@ -210,7 +212,8 @@ impl Engine {
         let fill = found.fill.ok_or_else(|| cleaning.network.lacks("fill"))?;
         let alpha = cleaning.alpha(found.alpha, sought, &fill, &colours)?;
         let texture = cleaning.texture(&colours, &fill, alpha.as_ref(), coverage)?;
-        Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution)?)
+        let served = Served::by(&cleaning.network.model);
+        Ok(Removal::new(fill, &colours, texture, alpha, picture.size(), caution, served)?)
     }
 
     /// ONNX Runtime, loaded.

@@ -2,9 +2,8 @@
 #![no_main]
 
 use std::cell::RefCell;
-use std::io::Write;
 
-use derust_command::picture_file::{Coding, PictureFile};
+use derust_command::picture_file::{Coding, PictureFile, Source, Target};
 use libfuzzer_sys::fuzz_target;
 
 /// Headers may promise more; setting that aside for every input would find nothing but the fuzzer's own limits.
@@ -16,9 +15,7 @@ thread_local! {
 
 fuzz_target!(|bytes: &[u8]| {
     FOLDER.with_borrow(|folder| {
-        let path = folder.path().join("in");
-        std::fs::File::create(&path).and_then(|mut file| file.write_all(bytes)).expect("a file");
-        let Ok(opened) = PictureFile::open(&path) else { return };
+        let Ok(opened) = PictureFile::open(&Source::Memory(bytes.into())) else { return };
         if opened.memory() > LARGEST {
             return;
         }
@@ -27,6 +24,6 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(picture.picture().is_ok_and(|pixels| pixels.size() == (width, height)));
         // What belongs to the picture comes from the input too, and is written again.
         let name = ["out.jpg", "out.png", "out.tif"][bytes.len() % 3];
-        let _ = picture.write(&folder.path().join(name), &Coding::default());
+        let _ = picture.write(&Target::File(folder.path().join(name)), &Coding::default());
     });
 });

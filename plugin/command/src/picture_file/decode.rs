@@ -1,8 +1,6 @@
 //! From a file to pixels.
 
-use std::fs::{self, File};
-use std::io::{BufReader, Cursor, Read};
-use std::path::Path;
+use std::io::Cursor;
 
 use anyhow::{anyhow, bail};
 use derust_engine::pixels::{Depth, Meaning, Transfer};
@@ -15,8 +13,8 @@ use image::{ColorType, ImageDecoder, Limits};
 
 use super::metadata::{Metadata, Own};
 use super::orientation::Orientation;
-use super::{Format, PictureFile, Pixels, bmp, colours, exif, jpeg, png, tiff};
-use crate::stop::Stoppable;
+use super::{Format, PictureFile, Pixels, Source, bmp, colours, exif, exr, jpeg, png, tiff};
+use crate::free_memory;
 
 /// The most bytes that a picture may need in memory; a header that promises more is refused.
 pub const MEMORY_LIMIT: u64 = 4 << 30;
@@ -34,11 +32,13 @@ pub struct Opened {
     pixels: Pixels,
     metadata: Metadata,
     notes: Vec<String>,
-    source: Source,
+    /// Bytes that decoding needs beside the pixels.
+    beside: u64,
+    coded: Coded,
 }
 
 /// What the pixels come from.
-enum Source {
+enum Coded {
     Image(Box<dyn ImageDecoder>),
     Tiff(Box<tiff::Reader>),
 }
@@ -52,22 +52,28 @@ impl PictureFile {
     ///
     /// # Errors
     /// When it cannot be read, is no picture, or promises more than fits into memory.
-    pub fn open(path: &Path) -> anyhow::Result<Opened> {
-        let format = Format::of_file(path)?;
+    pub fn open(from: &Source) -> anyhow::Result<Opened> {
+        let format = from.format()?;
         let unreadable = |error: std::io::Error| anyhow!("it cannot be read: {error}");
-        let file = || File::open(path).map(|file| BufReader::new(Stoppable(file))).map_err(unreadable);
+        let file = || from.open().map_err(unreadable);
         let mut notes = Vec::new();
         let mut metadata = Metadata::default();
-        let source = match format {
+        let mut beside = 0;
+        let decoder = match format {
             Format::Jpeg => {
-                let bytes = read_all(path).map_err(unreadable)?;
+                let mut bytes = from.read_all()?;
                 let header = jpeg::read(&bytes)?;
+                if header.endless {
+                    bytes.extend(jpeg::END);
+                    notes.push("the last bytes of its file are missing, and none of its pixels".into());
+                }
+                beside = bytes.len() as u64;
                 metadata = header.metadata;
                 if header.components == 4 {
                     notes.push("its CMYK colours became RGB".into());
                     (metadata.icc, metadata.jpeg) = (None, None);
                 }
-                Source::Image(Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(broken)?))
+                Coded::Image(Box::new(JpegDecoder::new(Cursor::new(bytes)).map_err(broken)?))
             }
             Format::Png => {
                 let header = png::read(&mut file()?)?;
@@ -75,11 +81,11 @@ impl PictureFile {
                 if header.indexed {
                     notes.push("its indexed colours became RGB".into());
                 }
-                if header.animated {
+                if metadata.further.frames.is_some() {
                     notes.push("only the first of its pictures was worked on".into());
                 }
                 let decoder = PngDecoder::with_limits(file()?, beside_pixels()).map_err(broken)?;
-                Source::Image(Box::new(decoder))
+                Coded::Image(Box::new(decoder))
             }
             Format::WebP => {
                 let decoder = WebPDecoder::new(file()?).map_err(broken)?;
@@ -89,8 +95,9 @@ impl PictureFile {
                 }
                 if decoder.has_animation() {
                     notes.push("only the first of its pictures was worked on".into());
+                    metadata.further.dropped.push("its further frames".into());
                 }
-                Source::Image(Box::new(decoder))
+                Coded::Image(Box::new(decoder))
             }
             Format::Bmp => {
                 let (indexed, resolution) = bmp::read(&mut file()?).map_err(broken)?;
@@ -98,29 +105,34 @@ impl PictureFile {
                 if indexed {
                     notes.push("its indexed colours became RGB".into());
                 }
-                Source::Image(Box::new(BmpDecoder::new(file()?).map_err(broken)?))
+                Coded::Image(Box::new(BmpDecoder::new(file()?).map_err(broken)?))
             }
-            Format::Exr => Source::Image(Box::new(OpenExrDecoder::new(file()?).map_err(broken)?)),
+            Format::Exr => {
+                let decoder = OpenExrDecoder::new(file()?).map_err(broken)?;
+                metadata.further.exr = Some(exr::open(from)?.into());
+                Coded::Image(Box::new(decoder))
+            }
             Format::Tiff => {
-                let (reader, header) = tiff::open(file()?)?;
-                let tiff::Header { size, pixels, metadata, notes } = header;
+                let (reader, header) = tiff::open(from)?;
+                let tiff::Header { size, pixels, mut metadata, notes, beside } = header;
+                metadata.keep_true();
                 return Opened {
                     format,
                     size,
                     pixels,
                     metadata,
                     notes,
-                    source: Source::Tiff(Box::new(reader)),
+                    beside,
+                    coded: Coded::Tiff(Box::new(reader)),
                 }
                 .checked();
             }
         };
-        let Source::Image(mut decoder) = source else { bail!("the picture cannot be decoded") };
+        let Coded::Image(mut decoder) = decoder else { bail!("the picture cannot be decoded") };
         let size = decoder.dimensions();
         let mut pixels = pixels(decoder.color_type())?;
         if format == Format::Exr {
             pixels.transfer = Transfer::Linear;
-            notes.push("attributes of the OpenEXR file are not kept".into());
         }
         if let Format::WebP | Format::Png = format {
             metadata.icc = decoder.icc_profile().map_err(broken)?;
@@ -129,18 +141,16 @@ impl PictureFile {
         if format == Format::WebP {
             metadata.exif = decoder.exif_metadata().map_err(broken)?;
         }
+        metadata.keep_true();
         if metadata.resolution.is_none() {
             metadata.resolution = metadata.exif.as_deref().and_then(exif::resolution);
         }
-        Opened { format, size, pixels, metadata, notes, source: Source::Image(decoder) }.checked()
+        if format == Format::Jpeg {
+            // Progressive files are decoded from the frequencies of the whole picture.
+            beside += 2 * u64::from(size.0) * u64::from(size.1) * pixels.channels as u64;
+        }
+        Opened { format, size, pixels, metadata, notes, beside, coded: Coded::Image(decoder) }.checked()
     }
-}
-
-fn read_all(path: &Path) -> std::io::Result<Vec<u8>> {
-    let length = fs::metadata(path)?.len();
-    let mut bytes = Vec::with_capacity(length.min(MEMORY_LIMIT) as usize);
-    Stoppable(File::open(path)?).take(MEMORY_LIMIT).read_to_end(&mut bytes)?;
-    Ok(bytes)
 }
 
 fn limits() -> Limits {
@@ -181,15 +191,6 @@ impl Opened {
                 MEMORY_LIMIT >> 30
             );
         }
-        if let Some(available) = available_memory().filter(|available| self.memory() > *available) {
-            let gigabytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
-            bail!(
-                "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other \
-                 programs",
-                gigabytes(self.memory()),
-                gigabytes(available)
-            );
-        }
         Ok(self)
     }
 
@@ -202,7 +203,28 @@ impl Opened {
 
     /// Bytes of memory that working on the picture needs, about.
     pub fn memory(&self) -> u64 {
-        self.bytes().saturating_mul(2).saturating_add(WORKING_MEMORY)
+        self.bytes().saturating_mul(2).saturating_add(self.beside).saturating_add(WORKING_MEMORY)
+    }
+
+    /// Refuses what the memory that is free now does not suffice for.
+    fn check_memory(&self) -> anyhow::Result<()> {
+        let gigabytes = |bytes: u64| bytes as f64 / f64::from(1 << 30);
+        let (width, height) = self.size;
+        for (needed, free) in [
+            (self.memory(), free_memory::available()),
+            // What is asked for beyond the pixels and not given is an error then.
+            (self.bytes().saturating_add(self.beside), free_memory::address_space()),
+        ] {
+            if let Some(free) = free.filter(|free| needed > *free) {
+                bail!(
+                    "a picture of {width} x {height} pixels needs {:.1} GB of memory and {:.1} GB are free; close other \
+                     programs, or raise the limit that this one runs under",
+                    gigabytes(needed),
+                    gigabytes(free)
+                );
+            }
+        }
+        Ok(())
     }
 
     /// The file's format.
@@ -223,21 +245,30 @@ impl Opened {
     /// The picture, upright.
     ///
     /// # Errors
-    /// When the file is broken or the work is to end.
+    /// When the file is broken, there is too little memory, or the work is to end.
     pub fn decode(self) -> anyhow::Result<PictureFile> {
-        let mut data = vec![0; usize::try_from(self.bytes())?];
-        let mut valid = None;
-        match self.source {
-            Source::Image(mut decoder) => {
+        self.check_memory()?;
+        let mut data = free_memory::zeros(usize::try_from(self.bytes())?)?;
+        let (mut valid, mut bands) = (None, None);
+        match self.coded {
+            Coded::Image(mut decoder) => {
                 if self.format != Format::Png {
                     decoder.set_limits(limits()).map_err(broken)?;
                 }
                 decoder.read_image_boxed(&mut data).map_err(broken)?;
             }
-            Source::Tiff(reader) => (data, valid) = reader.decode(data)?,
+            Coded::Tiff(reader) => {
+                let decoded = reader.decode(data)?;
+                (data, valid, bands) = (decoded.data, decoded.valid, decoded.bands);
+            }
         }
         let mut metadata = self.metadata;
         let orientation = metadata.take_orientation();
+        let turned = |bands: tiff::Bands| bands.turned(orientation, self.size, self.pixels.depth).into();
+        metadata.further.bands = bands.map(turned);
+        if orientation != Orientation::UPRIGHT && metadata.further.frames.take().is_some() {
+            metadata.further.dropped.push("its further frames".into());
+        }
         let valid = valid.map(|valid| orientation.apply(self.size, 1, valid).1);
         let ((width, height), data) = orientation.apply(self.size, self.pixels.bytes(), data);
         let (pixels, mut notes) = (self.pixels, self.notes);
@@ -255,11 +286,4 @@ impl Opened {
         }
         Ok(file)
     }
-}
-
-/// Bytes that programs can still have, where the system says so.
-fn available_memory() -> Option<u64> {
-    let list = fs::read_to_string("/proc/meminfo").ok()?;
-    let line = list.lines().find_map(|line| line.strip_prefix("MemAvailable:"))?;
-    line.trim().strip_suffix("kB")?.trim().parse::<u64>().ok()?.checked_mul(1024)
 }

@@ -1,8 +1,9 @@
 //! From pixels to a file.
 
-use std::fs::File;
-use std::io::{BufWriter, ErrorKind, Write};
-use std::path::Path;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, BufWriter, ErrorKind, Seek, Write};
+use std::path::{Path, PathBuf};
 
 use anyhow::{anyhow, bail};
 use derust_engine::pixels::{Depth, Profile, Transfer};
@@ -12,31 +13,75 @@ use image::{ExtendedColorType, ImageEncoder};
 use image_webp::WebPEncoder;
 
 use super::metadata::Own;
-use super::{Format, PictureFile, Pixels, bmp, jpeg, png, tiff};
+use super::{Format, Mark, PictureFile, Pixels, bmp, jpeg, png, tiff, xmp};
 use crate::stop::Stoppable;
-use crate::whole_file::WholeFile;
+use crate::whole_file::{Times, WholeFile};
 
-/// How files are coded, where the caller has a say.
-#[derive(Clone, Copy, Debug, Default)]
+/// How files are written, where the caller has a say.
+#[derive(Clone, Debug, Default)]
 pub struct Coding {
     /// 1 to 100; the input's when absent.
     pub jpeg_quality: Option<u8>,
     /// Whether a file of the same name may be replaced.
     pub may_replace: bool,
+    /// Whether the file is the picture's own.
+    pub in_place: bool,
+    /// Whether its own file may lose what lies beside the picture in it.
+    pub may_drop: bool,
+    /// What the picture is to say of its treatment.
+    pub mark: Option<Mark>,
+    /// The times that the file is to have; those of its writing when absent.
+    pub times: Option<Times>,
+}
+
+/// Where a picture is written.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Target {
+    /// Into a file, in the format that its name asks for.
+    File(PathBuf),
+    /// To standard output.
+    StandardOutput(Format),
+}
+
+impl Target {
+    /// The format; `None` where the name asks for none that is known.
+    pub fn format(&self) -> Option<Format> {
+        match self {
+            Target::File(path) => Format::of_extension(path),
+            Target::StandardOutput(format) => Some(*format),
+        }
+    }
+
+    /// The file, or `-`.
+    pub fn path(&self) -> &Path {
+        match self {
+            Target::File(path) => path,
+            Target::StandardOutput(_) => Path::new("-"),
+        }
+    }
+}
+
+impl fmt::Display for Target {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Target::File(path) => path.display().fmt(f),
+            Target::StandardOutput(_) => f.write_str("standard output"),
+        }
+    }
 }
 
 type Writer<'a> = BufWriter<Stoppable<&'a mut File>>;
 
 impl PictureFile {
-    /// Whether the picture can be written under this name.
+    /// Whether the picture can be written there.
     ///
     /// # Errors
     /// When the ending names no format, or one that would lose bits or transparency.
-    pub fn check_target(&self, path: &Path) -> anyhow::Result<Format> {
-        let Some(format) = Format::of_extension(path) else {
-            bail!("{}: results can be written as .png, .jpg, .tif, .webp, .bmp or .exr", path.display());
+    pub fn check_target(&self, target: &Target) -> anyhow::Result<Format> {
+        let Some(format) = target.format() else {
+            bail!("{target}: results can be written as .png, .jpg, .tif, .webp, .bmp or .exr");
         };
-        let refuse = |what: &str| bail!("{}: {what}; name a .png or .tif file", path.display());
+        let refuse = |what: &str| bail!("{target}: {what}; name a .png or .tif file");
         let Pixels { depth, .. } = self.pixels;
         match format {
             Format::Jpeg if depth != Depth::U8 || self.pixels.has_alpha() => {
@@ -51,22 +96,39 @@ impl PictureFile {
         }
     }
 
-    /// Writes the picture in the format that the name of `path` asks for, under another name first, so that there
+    /// Writes the picture in the format that the target asks for, under another name first, so that there
     /// is never half a file. Answers with what a person should know about it.
     ///
     /// # Errors
     /// When the format does not fit, the file cannot be written, or the work is to end; then nothing is left.
-    pub fn write(mut self, path: &Path, coding: &Coding) -> anyhow::Result<Vec<String>> {
-        let format = self.check_target(path)?;
-        let place = |error: std::io::Error| anyhow!("{}: it cannot be written: {error}", path.display());
+    pub fn write(self, target: &Target, coding: &Coding) -> anyhow::Result<Vec<String>> {
+        let format = self.check_target(target)?;
+        let lost = self.lost(format);
+        if coding.in_place && !coding.may_drop && !lost.is_empty() {
+            bail!(
+                "{target} would lose {}; name another file, or use --drop-further to replace it all the same",
+                lost.join(" and ")
+            );
+        }
+        match target {
+            Target::File(path) => self.write_file(path, format, coding),
+            Target::StandardOutput(_) => self.write_to_standard_output(format, coding),
+        }
+    }
+
+    fn write_file(self, path: &Path, format: Format, coding: &Coding) -> anyhow::Result<Vec<String>> {
+        let place = |error: io::Error| anyhow!("{}: it cannot be written: {error}", path.display());
         let mut file = WholeFile::begin(path).map_err(place)?;
-        let mut writer = BufWriter::new(Stoppable(file.as_file_mut()));
-        let notes = self
-            .encode(format, coding, &mut writer)
+        let mut notes = self
+            .encode_into(file.as_file_mut(), format, coding)
             .map_err(|error| anyhow!("{}: it cannot be written: {error}", path.display()))?;
-        writer.flush().map_err(place)?;
-        drop(writer);
+        if let Some(times) = coding.times {
+            file.set_times(times).map_err(place)?;
+        }
         if coding.may_replace {
+            if other_names(path) > 0 {
+                notes.push("the file has further names (hard links), under which it stays as it was".into());
+            }
             file.replace().map_err(place)?;
             return Ok(notes);
         }
@@ -79,13 +141,43 @@ impl PictureFile {
         Ok(notes)
     }
 
+    /// Nothing is written before the picture is whole.
+    fn write_to_standard_output(self, format: Format, coding: &Coding) -> anyhow::Result<Vec<String>> {
+        let failed = |error: &dyn fmt::Display| anyhow!("standard output cannot be written: {error}");
+        let mut file = tempfile::tempfile().map_err(|error| failed(&error))?;
+        let notes = self.encode_into(&mut file, format, coding).map_err(|error| failed(&error))?;
+        let mut output = io::stdout().lock();
+        file.rewind()
+            .and_then(|()| io::copy(&mut file, &mut output))
+            .and_then(|_| output.flush())
+            .map_err(|error| failed(&error))?;
+        Ok(notes)
+    }
+
+    fn encode_into(
+        mut self,
+        file: &mut File,
+        format: Format,
+        coding: &Coding,
+    ) -> anyhow::Result<Vec<String>> {
+        let mut writer = BufWriter::new(Stoppable(file));
+        let notes = self.encode(format, coding, &mut writer)?;
+        writer.flush()?;
+        Ok(notes)
+    }
+
     fn encode(
         &mut self,
         format: Format,
         coding: &Coding,
         writer: &mut Writer<'_>,
     ) -> anyhow::Result<Vec<String>> {
-        let mut notes = Vec::new();
+        let mut notes = self.without_place(format);
+        let lost = self.lost(format);
+        if !lost.is_empty() {
+            notes.push(format!("the result is without {}", lost.join(" and ")));
+        }
+        notes.extend(coding.mark.as_ref().and_then(|mark| self.mark(format, mark)));
         self.keep_meaning(format);
         if format == Format::Png && self.pixels.depth == Depth::F32 {
             self.reduce_to_16_bits();
@@ -122,11 +214,30 @@ impl PictureFile {
                     notes.push("BMP has no place for a colour profile, EXIF and XMP".into());
                 }
             }
-            Format::Exr => {
-                OpenExrEncoder::new(writer).write_image(&self.data, size.0, size.1, self.colour())?
-            }
+            Format::Exr => match &self.metadata.further.exr {
+                Some(whole) => whole.write(writer, size, self.pixels.channels, &self.data)?,
+                None => OpenExrEncoder::new(writer).write_image(&self.data, size.0, size.1, self.colour())?,
+            },
         }
         Ok(notes)
+    }
+
+    /// Says in the picture's XMP that it was treated; answers with why that cannot be said.
+    fn mark(&mut self, format: Format, mark: &Mark) -> Option<String> {
+        let cannot = |why: &str| Some(format!("nothing in the file says that it was treated: {why}"));
+        if let Format::Bmp | Format::Exr = format {
+            return cannot("the format has no place for that");
+        }
+        match xmp::marked(self.metadata.xmp.as_deref(), mark) {
+            None => cannot("its XMP is broken"),
+            Some(packet) if format == Format::Jpeg && packet.len() > jpeg::XMP_LIMIT => {
+                cannot("its XMP is too long for more")
+            }
+            Some(packet) => {
+                self.metadata.xmp = Some(packet);
+                None
+            }
+        }
     }
 
     /// What other formats say of colours becomes a profile.
@@ -194,10 +305,20 @@ impl PictureFile {
     }
 }
 
+/// Under how many further names the file lies.
+#[cfg(unix)]
+fn other_names(path: &Path) -> u64 {
+    use std::os::unix::fs::MetadataExt;
+    fs::metadata(path).map_or(0, |metadata| metadata.nlink().saturating_sub(1))
+}
+
+#[cfg(not(unix))]
+fn other_names(_: &Path) -> u64 {
+    0
+}
+
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use super::*;
     use crate::picture_file::Metadata;
 
@@ -216,13 +337,14 @@ mod tests {
             notes: vec![],
         };
         fs::write(&path, "somebody's").unwrap();
-        let error = picture().write(&path, &Coding::default()).unwrap_err().to_string();
+        let target = Target::File(path.clone());
+        let error = picture().write(&target, &Coding::default()).unwrap_err().to_string();
         assert!(error.contains("--force"), "{error}");
         assert_eq!(fs::read(&path).unwrap(), b"somebody's");
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
-        picture().write(&path, &Coding { may_replace: true, ..Coding::default() }).unwrap();
+        picture().write(&target, &Coding { may_replace: true, ..Coding::default() }).unwrap();
         assert_ne!(fs::read(&path).unwrap(), b"somebody's");
         fs::remove_file(&path).unwrap();
-        picture().write(&path, &Coding::default()).unwrap();
+        picture().write(&target, &Coding::default()).unwrap();
     }
 }

@@ -8,6 +8,9 @@ const ORIENTATION: u16 = 0x0112;
 const X_RESOLUTION: u16 = 0x011A;
 const Y_RESOLUTION: u16 = 0x011B;
 const RESOLUTION_UNIT: u16 = 0x0128;
+/// The small copy of the picture, a JPEG file, in the second directory.
+const THUMBNAIL: u16 = 0x0201;
+const THUMBNAIL_LENGTH: u16 = 0x0202;
 const EXIF_DIRECTORY: u16 = 0x8769;
 const COLOUR_SPACE: u16 = 0xA001;
 const ADOBE: u32 = 2;
@@ -49,6 +52,7 @@ pub fn make_upright(exif: &mut [u8]) -> Orientation {
         structure.set_unsigned(entry, 1);
     }
     let next = first.start + first.entries * ENTRY;
+    structure.clear_thumbnail(next);
     if let Some(next) = structure.bytes.get_mut(next..next + 4) {
         next.fill(0);
     }
@@ -116,6 +120,22 @@ impl<'a> Structure<'a> {
         let structure = Structure { bytes, big_endian };
         let first = structure.directory(structure.u32(4)? as usize)?;
         Some((structure, first))
+    }
+
+    /// Fills the small copy of the picture with zeros, to whose directory the four bytes at `next` point.
+    fn clear_thumbnail(&mut self, next: usize) {
+        let place = |structure: &Self| {
+            let at = structure.u32(next).filter(|at| *at > 0)?;
+            let directory = structure.directory(at as usize)?;
+            let number = |tag| structure.unsigned(structure.find(directory, tag)?);
+            let (start, length) = (number(THUMBNAIL)? as usize, number(THUMBNAIL_LENGTH)? as usize);
+            Some(start..start.checked_add(length)?)
+        };
+        let Some(place) = place(self) else { return };
+        // Nothing else is touched where the numbers are wrong.
+        if let Some(thumbnail) = self.bytes.get_mut(place).filter(|bytes| bytes.starts_with(&[0xFF, 0xD8])) {
+            thumbnail.fill(0);
+        }
     }
 
     fn u16(&self, at: usize) -> Option<u16> {
@@ -212,6 +232,25 @@ mod tests {
             assert_eq!([number(PIXELS_ACROSS), number(PIXELS_DOWN)], [Some(30), Some(40)]);
             assert_eq!(structure.u32(first.start + 2 * ENTRY), Some(0), "the thumbnail");
         }
+    }
+
+    #[test]
+    fn the_small_copy_of_the_picture_goes_with_its_bytes() {
+        let entry = |tag: u16, value: u32| {
+            [&tag.to_le_bytes()[..], b"\x04\0\x01\0\0\0", &value.to_le_bytes()].concat()
+        };
+        let exif = |length: u32| {
+            let first = [&b"II*\0\x08\0\0\0\0\0"[..], &14_u32.to_le_bytes()].concat();
+            let second =
+                [&b"\x02\0"[..], &entry(THUMBNAIL, 44), &entry(THUMBNAIL_LENGTH, length), &[0; 4]].concat();
+            [first, second, b"\xFF\xD8rust\xFF\xD9".to_vec()].concat()
+        };
+        let mut cleared = exif(8);
+        make_upright(&mut cleared);
+        assert_eq!(cleared[44..], [0; 8]);
+        let mut wrong = exif(80);
+        make_upright(&mut wrong);
+        assert_eq!(wrong[44..], exif(80)[44..]);
     }
 
     #[test]

@@ -1,10 +1,6 @@
 //! The formats of picture files: told by content when reading, by the name's ending when writing.
 
-use std::fs::{self, File};
-use std::io::{ErrorKind, Read};
 use std::path::Path;
-
-use anyhow::{anyhow, bail};
 
 /// A format that pictures can be read from and written in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,29 +50,8 @@ impl Format {
         EXTENSIONS.iter().find(|(_, format)| *format == self).map_or("", |(extension, _)| *extension)
     }
 
-    /// The format of a file, by its content.
-    ///
-    /// # Errors
-    /// When it cannot be read or is no picture.
-    pub fn of_file(path: &Path) -> anyhow::Result<Self> {
-        match fs::metadata(path) {
-            Ok(metadata) if metadata.is_dir() => bail!("it is a folder; name a picture"),
-            // Waiting for what comes out of a pipe or a device would be waiting forever.
-            Ok(metadata) if !metadata.is_file() => bail!("it is no file; name a picture"),
-            Ok(_) => {}
-            Err(error) if error.kind() == ErrorKind::NotFound => bail!("there is no such file"),
-            Err(error) => bail!("it cannot be read: {error}"),
-        }
-        let mut start = Vec::new();
-        File::open(path)
-            .and_then(|file| file.take(12).read_to_end(&mut start))
-            .map_err(|error| anyhow!("it cannot be read: {error}"))?;
-        Format::of_content(&start).ok_or_else(|| {
-            anyhow!("it is no picture that can be read; PNG, JPEG, TIFF, WebP, BMP and OpenEXR can")
-        })
-    }
-
-    fn of_content(start: &[u8]) -> Option<Self> {
+    /// The format of a file that starts so.
+    pub(super) fn of_content(start: &[u8]) -> Option<Self> {
         let begins = |magic: &[u8]| start.starts_with(magic);
         match start {
             _ if begins(b"\x89PNG\r\n\x1a\n") => Some(Format::Png),

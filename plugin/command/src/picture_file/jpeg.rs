@@ -6,15 +6,26 @@ use jpeg_encoder::{
 };
 
 use super::metadata::{Metadata, Own, Resolution, Unit};
+use super::{photoshop, scan, xmp};
 
 const EXIF: &[u8] = b"Exif\0\0";
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 const ICC: &[u8] = b"ICC_PROFILE\0";
 /// Offsets of further pictures in the same file, which are not written again (CIPA DC-007).
 const MULTI_PICTURE: &[u8] = b"MPF\0";
+/// How bright the picture is on brighter screens; the map itself is a further picture (ISO 21496-1).
+const GAIN_MAP: &[u8] = b"urn:iso:std:iso:ts:21496:-1\0";
+/// Adobe Photoshop's image resources.
+const PHOTOSHOP: &[u8] = b"Photoshop 3.0\0";
+
+/// What files end with.
+pub const END: [u8; 2] = [0xFF, 0xD9];
 
 /// The most bytes that a segment can hold.
 const SEGMENT_LIMIT: usize = 65_533;
+
+/// The most bytes of XMP that a segment can hold.
+pub const XMP_LIMIT: usize = SEGMENT_LIMIT - XMP.len();
 
 const QUALITY: u8 = 95;
 
@@ -38,6 +49,8 @@ pub struct Coding {
 /// What the segments of a file say.
 #[derive(Clone, Debug, Default)]
 pub struct Header {
+    /// Whether the file lacks its end, though all pixels are there.
+    pub endless: bool,
     /// 1 gray, 3 colour, 4 CMYK.
     pub components: usize,
     /// What belongs to the picture.
@@ -53,9 +66,17 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
     let mut tables = [None; 4];
     let mut frame: Option<(bool, Vec<[u8; 4]>)> = None;
     let (mut profile, mut own) = (Vec::new(), Vec::new());
+    let (mut gain_map, mut pictures) = (false, false);
     let mut at = 2;
     loop {
-        let marker = next_marker(bytes, &mut at)?;
+        let marker = match next_marker(bytes, &mut at) {
+            Err(_) if scan::is_whole(bytes) => {
+                header.endless = true;
+                at = bytes.len();
+                break;
+            }
+            marker => marker?,
+        };
         match marker {
             0xD9 => break,
             // Markers without content.
@@ -84,11 +105,20 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
             }
             // JFIF's own segments and Adobe's note on colours are written by the encoder.
             0xE0 | 0xEE => {}
-            0xE2 if content.starts_with(MULTI_PICTURE) => {}
+            0xE2 if content.starts_with(MULTI_PICTURE) => pictures = true,
+            0xE2 if content.starts_with(GAIN_MAP) => gain_map = true,
+            0xED if content.starts_with(PHOTOSHOP) => {
+                let resources = &content[PHOTOSHOP.len()..];
+                header.metadata.iptc = header.metadata.iptc.or_else(|| photoshop::iptc(resources));
+                let kept = photoshop::without_thumbnails(resources);
+                own.push((marker, kept.map_or(content.to_vec(), |kept| [PHOTOSHOP, &kept].concat())));
+            }
             0xE1..=0xEF | 0xFE => own.push((marker, content.to_vec())),
             _ => {}
         }
     }
+    let promised = header.metadata.xmp.as_deref().map_or((false, false), xmp::promises);
+    header.metadata.further.dropped = behind(&bytes[at..], gain_map || promised.0, pictures, promised.1);
     profile.sort_by_key(|(number, _)| *number);
     let profile: Vec<u8> = profile.into_iter().flat_map(|(_, part)| part.iter().copied()).collect();
     header.metadata.icc = Some(profile).filter(|profile| !profile.is_empty());
@@ -97,6 +127,26 @@ pub fn read(bytes: &[u8]) -> anyhow::Result<Header> {
     header.components = components.len();
     header.metadata.jpeg = coding(progressive, &components, &tables);
     Ok(header)
+}
+
+/// What lies behind the picture in its file, which no result has, in words.
+fn behind(rest: &[u8], gain_map: bool, pictures: bool, video: bool) -> Vec<String> {
+    let mut found = Vec::new();
+    // The start of an MP4 file (ISO/IEC 14496-12), which phones put behind the moment that a picture shows.
+    let video = video || rest.windows(4).take(1 << 16).any(|window| window == b"ftyp");
+    if gain_map {
+        found.push("its gain map (HDR)".to_owned());
+    }
+    if video {
+        found.push("its video".to_owned());
+    }
+    if pictures && !gain_map {
+        found.push("the further pictures behind it".to_owned());
+    }
+    if found.is_empty() && rest.iter().any(|byte| *byte != 0) {
+        found.push(format!("what follows it in its file, {} bytes", rest.len()));
+    }
+    found
 }
 
 /// The marker at or after `at`, past which it leaves `at`. Coded pixels on the way are skipped.
@@ -240,6 +290,9 @@ fn with_segments(coded: &[u8], metadata: &Metadata) -> (Vec<u8>, Vec<String>) {
             Err(_) => put(0xE2, "the colour profile", &[profile]),
         }
     }
+    if let (Some(iptc), false) = (&metadata.iptc, matches!(metadata.own, Own::Jpeg(_))) {
+        put(0xED, "its IPTC captions", &[PHOTOSHOP, &photoshop::of_iptc(iptc)]);
+    }
     if let Own::Jpeg(segments) = &metadata.own {
         segments.iter().for_each(|(marker, content)| put(*marker, "a segment", &[content]));
     }
@@ -291,10 +344,27 @@ mod tests {
     }
 
     #[test]
+    fn what_lies_behind_a_picture_is_told_by_its_kind() {
+        assert!(
+            behind(b"", false, false, false).is_empty() && behind(&[0; 9], false, false, false).is_empty()
+        );
+        assert_eq!(behind(b"\xFF\xD8", true, true, false), ["its gain map (HDR)"]);
+        assert_eq!(behind(b"\0\0\0\x18ftypmp42", false, false, false), ["its video"]);
+        assert_eq!(behind(b"\xFF\xD8", false, true, false), ["the further pictures behind it"]);
+        assert_eq!(behind(b"more", false, false, false), ["what follows it in its file, 4 bytes"]);
+    }
+
+    #[test]
     fn a_file_that_ends_early_is_told_from_a_whole_one() {
         let whole = coded(80, SamplingFactor::F_1_1, false);
-        for length in 2..whole.len() {
+        for length in 2..whole.len() - 2 {
             assert!(read(&whole[..length]).is_err(), "{length} of {}", whole.len());
+        }
+        // Only the two bytes of the end may be missing, in every subsampling.
+        for sampling in [SamplingFactor::F_1_1, SamplingFactor::F_2_1, SamplingFactor::F_2_2] {
+            let whole = coded(80, sampling, false);
+            let endless = |less: usize| read(&whole[..whole.len() - less]).map(|header| header.endless).ok();
+            assert_eq!([0, 1, 2, 3].map(endless), [Some(false), Some(true), Some(true), None]);
         }
         assert!(read(&[&whole[..], b"more"].concat()).is_ok());
     }

@@ -1,8 +1,6 @@
 //! Masks as people make them: white is what is meant, and so is what an annotator's file marks in another way.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::BufReader;
 use std::path::Path;
 
 use ::png::{ColorType, Transformations};
@@ -11,8 +9,7 @@ use image::ImageDecoder;
 use image::codecs::bmp::BmpDecoder;
 
 use super::tiff::{self, Indexed};
-use super::{Format, PictureFile, Pixels};
-use crate::stop::Stoppable;
+use super::{Format, PictureFile, Pixels, Source};
 
 /// Values up to this one are numbers of classes and not brightnesses.
 const LABELS: f32 = 15.0;
@@ -30,7 +27,8 @@ impl PictureFile {
     /// # Errors
     /// See [`PictureFile::open`].
     pub fn read_mask(path: &Path) -> anyhow::Result<Self> {
-        let opened = PictureFile::open(path)?;
+        let source = Source::from(path);
+        let opened = PictureFile::open(&source)?;
         let format = opened.format();
         let orientation = opened.orientation();
         let stored = opened.stored_size();
@@ -41,7 +39,8 @@ impl PictureFile {
         let coverage = if let Some(alpha) = file.varying_alpha() {
             note("its alpha is the mask".into());
             alpha
-        } else if let Some(Indexed { numbers, colours }) = indexed(path, format)?.filter(|i| !i.is_gray()) {
+        } else if let Some(Indexed { numbers, colours }) = indexed(&source, format)?.filter(|i| !i.is_gray())
+        {
             let (_, numbers) = orientation.apply(stored, 1, numbers);
             let void = colours.len() > 2;
             note("it has a palette, of which every colour but the first is the mask".into());
@@ -57,7 +56,7 @@ impl PictureFile {
             (Some(255), _) => note("all of it is white, so that everything is meant".into()),
             _ => {}
         }
-        let mut mask = file.blank_gray();
+        let mut mask = file.blank_gray()?;
         mask.data = coverage;
         mask.notes = notes;
         Ok(mask)
@@ -151,8 +150,8 @@ fn byte(part: f32) -> u8 {
 }
 
 /// The colours' numbers, as stored, of a file whose pixels are such.
-fn indexed(path: &Path, format: Format) -> anyhow::Result<Option<Indexed>> {
-    let file = || File::open(path).map(|file| BufReader::new(Stoppable(file)));
+fn indexed(source: &Source, format: Format) -> anyhow::Result<Option<Indexed>> {
+    let file = || source.open();
     match format {
         Format::Png => {
             let mut decoder = ::png::Decoder::new(file()?);
@@ -186,7 +185,7 @@ fn indexed(path: &Path, format: Format) -> anyhow::Result<Option<Indexed>> {
             Ok(Some(Indexed { numbers, colours }))
         }
         Format::Tiff => {
-            let (reader, _) = tiff::open(file()?)?;
+            let (reader, _) = tiff::open(source)?;
             reader.decode_numbers()
         }
         _ => Ok(None),

@@ -1,8 +1,12 @@
 //! What belongs to a picture besides its pixels.
 
+use std::io::Cursor;
+
 use super::exif;
-use super::jpeg;
+use super::further::Further;
 use super::orientation::Orientation;
+use super::tags::Tags;
+use super::{jpeg, xmp};
 
 /// What belongs to a picture besides its pixels.
 #[derive(Clone, Debug, Default)]
@@ -15,6 +19,12 @@ pub struct Metadata {
     pub xmp: Option<Vec<u8>>,
     /// Pixels per length.
     pub resolution: Option<Resolution>,
+    /// Captions as IPTC's records (IIM).
+    pub iptc: Option<Vec<u8>>,
+    /// Where on earth a picture lies that has nothing else of its file: a mask.
+    pub geography: Option<Tags>,
+    /// What lies in its file beside the picture.
+    pub further: Further,
     /// How the JPEG file was coded.
     pub jpeg: Option<jpeg::Coding>,
     /// What only files of the same format have a place for: segments, chunks, or tags.
@@ -33,9 +43,9 @@ pub enum Own {
     Png(Vec<([u8; 4], Vec<u8>)>),
     /// A WebP file that was coded with loss.
     LossyWebp,
-    /// How a TIFF file was compressed: the number of the method, and whether rows were predicted.
+    /// How a TIFF file was compressed: the number of the method, and whether rows were predicted; whether values are half floats.
     #[allow(missing_docs, reason = "said above")]
-    Tiff { compression: u16, predicted: bool },
+    Tiff { compression: u16, predicted: bool, half: bool },
 }
 
 /// Pixels per length, across and down.
@@ -78,6 +88,23 @@ impl Resolution {
 }
 
 impl Metadata {
+    /// Where on earth the picture lies, alone.
+    pub fn geography(&self) -> Option<Tags> {
+        Tags::read(&mut Cursor::new(self.exif.as_deref()?))?.geography()
+    }
+
+    /// Whether something says where on earth the picture lies, more than a camera does.
+    pub fn is_on_earth(&self) -> bool {
+        self.geography().is_some()
+    }
+
+    /// Takes out what does not hold for a picture that is changed and written alone.
+    pub fn keep_true(&mut self) {
+        if let Some(kept) = self.xmp.as_deref().and_then(xmp::kept_true) {
+            self.xmp = Some(kept);
+        }
+    }
+
     /// How the pixels must be turned to be upright; afterwards nothing says so any more.
     pub fn take_orientation(&mut self) -> Orientation {
         let orientation = self.exif.as_deref_mut().map_or(Orientation::UPRIGHT, exif::make_upright);

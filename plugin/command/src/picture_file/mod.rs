@@ -2,21 +2,30 @@
 //!
 //! [`PictureFile::open`] looks at a file's header ([`Format`], size), `Opened::decode` brings its pixels and
 //! its metadata, upright; [`PictureFile::write`] puts both into a file of the same or of another format. What only
-//! one format has is in the file of its name.
+//! one format has is in the file of its name; `tags` reads TIFF's directories, `exif` changes them in their place, `xmp` and
+//! `photoshop` are what several formats carry. `further` says what becomes of all else that lies in a file, and `foreign` which
+//! kinds of pictures are known and not read.
 
 mod bmp;
 mod colours;
 mod decode;
 mod encode;
 mod exif;
+mod exr;
+mod foreign;
 mod format;
+mod further;
 mod jpeg;
 mod mask;
 mod metadata;
 mod orientation;
+mod photoshop;
 mod png;
+mod scan;
+mod source;
 mod tags;
 mod tiff;
+mod xmp;
 mod ycbcr;
 
 use anyhow::bail;
@@ -25,9 +34,14 @@ use derust_engine::pixels::{
 };
 
 pub use decode::MEMORY_LIMIT;
-pub use encode::Coding;
+pub use encode::{Coding, Target};
+pub use foreign::Foreign;
 pub use format::Format;
 use metadata::Metadata;
+pub use source::Source;
+pub use xmp::Mark;
+
+use crate::free_memory;
 
 /// What the pixels of a picture are; they lie without gaps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,7 +69,7 @@ impl Pixels {
 }
 
 /// A picture out of a file, or on its way into one.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct PictureFile {
     width: u32,
     height: u32,
@@ -74,22 +88,46 @@ pub struct PictureFile {
 
 impl PictureFile {
     /// An 8-bit gray picture of this one's size, black, to be written as PNG.
-    pub fn blank_gray(&self) -> Self {
-        PictureFile {
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn blank_gray(&self) -> anyhow::Result<Self> {
+        Ok(PictureFile {
             width: self.width,
             height: self.height,
             pixels: Pixels::new(1, Depth::U8),
-            data: vec![0; self.width as usize * self.height as usize],
-            metadata: Metadata::default(),
+            data: free_memory::zeros(self.width as usize * self.height as usize)?,
+            metadata: Metadata { geography: self.metadata.geography(), ..Metadata::default() },
             meaning: Meaning::default(),
             valid: None,
             notes: Vec::new(),
-        }
+        })
+    }
+
+    /// The same once more.
+    ///
+    /// # Errors
+    /// When there is no memory for it.
+    pub fn try_clone(&self) -> anyhow::Result<Self> {
+        let data = free_memory::copy(&self.data)?;
+        Ok(PictureFile {
+            data,
+            metadata: self.metadata.clone(),
+            meaning: self.meaning.clone(),
+            valid: self.valid.clone(),
+            notes: self.notes.clone(),
+            ..*self
+        })
     }
 
     /// Width and height in pixels.
     pub fn size(&self) -> (u32, u32) {
         (self.width, self.height)
+    }
+
+    /// What was made by a network in the picture, as it says itself; `None` where it says nothing of the kind.
+    pub fn treatment(&self) -> Option<String> {
+        xmp::treatment(self.metadata.xmp.as_deref()?)
     }
 
     /// What a person should know about how the file was read; told once.

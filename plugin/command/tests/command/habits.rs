@@ -302,4 +302,10 @@ fn a_report_that_cannot_be_written_is_a_failure() {
     let output = desk.command(&["segment", "a.png", "--json"]).stdout(full).output().unwrap();
     let complaint = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.code() == Some(1) && complaint.contains("report cannot be written"), "{complaint}");
+    for arguments in [&["info"][..], &["models"], &["models", "check", "models/red-is-rust.onnx", "--json"]] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = desk.command(arguments).stdout(full).output().unwrap();
+        let complaint = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.code() == Some(1) && complaint.contains("cannot be written"), "{complaint}");
+    }
 }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use derust_manifest::{InputRole, Kind, OutputRole};
 use ndarray::{Array2, Array3};
 
-use super::{Scale, drawn_mask, require_judgement};
+use super::{Scale, Served, drawn_mask, require_judgement};
 use crate::analysis::Network;
 pub use crate::compose::Look;
 use crate::compose::{self, AlphaSource, Fill, GuidedPlane, MaskMode, Texture};
@@ -46,6 +46,7 @@ pub struct Removal {
     /// Width and height of the picture's region.
     size: (u32, u32),
     caution: Option<Caution>,
+    served: Served,
 }
 
 impl RemoveOptions {
@@ -291,13 +292,19 @@ impl Removal {
         alpha: Option<GuidedPlane>,
         size: (u32, u32),
         caution: Option<Caution>,
+        served: Served,
     ) -> Result<Self, Stopped> {
-        Ok(Removal { fill: Fill::new(fill, colours, size, texture)?, alpha, size, caution })
+        Ok(Removal { fill: Fill::new(fill, colours, size, texture)?, alpha, size, caution, served })
     }
 
     /// Width and height of the picture's region.
     pub fn size(&self) -> (u32, u32) {
         self.size
+    }
+
+    /// The model that made the fill.
+    pub fn served(&self) -> &Served {
+        &self.served
     }
 
     /// What makes it less sure that all rust was found.

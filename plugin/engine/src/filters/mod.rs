@@ -11,7 +11,7 @@ use crate::analysis::Plan;
 use crate::control::Control;
 use crate::error::Error;
 use crate::judgement::{Caution, judge};
-use crate::models::Model;
+use crate::models::{Digest, Model};
 use crate::pixels::Picture;
 use crate::resample;
 use crate::timings::Phase;
@@ -24,6 +24,24 @@ pub enum Scale {
     Model,
     /// The picture's own.
     Native,
+}
+
+/// The model that did the work of a call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Served {
+    /// Its name.
+    pub name: String,
+    /// Its version, such as 1.2.0.
+    pub version: String,
+    /// Tells its content from any other.
+    pub digest: Digest,
+}
+
+impl Served {
+    pub(crate) fn by(model: &Model) -> Self {
+        let Manifest { name, version, .. } = &model.manifest;
+        Served { name: name.clone(), version: version.to_string(), digest: model.digest }
+    }
 }
 
 /// The tiles that a network runs on for one picture; all have the same size.

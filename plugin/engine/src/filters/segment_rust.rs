@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Array3};
 
-use super::Scale;
+use super::{Scale, Served};
 use crate::compose::{self, GuidedPlane};
 use crate::control::{Control, Stopped};
 use crate::error::Error;
@@ -37,6 +37,7 @@ pub struct Segmentation {
     size: (u32, u32),
     threshold: f32,
     caution: Option<Caution>,
+    served: Served,
 }
 
 impl SegmentOptions {
@@ -81,9 +82,10 @@ impl Segmentation {
         size: (u32, u32),
         threshold: f32,
         caution: Option<Caution>,
+        served: Served,
     ) -> Result<Self, Stopped> {
         let probability = Arc::new(GuidedPlane::new(probability, colours.view(), size)?);
-        Ok(Segmentation { probability, size, threshold, caution })
+        Ok(Segmentation { probability, size, threshold, caution, served })
     }
 
     /// Width and height of the picture's region.
@@ -94,6 +96,11 @@ impl Segmentation {
     /// What makes it less sure.
     pub fn caution(&self) -> Option<Caution> {
         self.caution
+    }
+
+    /// The model that found it.
+    pub fn served(&self) -> &Served {
+        &self.served
     }
 
     /// Probability from which on a pixel counts as rust.
