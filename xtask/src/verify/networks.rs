@@ -14,7 +14,7 @@ use crate::{demo, libtorch, onnxruntime, photos, process};
 const LEAST_IOU: f64 = 0.62;
 
 /// The least gain in peak signal-to-noise ratio, in dB, that `derust` may reach inside rust pasted onto them.
-const LEAST_GAIN: f64 = 3.8;
+const LEAST_GAIN: f64 = 4.2;
 
 /// Pairs on which that gain is measured.
 const PAIRS: &str = "200";
