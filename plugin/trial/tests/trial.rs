@@ -176,6 +176,28 @@ fn a_call_that_waits_for_a_trial_can_be_stopped() {
     assert!(matches!(error, Error::DeadlinePassed), "{error}");
 }
 
+/// The thread that looks at the folders is in the middle of a trial, which may take its 30 seconds.
+#[test]
+fn an_engine_is_freed_while_it_tries_a_model_out() {
+    let bench = Bench::new();
+    let ear = Arc::clone(&bench.heard);
+    let engine = Engine::new(EngineOptions {
+        store: Store::only(&[bench.models()]),
+        trial: bench.options(),
+        log: Log::to(move |level, text| ear.lock().unwrap().push((level, text.to_owned()))),
+        watch: Some(Duration::from_millis(50)),
+        ..Default::default()
+    });
+    assert_eq!(probability(&engine), 0.25);
+    bench.put("folds", &hostile::folds_for_hours("folds"));
+    std::thread::sleep(Duration::from_secs(1));
+    let begin = Instant::now();
+    engine.stop_watching();
+    drop(engine);
+    assert!(begin.elapsed() < Duration::from_secs(2), "{:?}", begin.elapsed());
+    assert!(bench.warnings().is_empty(), "it was given up, and not refused");
+}
+
 #[test]
 fn want_of_memory_is_not_held_against_a_file() {
     let bench = Bench::new();

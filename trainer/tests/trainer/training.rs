@@ -136,7 +136,12 @@ fn a_training_begins_with_a_model_file() {
     succeed(&[&both[..], &about].concat());
 
     let (own, picture) = (data.path().join("run"), data.path().join("images/000.png"));
+    let shipped = concat!(env!("CARGO_MANIFEST_DIR"), "/../plugin/models/derust.onnx");
     let wrong = [
+        (
+            vec!["train", "derust", "--segment-run", shipped, "--start-from", shipped],
+            "begin with `--generator relief`",
+        ),
         (
             vec!["train", "derust", "--segment-run", text(&segment), "--start-from", text(&segment)],
             "nothing in it fills",

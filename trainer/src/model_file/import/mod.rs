@@ -158,6 +158,12 @@ impl Weights {
         self.copy(network)
     }
 
+    /// The generator in the file, for a segmentation network of this width, if it is one that trainings know.
+    pub fn family(&self, width: f64) -> Option<Family> {
+        let fits = |family: &&Family| self.misfit(&generator(**family, 1.0, width)).is_none();
+        Family::value_variants().iter().find(fits).copied()
+    }
+
     fn check(&self, graph: &Graph) -> Result<()> {
         match self.misfit(graph) {
             Some(misfit) => bail!("{} holds another network: {misfit}", self.file),
@@ -207,8 +213,7 @@ pub fn generation(path: &Path, width: f64) -> Result<Checkpoint> {
             .context("neither a derust run nor a derust model; train first");
     }
     let weights = Weights::read(path, Part::Fill)?;
-    let fits = |family: &&Family| weights.misfit(&generator(**family, 1.0, width)).is_none();
-    let family = Family::value_variants().iter().find(fits).copied().unwrap_or_default();
+    let family = weights.family(width).unwrap_or_default();
     let store = nn::VarStore::new(Device::Cpu);
     weights.restore(&Network::new(&store.root(), generator(family, 1.0, width)))?;
     let mut run = Checkpoint::default();

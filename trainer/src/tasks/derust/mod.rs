@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
-use clap::Args;
 use clap::builder::ArgPredicate;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use tch::{Device, Kind, Tensor};
 
@@ -268,7 +268,16 @@ impl Task for Removal {
         });
         let seen: Vec<Vec<Tensor>> = seen.collect();
         let plain = generator(Family::Unet, 1.0, self.finder.width);
-        self.generator.start_from_folded(|network| weights.restore_first(network, &plain), &seen)
+        let restore = |network: &Network| {
+            weights.restore_first(network, &plain).map_err(|error| {
+                let family = weights.family(self.finder.width).and_then(|family| family.to_possible_value());
+                match family {
+                    Some(family) => error.context(format!("begin with `--generator {}`", family.get_name())),
+                    None => error,
+                }
+            })
+        };
+        self.generator.start_from_folded(restore, &seen)
     }
 }
 
