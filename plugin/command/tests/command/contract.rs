@@ -168,7 +168,7 @@ fn two_processes_share_the_pictures_of_a_folder() {
     fs::write(desk.at("models/slow.onnx"), slow.to_onnx()).unwrap();
     fs::create_dir(desk.at("in")).unwrap();
     for i in 0..6 {
-        rusty(700, 500).save(desk.at(&format!("in/{i}.png"))).unwrap();
+        rusty(420, 300).save(desk.at(&format!("in/{i}.png"))).unwrap();
     }
     let arguments =
         ["segment", "in", "--out-dir", "out", "--model", "slow", "--threads", "1", "--resume", "--json"];
