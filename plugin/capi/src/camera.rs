@@ -39,12 +39,16 @@ pub(crate) fn known(number: i32) -> Option<(&'static str, CameraFormat, Depth)> 
 }
 
 impl Camera {
-    /// Checks the description of a frame, of which `region` becomes a picture. Answers with the bytes from its first row to
+    /// Checks the description of a frame in one of the [`known`] formats, of which `region` becomes a picture. Answers with the bytes from its first row to
     /// the end of its last one, too.
-    pub(crate) fn check(image: &Image, what: &str, region: Region) -> Result<(Camera, usize), Failure> {
+    pub(crate) fn check(
+        image: &Image,
+        what: &str,
+        (name, format, depth): (&'static str, CameraFormat, Depth),
+        region: Region,
+    ) -> Result<(Camera, usize), Failure> {
         let wrong = |text: String| Failure::new(DERUST_ERROR_IMAGE, format!("{what}{text}"));
         let argument = |text: String| Failure::argument(format!("{what}.{text}"));
-        let (name, format, depth) = known(image.format).expect("asked before");
         let matrix = match image.matrix {
             DERUST_MATRIX_BT601 => Matrix::Bt601,
             DERUST_MATRIX_BT709 => Matrix::Bt709,

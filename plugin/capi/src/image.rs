@@ -232,8 +232,8 @@ fn check(image: &Image, name: &str) -> Result<Pixels, Failure> {
         white_level: image.white_level,
         ..Said::default()
     };
-    if camera.is_some() {
-        let (camera, length) = Camera::check(image, name, region)?;
+    if let Some(known) = camera {
+        let (camera, length) = Camera::check(image, name, known, region)?;
         let layout =
             Layout { transfer, region: Some(region), ..Layout::packed(width, height, channels, depth) };
         // Within the buffer, as was just checked.
